@@ -1,0 +1,128 @@
+/* Files: whole reads, atomic writes, paths. */
+#include "base/base.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int read_all(Arena *arena, int fd, char **text, size_t *len)
+{
+    Sb sb = base_sb(arena);
+    struct stat st;
+    if (fstat(fd, &st) != 0) return errno;
+    if (S_ISDIR(st.st_mode)) return EISDIR;
+    if (S_ISREG(st.st_mode) && (uint64_t)st.st_size > BASE_FILE_LIMIT) return EFBIG;
+    size_t room = S_ISREG(st.st_mode) && st.st_size > 0 ? (size_t)st.st_size + 1 : 65536;
+    sb.data = base_alloc(arena, room);
+    sb.cap = room;
+    for (;;) {
+        if (sb.len == sb.cap) {
+            base_sb_char(&sb, 0); /* grows */
+            sb.len--;
+        }
+        ssize_t n = read(fd, sb.data + sb.len, sb.cap - sb.len);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return errno;
+        if (n == 0) break;
+        sb.len += (size_t)n;
+        if (sb.len > BASE_FILE_LIMIT) return EFBIG;
+    }
+    *len = sb.len;
+    *text = base_sb_text(&sb);
+    return 0;
+}
+
+int base_file_read(Arena *arena, const char *path, char **text, size_t *len)
+{
+    if (strcmp(path, "-") == 0) return read_all(arena, STDIN_FILENO, text, len);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return errno;
+    int error = read_all(arena, fd, text, len);
+    close(fd);
+    return error;
+}
+
+static int write_all(int fd, const char *data, size_t len)
+{
+    while (len) {
+        ssize_t n = write(fd, data, len);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return errno;
+        data += n;
+        len -= (size_t)n;
+    }
+    return 0;
+}
+
+int base_file_write(const char *path, const void *data, size_t len)
+{
+    struct stat st;
+    mode_t mask = umask(0);
+    umask(mask);
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) { /* /dev/null, a pipe: no rename */
+        int fd = open(path, O_WRONLY | O_CLOEXEC);
+        if (fd < 0) return errno;
+        int error = write_all(fd, data, len);
+        return close(fd) != 0 && !error ? errno : error;
+    }
+    size_t size = strlen(path) + 8;
+    char *temporary = malloc(size);
+    if (!temporary) return ENOMEM;
+    snprintf(temporary, size, "%s.XXXXXX", path);
+    int fd = mkostemp(temporary, O_CLOEXEC), error = 0;
+    if (fd < 0) {
+        error = errno;
+        free(temporary);
+        return error;
+    }
+    error = write_all(fd, data, len);
+    if (!error && fchmod(fd, 0666 & ~mask) != 0) error = errno;
+    if (close(fd) != 0 && !error) error = errno;
+    if (!error && rename(temporary, path) != 0) error = errno;
+    if (error) unlink(temporary);
+    free(temporary);
+    return error;
+}
+
+int base_mkdirs(Arena *arena, const char *path)
+{
+    char *copy = base_strndup(arena, path, strlen(path));
+    for (char *p = copy + 1;; p++) {
+        if (*p != '/' && *p != '\0') continue;
+        char saved = *p;
+        *p = '\0';
+        if (mkdir(copy, 0777) != 0 && errno != EEXIST) return errno;
+        *p = saved;
+        if (saved == '\0') return 0;
+    }
+}
+
+bool base_file_exists(const char *path)
+{
+    return access(path, F_OK) == 0;
+}
+
+char *base_path_join(Arena *arena, const char *dir, const char *name)
+{
+    if (name[0] == '/' || strcmp(dir, ".") == 0) return base_strndup(arena, name, strlen(name));
+    return base_format(arena, "%s/%s", dir, name);
+}
+
+char *base_path_dir(Arena *arena, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (!slash) return base_strndup(arena, ".", 1);
+    return base_strndup(arena, path, slash == path ? 1 : (size_t)(slash - path));
+}
+
+char *base_path_stem(Arena *arena, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    size_t len = strlen(name);
+    if (len > 3 && strcmp(name + len - 3, ".hd") == 0) len -= 3;
+    return base_strndup(arena, name, len);
+}
