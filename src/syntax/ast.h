@@ -64,7 +64,8 @@ struct Ast {
     } value;
     /* Written by sema; NULL before. */
     const struct Type *type;
-    struct Symbol *symbol;
+    const struct Symbol *symbol;
+    const struct CallInfo *call; /* of a Call */
     Ast **kid;
 };
 
