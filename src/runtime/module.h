@@ -1,0 +1,139 @@
+/* runtime/ - running compiled kernels: devices, memory, modules, launch, cache.
+ *
+ * This header is the ABI between compiled code and whoever launches it: the tables a compiled
+ * module carries, and the arguments its kernels get. It includes nothing of the compiler and is
+ * also the text that opens every emitted C file, so it must stay plain C with only <stdint.h>.
+ * A module's tables are constant data; the runtime never writes to them.
+ */
+#ifndef HD_RUNTIME_MODULE_H
+#define HD_RUNTIME_MODULE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define HD_ABI_VERSION 1
+
+/* ---- host expressions: what the host computes at launch -------------------------------------
+ * Reverse Polish code over int64, run by `hd_host_eval`: pairs-free, operands inline. */
+typedef enum {
+    HD_X_CONST,   /* value follows */
+    HD_X_SIZE,    /* number of a size variable follows */
+    HD_X_ARG,     /* number of a parameter follows: a scalar integer's value */
+    HD_X_ALIGN,   /* number of a tensor parameter follows: the largest power of two up to 4096 that
+                     divides its address */
+    HD_X_BYTES,   /* number of a tensor parameter follows: bytes its elements span (strides counted) */
+    HD_X_NEG, HD_X_NOT,
+    HD_X_ADD, HD_X_SUB, HD_X_MUL, HD_X_DIV, HD_X_MOD, /* div and mod floor */
+    HD_X_MIN, HD_X_MAX, HD_X_AND, HD_X_OR, HD_X_XOR,
+    HD_X_SHL, HD_X_SHR,
+    HD_X_EQ, HD_X_NE, HD_X_LT, HD_X_LE, HD_X_GT, HD_X_GE,
+    HD_X_SELECT,  /* c a b */
+    HD_X_END
+} HdHostOp;
+typedef const int64_t *HdHostExpr; /* ends with HD_X_END; NULL stands for "true" or 1 */
+
+/* ---- tables -------------------------------------------------------------------------------- */
+typedef struct HdParamInfo {
+    const char *name;
+    bool is_tensor;
+    uint8_t dl_code, dl_bits; /* DLDataType of an element (lanes 1); packed 4-bit: bits 4 */
+    const char *elem;         /* "f32" */
+    int mode;                 /* 0 in, 1 out, 2 inout */
+    int rank;
+    const int *extent_size;   /* per dimension: the size variable it binds or must equal, or -1 */
+    const HdHostExpr *extents; /* per dimension, where extent_size is -1: what it must equal */
+    const int *stride_size;   /* NULL: compact row-major required; else the size variables that
+                                 receive the element strides */
+} HdParamInfo;
+
+typedef struct HdRequireInfo {
+    HdHostExpr cond;
+    const char *text; /* the condition as written, or the user's words */
+    const char *file;
+    int line;
+} HdRequireInfo;
+
+/* Filled by a kernel that traps; the first trap wins (`state` is claimed atomically). */
+typedef struct HdTrap {
+    int32_t state;  /* 0 none, 1 being written, 2 complete */
+    int32_t site;   /* index into HdInstanceInfo.sites */
+    int64_t value[4];
+} HdTrap;
+
+/* Where a trap can come from. `text` holds {0} … {3} for the values. */
+typedef struct HdSiteInfo {
+    const char *file;
+    int line, column;
+    const char *text;
+} HdSiteInfo;
+
+/* What a CPU kernel gets. Parameters by position: tensors[p] is the data of tensor parameter p
+ * (byte offset applied), scalars[p] points at the value of scalar parameter p. */
+typedef struct HdCpuArgs {
+    void *const *tensors;
+    const void *const *scalars;
+    const int64_t *sizes;
+    int64_t grid[3];
+    HdTrap *trap;
+    uint64_t seed;                      /* thread order under --check; 0: natural */
+    void *grid_state;                   /* of resident kernels; opaque to the kernel */
+    void (*grid_sync)(void *grid_state); /* `sync grid` */
+    void (*yield)(void);                /* inside `await` */
+    void (*print)(const char *text);    /* one finished line of `print` */
+    void *(*scratch)(void *pool, uint64_t bytes); /* 64-byte aligned memory of this worker, reused */
+    void *pool;
+} HdCpuArgs;
+/* Runs logical blocks [begin, end), numbered x fastest. */
+typedef void (*HdCpuKernel)(const HdCpuArgs *args, int64_t begin, int64_t end);
+
+typedef struct HdVariantInfo {
+    HdHostExpr guard;      /* taken where true; the last variant has NULL */
+    const char *label;     /* "index32 aligned16" */
+    HdCpuKernel cpu;       /* NULL where the module has no CPU code */
+    const char *cuda_entry; /* symbol in the images; NULL likewise */
+} HdVariantInfo;
+
+typedef struct HdInstanceInfo {
+    const char *label;     /* "bm=128,bn=64" */
+    int require_count;
+    const HdRequireInfo *requires_;
+    HdHostExpr grid[3];
+    int block;             /* threads */
+    int block_dims[3];
+    int64_t shared_bytes;  /* dynamic shared memory on CUDA */
+    bool resident;
+    int variant_count;
+    const HdVariantInfo *variants;
+    int site_count;
+    const HdSiteInfo *sites;
+} HdInstanceInfo;
+
+typedef struct HdKernelInfo {
+    const char *name;
+    int param_count;
+    const HdParamInfo *params;
+    int size_count;
+    const char *const *size_names;
+    int instance_count;    /* in the order dispatch tries them */
+    const HdInstanceInfo *instances;
+} HdKernelInfo;
+
+/* A cubin (exact architecture) or PTX (that architecture or newer). */
+typedef struct HdImageInfo {
+    int arch;              /* 80 for sm_80, 90 for sm_90a */
+    bool is_ptx;
+    const unsigned char *data;
+    uint64_t size;
+} HdImageInfo;
+
+typedef struct HdModuleInfo {
+    int abi;
+    const char *name;
+    int kernel_count;
+    const HdKernelInfo *kernels;
+    int image_count;
+    const HdImageInfo *images;
+} HdModuleInfo;
+/* Every emitted module exports one: `const HdModuleInfo hd_module_info`. */
+
+#endif
