@@ -60,6 +60,7 @@ typedef struct Diags {
     size_t errors, warnings;
     uint32_t next_base;
     bool warnings_as_errors;
+    Map seen;     /* from code and span to the diagnostic, to drop repetitions */
     Diag ignored; /* where labels of a suppressed diagnostic go */
 } Diags;
 
@@ -81,6 +82,8 @@ Diag *diag_report_args(Diags *diags, DiagCode code, Span span, int count, const 
                      ((const char *const[]){NULL, ##__VA_ARGS__}) + 1)
 void diag_label(Diags *diags, Diag *diag, Span span, const char *fmt, ...) BASE_PRINTF(4, 5);
 void diag_note(Diags *diags, Diag *diag, const char *fmt, ...) BASE_PRINTF(3, 4);
+/* Forgets every diagnostic after the first `count`: for a parse that is tried again. */
+void diag_forget(Diags *diags, size_t count);
 /* Adds "did you mean `x`?" if some candidate is near `word`. */
 void diag_suggest(Diags *diags, Diag *diag, const char *word, size_t count, const char *const *candidates);
 
