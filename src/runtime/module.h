@@ -14,7 +14,9 @@
 #define HD_ABI_VERSION 1
 
 /* ---- host expressions: what the host computes at launch -------------------------------------
- * Reverse Polish code over int64, run by `hd_host_eval`: pairs-free, operands inline. */
+ * Reverse Polish code over int64, run by `hd_host_eval`, operands inline. Arithmetic is checked:
+ * overflow and division by zero are errors, except in an operand that does not matter (the other
+ * side of a false AND or a true OR, the branch SELECT does not take). At most 64 operands deep. */
 typedef enum {
     HD_X_CONST,   /* value follows */
     HD_X_SIZE,    /* number of a size variable follows */
@@ -22,9 +24,11 @@ typedef enum {
     HD_X_ALIGN,   /* number of a tensor parameter follows: the largest power of two up to 4096 that
                      divides its address */
     HD_X_BYTES,   /* number of a tensor parameter follows: bytes its elements span (strides counted) */
-    HD_X_NEG, HD_X_NOT,
+    HD_X_NEG,
+    HD_X_NOT, /* 1 where the operand is 0, else 0; a bitwise complement is XOR with -1 */
     HD_X_ADD, HD_X_SUB, HD_X_MUL, HD_X_DIV, HD_X_MOD, /* div and mod floor */
-    HD_X_MIN, HD_X_MAX, HD_X_AND, HD_X_OR, HD_X_XOR,
+    HD_X_MIN, HD_X_MAX,
+    HD_X_AND, HD_X_OR, HD_X_XOR, /* bitwise, so logical on 0 and 1 */
     HD_X_SHL, HD_X_SHR,
     HD_X_EQ, HD_X_NE, HD_X_LT, HD_X_LE, HD_X_GT, HD_X_GE,
     HD_X_SELECT,  /* c a b */
@@ -68,23 +72,46 @@ typedef struct HdSiteInfo {
 } HdSiteInfo;
 
 /* What a CPU kernel gets. Parameters by position: tensors[p] is the data of tensor parameter p
- * (byte offset applied), scalars[p] points at the value of scalar parameter p. */
+ * (byte offset applied), scalars[p] points at the value of scalar parameter p. Tensors that are
+ * written overlap no other parameter (the host has checked), so every pointer may be `restrict`.
+ *
+ * A kernel that traps fills `trap` and returns. `grid_sync` and `yield` return false when the
+ * launch is being given up (another block has trapped): the kernel then returns at once.
+ * `scratch` gives this worker's memory, the same area at every call (so ask once, for all);
+ * NULL: memory ran out, the kernel returns at once and the launch reports it. Its content is
+ * whatever the last block left there. */
 typedef struct HdCpuArgs {
     void *const *tensors;
     const void *const *scalars;
     const int64_t *sizes;
     int64_t grid[3];
     HdTrap *trap;
-    uint64_t seed;                      /* thread order under --check; 0: natural */
-    void *grid_state;                   /* of resident kernels; opaque to the kernel */
-    void (*grid_sync)(void *grid_state); /* `sync grid` */
-    void (*yield)(void);                /* inside `await` */
-    void (*print)(const char *text);    /* one finished line of `print` */
-    void *(*scratch)(void *pool, uint64_t bytes); /* 64-byte aligned memory of this worker, reused */
+    uint64_t seed;                       /* thread order under --check; 0: natural */
+    void *grid_state;                    /* opaque to the kernel */
+    bool (*grid_sync)(void *grid_state); /* `sync grid`; resident kernels only */
+    bool (*yield)(void *grid_state);     /* inside the loop of an `await` */
+    void *print_state;
+    void (*print)(void *print_state, const char *text); /* one finished line of `print` */
+    void *(*scratch)(void *pool, uint64_t bytes); /* 64-byte aligned */
     void *pool;
 } HdCpuArgs;
-/* Runs logical blocks [begin, end), numbered x fastest. */
+/* Runs logical blocks [begin, end), numbered x fastest, in increasing order: ranges are handed out
+ * in increasing order too, so an `await` on a block of lower index always ends. A resident kernel
+ * is called with one block at a time, on a stack of its own of 1 MiB. */
 typedef void (*HdCpuKernel)(const HdCpuArgs *args, int64_t begin, int64_t end);
+
+/* What a CUDA kernel gets, in this order:
+ *   1. each parameter by position: a tensor as `T *` (byte offset applied), a scalar by value;
+ *   2. each size variable, `long long`;
+ *   3. the logical grid extents x, y, z, each `long long`;
+ *   4. `HdTrap *`: where a trap is recorded; NULL if the instance has no sites;
+ *   5. resident instances only: `unsigned int *`, two words that are zero at the start of the
+ *      launch, for the grid barrier (the launch is cooperative: all blocks are resident).
+ * The hardware grid is linear: the block's logical number, x fastest, is
+ *     blockIdx.x + (long long)gridDim.x * blockIdx.y
+ * gridDim.y is 1 unless the product of the extents exceeds 2^31 - 1; only then may the number
+ * reach the product, and such blocks return at once. The block is (block, 1, 1) threads in
+ * hardware; block_dims are for the kernel to derive. Dynamic shared memory is `shared_bytes`. */
 
 typedef struct HdVariantInfo {
     HdHostExpr guard;      /* taken where true; the last variant has NULL */
