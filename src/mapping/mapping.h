@@ -128,6 +128,15 @@ const Mapping *mapping_auto(Arena *arena, int rank, const int64_t *shape, int64_
                             int elem_bytes, int fast_dim, bool *overhangs,
                             int64_t *runtime_divisor, MappingError *error);
 
+/* The same over `grid` groups (MAPPING_RUNTIME(k)) of `workers` each, for persistent kernels:
+ * repeat * spatial(grid) * spatial * repeat(1, …, v). `*grid_dim` is the dimension that the grid
+ * is laid along; the repeat's extent there is `lead`, a MAPPING_RUNTIME, or the shape's own if
+ * that is one, and means ceil(d / (runtime_divisor * grid)). Always overhangs. Worker w is
+ * `group * workers + worker in the group`. */
+const Mapping *mapping_auto_grid(Arena *arena, int rank, const int64_t *shape, int64_t workers,
+                                 int64_t grid, int64_t lead, int elem_bytes, int fast_dim,
+                                 int *grid_dim, int64_t *runtime_divisor, MappingError *error);
+
 /* ---- questions (static extents only, unless said) ------------------------------------------ */
 /* Task of `worker` at `step` into coords[rank]. O(digits). */
 void mapping_eval(const Mapping *m, int64_t worker, int64_t step, int64_t *coords);
