@@ -1,5 +1,5 @@
 /* The algebra against the brute-force evaluator, on random compositions. */
-#include "oracle.h"
+#include "random.h"
 
 #include "mapping/index.h"
 
