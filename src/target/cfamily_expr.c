@@ -1,0 +1,485 @@
+/* Expressions in C's text: operators with as few parentheses as they need, everything C leaves
+ * undefined or promotes (narrow integers, signed overflow, division) pinned down. */
+#include "target/cfamily.h"
+
+static void open_paren(CWriter *w, bool yes)
+{
+    if (yes) base_sb_char(w->out, '(');
+}
+
+static void close_paren(CWriter *w, bool yes)
+{
+    if (yes) base_sb_char(w->out, ')');
+}
+
+static void put(CWriter *w, const char *text)
+{
+    base_sb_str(w->out, text);
+}
+
+void cfamily_wide(CWriter *w, const IrExpr *e, CPrec prec)
+{
+    if (!cfamily_is_narrow(e->type.elem)) {
+        cfamily_expr(w, e, prec);
+    } else if (e->op == IR_CONST) {
+        cfamily_literal(w, (Scalar){.elem = ELEM_F32, .f = e->value.f}, prec);
+    } else {
+        base_sb_printf(w->out, "hd_cast_f32_%s(", cfamily_suffix(w, e->type.elem));
+        cfamily_expr(w, e, C_ANY);
+        put(w, ")");
+    }
+}
+
+void cfamily_call(CWriter *w, const char *name, int count, const IrExpr *const *args)
+{
+    base_sb_printf(w->out, "%s(", name);
+    for (int i = 0; i < count; ++i) {
+        if (i) put(w, ", ");
+        cfamily_expr(w, args[i], C_ANY);
+    }
+    put(w, ")");
+}
+
+/* The type whose functions compute with values of `elem`. */
+static const char *compute_suffix(CWriter *w, Elem elem)
+{
+    if (cfamily_is_narrow(elem)) return "f32";
+    if (vocab_elem_is_float(elem)) return cfamily_suffix(w, elem);
+    int bits = elem == ELEM_INDEX ? w->index_bits : vocab_elem(elem)->bits;
+    if (vocab_elem(elem)->cls == CLASS_UINT) return bits == 64 ? "u64" : "u32";
+    return bits == 64 ? "i64" : "i32";
+}
+
+/* Opens what turns a computed value back into one of `elem`: a rounding, or the cut to a narrow
+ * integer. Returns whether close_result has something to close. */
+static bool open_result(CWriter *w, Elem elem, CPrec *prec)
+{
+    if (cfamily_is_narrow(elem)) {
+        base_sb_printf(w->out, "hd_cast_%s_f32(", cfamily_suffix(w, elem));
+    } else if (cfamily_is_packed(elem)) {
+        base_sb_printf(w->out, "hd_wrap_%s(", cfamily_suffix(w, elem));
+    } else {
+        return false;
+    }
+    *prec = C_ANY;
+    return true;
+}
+
+static bool is_small_int(Elem elem)
+{
+    return vocab_elem_is_int(elem) && elem != ELEM_INDEX && vocab_elem(elem)->bits < 32 &&
+           !cfamily_is_packed(elem);
+}
+
+/* `function_T(a, b …)` computed in the operands' computing type. */
+static void math_call(CWriter *w, const IrExpr *e, const char *function, Elem elem)
+{
+    CPrec prec = C_ANY;
+    bool result = e->type.elem == elem && open_result(w, elem, &prec);
+    bool small = e->type.elem == elem && is_small_int(elem);
+    if (small) base_sb_printf(w->out, "(%s)", cfamily_elem_type(w, elem));
+    base_sb_printf(w->out, "hd_%s_%s(", function, compute_suffix(w, elem));
+    for (uint32_t i = 0; i < e->count; ++i) {
+        if (i) put(w, ", ");
+        cfamily_wide(w, e->args[i], C_ANY);
+    }
+    put(w, ")");
+    close_paren(w, result);
+}
+
+typedef struct COperator {
+    const char *text;
+    CPrec prec;
+} COperator;
+static const COperator OPERATORS[IR_OP_COUNT] = {
+    [IR_ADD] = {"+", C_ADD},     [IR_SUB] = {"-", C_ADD},       [IR_MUL] = {"*", C_MUL},
+    [IR_DIV] = {"/", C_MUL},     [IR_MOD] = {"%", C_MUL},       [IR_BITAND] = {"&", C_BITAND},
+    [IR_BITOR] = {"|", C_BITOR}, [IR_BITXOR] = {"^", C_BITXOR}, [IR_SHL] = {"<<", C_SHIFT},
+    [IR_SHR] = {">>", C_SHIFT},  [IR_AND] = {"&&", C_AND},      [IR_OR] = {"||", C_OR},
+    [IR_EQ] = {"==", C_EQ},      [IR_NE] = {"!=", C_EQ},        [IR_LT] = {"<", C_LT},
+    [IR_LE] = {"<=", C_LT},      [IR_GT] = {">", C_LT},         [IR_GE] = {">=", C_LT},
+};
+
+/* The level an operand must bind at: mixtures that readers (and compilers) trip over get
+ * parentheses though C does not need them. */
+static CPrec operand_prec(IrOp op, bool right)
+{
+    switch (OPERATORS[op].prec) {
+    case C_OR:
+        return op == IR_OR && !right ? C_OR : C_BITOR;
+    case C_AND:
+        return right ? C_BITOR : C_AND;
+    case C_BITOR:
+    case C_BITXOR:
+    case C_BITAND:
+    case C_SHIFT:
+        return right ? C_UNARY : (op == IR_SHL || op == IR_SHR) ? C_UNARY : C_MUL;
+    case C_EQ:
+    case C_LT:
+        return C_BITOR > C_SHIFT ? C_BITOR : C_SHIFT;
+    case C_ANY:
+    case C_SELECT:
+    case C_ADD:
+    case C_MUL:
+    case C_UNARY:
+    case C_POSTFIX:
+        break;
+    }
+    return right ? (CPrec)(OPERATORS[op].prec + 1) : OPERATORS[op].prec;
+}
+
+static void plain_binary(CWriter *w, const IrExpr *e, CPrec prec)
+{
+    const COperator *op = &OPERATORS[e->op];
+    bool paren = op->prec < prec;
+    open_paren(w, paren);
+    cfamily_wide(w, e->args[0], operand_prec(e->op, false));
+    base_sb_printf(w->out, " %s ", op->text);
+    cfamily_wide(w, e->args[1], operand_prec(e->op, true));
+    close_paren(w, paren);
+}
+
+/* `(int32_t)((uint32_t)a + (uint32_t)b)`: signed arithmetic that wraps. */
+static void wrapping_binary(CWriter *w, const IrExpr *e, CPrec prec)
+{
+    bool wide = vocab_elem(e->type.elem)->bits == 64;
+    const char *u = cfamily_elem_type(w, wide ? ELEM_U64 : ELEM_U32);
+    bool paren = prec > C_UNARY;
+    open_paren(w, paren);
+    base_sb_printf(w->out, "(%s)((%s)", cfamily_elem_type(w, e->type.elem), u);
+    cfamily_expr(w, e->args[0], C_UNARY);
+    base_sb_printf(w->out, " %s (%s)", OPERATORS[e->op].text, u);
+    cfamily_expr(w, e->args[1], C_UNARY);
+    put(w, ")");
+    close_paren(w, paren);
+}
+
+static bool known(const IrExpr *e)
+{
+    return e->lo != INT64_MIN && e->hi != INT64_MAX;
+}
+
+static void int_arithmetic(CWriter *w, const IrExpr *e, CPrec prec)
+{
+    Elem elem = e->type.elem;
+    bool is_signed = vocab_elem(elem)->cls == CLASS_SINT;
+    if (elem == ELEM_INDEX || (is_signed && vocab_elem(elem)->bits >= 32 && known(e))) {
+        plain_binary(w, e, prec);
+    } else if (is_small_int(elem)) {
+        bool paren = prec > C_UNARY;
+        open_paren(w, paren);
+        base_sb_printf(w->out, "(%s)(", cfamily_elem_type(w, elem));
+        if (elem == ELEM_U16) put(w, "1u * "); /* two u16 overflow int */
+        plain_binary(w, e, elem == ELEM_U16 ? C_UNARY : C_ANY);
+        put(w, ")");
+        close_paren(w, paren);
+    } else if (is_signed && vocab_elem(elem)->bits >= 32) {
+        wrapping_binary(w, e, prec);
+    } else {
+        plain_binary(w, e, prec);
+    }
+}
+
+static void arithmetic(CWriter *w, const IrExpr *e, CPrec prec)
+{
+    bool result = open_result(w, e->type.elem, &prec);
+    if (vocab_elem_is_float(e->type.elem) || result)
+        plain_binary(w, e, prec);
+    else
+        int_arithmetic(w, e, prec);
+    close_paren(w, result);
+}
+
+/* Integer division: plain where C's is defined and means the same. */
+static void division(CWriter *w, const IrExpr *e, CPrec prec)
+{
+    const IrExpr *a = e->args[0], *b = e->args[1];
+    Elem elem = e->type.elem;
+    bool positive = b->lo > 0 && (b->op == IR_CONST || known(b) || b->lo != INT64_MIN);
+    if (vocab_elem_is_float(elem)) {
+        arithmetic(w, e, prec);
+    } else if (positive && (elem != ELEM_INDEX || a->lo >= 0)) {
+        arithmetic(w, e, prec);
+    } else if (elem == ELEM_INDEX) {
+        math_call(w, e, e->op == IR_DIV ? "floordiv" : "floormod", elem);
+    } else {
+        math_call(w, e, e->op == IR_DIV ? "div" : "mod", elem);
+    }
+}
+
+static void shift(CWriter *w, const IrExpr *e, CPrec prec)
+{
+    const IrExpr *by = e->args[1];
+    Elem elem = e->type.elem;
+    int bits = elem == ELEM_INDEX ? w->index_bits : vocab_elem(elem)->bits;
+    bool safe = by->lo >= 0 && by->hi < (bits < 8 ? 8 : bits);
+    bool plain =
+        e->op == IR_SHR || elem == ELEM_INDEX || bits < 32 || vocab_elem(elem)->cls == CLASS_UINT;
+    if (!safe || !plain) {
+        bool result = open_result(w, elem, &prec), small = is_small_int(elem);
+        if (small) base_sb_printf(w->out, "(%s)", cfamily_elem_type(w, elem));
+        base_sb_printf(w->out, "hd_%s_%s(", e->op == IR_SHL ? "shl" : "shr",
+                       compute_suffix(w, elem));
+        cfamily_expr(w, e->args[0], C_ANY);
+        base_sb_printf(w->out, ", (%s)", cfamily_elem_type(w, ELEM_U32));
+        cfamily_expr(w, by, C_UNARY);
+        put(w, ")");
+        close_paren(w, result);
+    } else {
+        arithmetic(w, e, prec);
+    }
+}
+
+static void bitwise(CWriter *w, const IrExpr *e, CPrec prec)
+{
+    plain_binary(w, e, prec); /* of two values in range: in range again */
+}
+
+static void negation(CWriter *w, const IrExpr *e, CPrec prec)
+{
+    Elem elem = e->type.elem;
+    bool result = open_result(w, elem, &prec);
+    bool paren = prec > C_UNARY;
+    open_paren(w, paren);
+    if (vocab_elem_is_float(elem) || elem == ELEM_INDEX || result) {
+        put(w, "-");
+    } else {
+        bool wide = vocab_elem(elem)->bits == 64;
+        base_sb_printf(w->out, "(%s)-(%s)", cfamily_elem_type(w, elem),
+                       cfamily_elem_type(w, wide ? ELEM_U64 : ELEM_U32));
+    }
+    cfamily_wide(w, e->args[0], C_POSTFIX);
+    close_paren(w, paren);
+    close_paren(w, result);
+}
+
+static void complement(CWriter *w, const IrExpr *e, CPrec prec)
+{
+    Elem elem = e->type.elem;
+    bool result = open_result(w, elem, &prec);
+    bool paren = prec > C_UNARY;
+    open_paren(w, paren);
+    if (is_small_int(elem)) base_sb_printf(w->out, "(%s)", cfamily_elem_type(w, elem));
+    put(w, e->op == IR_NOT ? "!" : "~");
+    cfamily_expr(w, e->args[0], C_POSTFIX);
+    close_paren(w, paren);
+    close_paren(w, result);
+}
+
+/* ---- casts ----------------------------------------------------------------------------------- */
+
+static void c_cast(CWriter *w, Elem to, const IrExpr *a, CPrec prec)
+{
+    bool paren = prec > C_UNARY;
+    open_paren(w, paren);
+    base_sb_printf(w->out, "(%s)", cfamily_elem_type(w, to));
+    cfamily_wide(w, a, C_UNARY);
+    close_paren(w, paren);
+}
+
+static void cast_call(CWriter *w, Elem to, const IrExpr *a)
+{
+    Elem from = a->type.elem;
+    bool is_float = vocab_elem_is_float(from);
+    bool from_f32 = is_float && from != ELEM_F64;
+    base_sb_printf(w->out, "hd_cast_%s_%s(", cfamily_suffix(w, to), from_f32 ? "f32" : "f64");
+    if (!is_float) base_sb_printf(w->out, "(%s)", cfamily_elem_type(w, ELEM_F64));
+    cfamily_wide(w, a, is_float ? C_ANY : C_UNARY);
+    put(w, ")");
+}
+
+static void cast(CWriter *w, const IrExpr *e, CPrec prec)
+{
+    const IrExpr *a = e->args[0];
+    Elem to = e->type.elem, from = a->type.elem;
+    bool to_float = vocab_elem_is_float(to), from_float = vocab_elem_is_float(from);
+    if (to == ELEM_BOOL) {
+        bool paren = prec > C_EQ;
+        open_paren(w, paren);
+        cfamily_wide(w, a, C_LT);
+        put(w, " != 0");
+        close_paren(w, paren);
+    } else if (to_float && cfamily_is_narrow(to)) {
+        cast_call(w, to, a);
+    } else if (to == ELEM_F32 && cfamily_is_narrow(from)) {
+        cfamily_wide(w, a, prec);
+    } else if (!to_float && from_float) {
+        cast_call(w, to, a);
+    } else if (cfamily_is_packed(to)) {
+        base_sb_printf(w->out, "hd_wrap_%s((int)", cfamily_suffix(w, to));
+        cfamily_expr(w, a, C_UNARY);
+        put(w, ")");
+    } else {
+        c_cast(w, to, a, prec);
+    }
+}
+
+static void bitcast(CWriter *w, const IrExpr *e, CPrec prec)
+{
+    const IrExpr *a = e->args[0];
+    Elem to = e->type.elem, from = a->type.elem;
+    bool to_float = vocab_elem_is_float(to), from_float = vocab_elem_is_float(from);
+    int bits = vocab_elem(to)->bits;
+    if (!to_float && !from_float) {
+        c_cast(w, to, a, prec);
+        return;
+    }
+    bool paren = prec > C_UNARY && !to_float;
+    open_paren(w, paren);
+    if (!to_float) base_sb_printf(w->out, "(%s)", cfamily_elem_type(w, to));
+    if (to_float) base_sb_printf(w->out, "hd_bitcast_%s_u%d(", vocab_elem(to)->text, bits);
+    if (from_float)
+        base_sb_printf(w->out, "hd_bitcast_u%d_%s(", bits, vocab_elem(from)->text);
+    else
+        base_sb_printf(w->out, "(uint%d_t)", bits);
+    cfamily_expr(w, a, from_float ? C_ANY : C_UNARY);
+    if (from_float) put(w, ")");
+    if (to_float) put(w, ")");
+    close_paren(w, paren);
+}
+
+static void select(CWriter *w, const IrExpr *e, CPrec prec)
+{
+    bool paren = prec > C_SELECT;
+    open_paren(w, paren);
+    cfamily_expr(w, e->args[0], C_OR);
+    put(w, " ? ");
+    cfamily_expr(w, e->args[1], C_OR);
+    put(w, " : ");
+    cfamily_expr(w, e->args[2], C_SELECT);
+    close_paren(w, paren);
+}
+
+/* ---- memory ---------------------------------------------------------------------------------- */
+
+int cfamily_index_count(const IrTensor *t, uint32_t flags)
+{
+    return flags & IR_LINEAR ? 1 : t->rank;
+}
+
+const IrExpr *cfamily_offset(CWriter *w, const IrTensor *t, uint32_t flags,
+                             const IrExpr *const *index)
+{
+    return flags & IR_LINEAR ? index[0] : ir_offset(w->kernel, t, index);
+}
+
+void cfamily_element(CWriter *w, const IrTensor *t, const IrExpr *offset)
+{
+    if (w->hooks->element) {
+        w->hooks->element(w, t, offset);
+        return;
+    }
+    base_sb_printf(w->out, "%s[", w->tensor_names[t->id]);
+    cfamily_expr(w, offset, C_ANY);
+    put(w, "]");
+}
+
+static void load(CWriter *w, const IrExpr *e, CPrec prec)
+{
+    int count = cfamily_index_count(e->tensor, e->flags);
+    bool guarded = e->flags & IR_GUARDED, paren = guarded && prec > C_SELECT;
+    open_paren(w, paren);
+    if (guarded) {
+        cfamily_expr(w, e->args[count], C_OR);
+        put(w, " ? ");
+    }
+    const IrExpr *offset = cfamily_offset(w, e->tensor, e->flags, e->args);
+    if (cfamily_is_packed(e->tensor->elem)) {
+        base_sb_printf(w->out, "hd_load_%s(%s, ", vocab_elem(e->tensor->elem)->text,
+                       w->tensor_names[e->tensor->id]);
+        cfamily_expr(w, offset, C_ANY);
+        put(w, ")");
+    } else {
+        cfamily_element(w, e->tensor, offset);
+    }
+    if (guarded) {
+        put(w, " : ");
+        cfamily_expr(w, e->args[count + 1], C_SELECT);
+    }
+    close_paren(w, paren);
+}
+
+/* ---- all together ---------------------------------------------------------------------------- */
+
+static void unsigned_call(CWriter *w, const IrExpr *e, const char *function)
+{
+    Elem elem = e->type.elem;
+    int bits = elem == ELEM_INDEX ? w->index_bits : vocab_elem(elem)->bits;
+    base_sb_printf(w->out, "hd_%s_u%d((uint%d_t)", function, bits < 8 ? 8 : bits,
+                   bits < 8 ? 8 : bits);
+    cfamily_expr(w, e->args[0], C_UNARY);
+    put(w, ")");
+}
+
+static void leaf_axis(CWriter *w, const char *what, int64_t dim)
+{
+    base_sb_printf(w->out, "%s_%c", what, (char)('x' + dim));
+}
+
+static void leaf(CWriter *w, const IrExpr *e, CPrec prec)
+{
+    if (e->op == IR_CONST) cfamily_literal(w, e->value, prec);
+    if (e->op == IR_SIZE) put(w, w->size_names[e->imm]);
+    if (e->op == IR_ARG) put(w, w->param_names[e->imm]);
+    if (e->op == IR_VAR) put(w, w->var_names[e->var->id]);
+    if (e->op == IR_TID) put(w, "thread");
+    if (e->op == IR_BID) leaf_axis(w, "block", e->imm);
+    if (e->op == IR_GDIM) leaf_axis(w, "grid", e->imm);
+}
+
+/* Functions of the prelude, by op; the operand's type is the second part of their name. */
+static const char *const FUNCTIONS[IR_OP_COUNT] = {
+    [IR_MIN] = "min",     [IR_MAX] = "max",           [IR_FMA] = "fma",
+    [IR_SQRT] = "sqrt",   [IR_ABS] = "abs",           [IR_FLOOR] = "floor",
+    [IR_CEIL] = "ceil",   [IR_TRUNC] = "trunc",       [IR_RINT] = "rint",
+    [IR_ISNAN] = "isnan", [IR_ISINF] = "isinf",       [IR_COPYSIGN] = "copysign",
+    [IR_MULHI] = "mulhi", [IR_POPCOUNT] = "popcount", [IR_CLZ] = "clz",
+    [IR_CTZ] = "ctz",
+};
+
+static bool by_table(CWriter *w, const IrExpr *e, CPrec prec)
+{
+    if (ir_op_info(e->op)->arity == 0) {
+        leaf(w, e, prec);
+    } else if (e->op == IR_POPCOUNT || e->op == IR_CLZ || e->op == IR_CTZ) {
+        unsigned_call(w, e, FUNCTIONS[e->op]);
+    } else if (FUNCTIONS[e->op]) {
+        math_call(w, e, FUNCTIONS[e->op], e->args[0]->type.elem);
+    } else if (OPERATORS[e->op].prec >= C_EQ && OPERATORS[e->op].prec <= C_LT) {
+        plain_binary(w, e, prec);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+void cfamily_expr(CWriter *w, const IrExpr *e, CPrec prec)
+{
+    if (w->hooks->expr && w->hooks->expr(w, e, prec)) return;
+    if (by_table(w, e, prec)) return;
+    if (e->op == IR_ADD || e->op == IR_SUB || e->op == IR_MUL)
+        arithmetic(w, e, prec);
+    else if (e->op == IR_DIV || e->op == IR_MOD)
+        division(w, e, prec);
+    else if (e->op == IR_SHL || e->op == IR_SHR)
+        shift(w, e, prec);
+    else if (OPERATORS[e->op].text)
+        bitwise(w, e, prec);
+    else if (e->op == IR_NEG)
+        negation(w, e, prec);
+    else if (e->op == IR_NOT || e->op == IR_BITNOT)
+        complement(w, e, prec);
+    else if (e->op == IR_CAST)
+        cast(w, e, prec);
+    else if (e->op == IR_BITCAST)
+        bitcast(w, e, prec);
+    else if (e->op == IR_SELECT)
+        select(w, e, prec);
+    else if (e->op == IR_LOAD)
+        load(w, e, prec);
+    else if (e->op == IR_DOT4)
+        cfamily_call(w, "hd_dot4", (int)e->count, e->args);
+    else
+        base_internal(base_arena_escape(w->kernel->arena), "no C text for the op %s",
+                      ir_op_info(e->op)->text);
+}
