@@ -51,7 +51,7 @@ static void svg_cell(Svg *svg, int64_t x, int64_t y, uint32_t color, const char 
                    "<rect x=\"%" PRId64 "\" y=\"%" PRId64
                    "\" width=\"%d\" height=\"%d\" fill=\"#%06x\"/>\n",
                    x, y, CELL, CELL, (unsigned)color);
-    svg_text(svg, "w", x + CELL / 2, y + CELL / 2 + 1, worker);
+    svg_text(svg, strlen(worker) > 4 ? "l" : "w", x + CELL / 2, y + CELL / 2 + 1, worker);
     svg_text(svg, "s", x + CELL / 2, y + CELL - 7, step);
 }
 
@@ -106,7 +106,9 @@ static void svg_head(Svg *svg, int64_t width, int64_t height)
                    "\" font-family=\"ui-sans-serif, Helvetica, Arial, sans-serif\" "
                    "text-anchor=\"middle\">\n<title>%s</title>\n"
                    "<style>rect{stroke:#fff}.w{font-size:15px;font-weight:600;fill:#111}"
-                   ".s,.n{font-size:11px;fill:#555}.t{font-size:13px;fill:#333;text-anchor:start}"
+                   ".l{font-size:10px;font-weight:600;fill:#111}"
+                   ".s,.n{font-size:11px;fill:#555}.t{"
+                   "font-size:13px;fill:#333;text-anchor:start}"
                    ".h{font:600 16px ui-monospace,Menlo,monospace;fill:#111;text-anchor:start}"
                    "</style>\n<path fill=\"#fff\" d=\"M0 0h%" PRId64 "v%" PRId64 "H0z\"/>\n",
                    width, height, svg->title, width, height);

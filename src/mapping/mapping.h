@@ -150,6 +150,13 @@ int64_t mapping_owner(const Mapping *m, const int64_t *coords, int64_t *step);
 bool mapping_equal(const Mapping *a, const Mapping *b); /* as functions */
 /* Whether the worker parts of coordinates `dim_a` of a and `dim_b` of b are one function of w. */
 bool mapping_same_workers(const Mapping *a, const Mapping *b, int dim_a, int dim_b);
+/* The slot rule. In a loop over m a tile over n is indexed by e_i = task[dims[i]] + offsets[i]
+ * (dims[i] -1: by offsets[i] alone; offsets NULL: zeros). Fills slots[step] for every step of m
+ * and returns true if each worker owns e in n at every step, at a slot that is the same for all
+ * workers; else false with the lowest worker, then step, for which it is not so (ask
+ * `mapping_slot` which it is: not owned, or owned at another slot). Same worker count, static. */
+bool mapping_slots(const Mapping *m, const Mapping *n, const int *dims, const int64_t *offsets,
+                   int64_t *slots, int64_t *worker, int64_t *step);
 bool mapping_covers(const Mapping *m);   /* every task of the shape at least once */
 bool mapping_disjoint(const Mapping *m); /* at most once */
 bool mapping_has_replicas(const Mapping *m);

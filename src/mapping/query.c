@@ -122,6 +122,8 @@ bool mapping_equal(const Mapping *a, const Mapping *b)
     return a == b || !mapping_first_difference(a, b, &worker, &step);
 }
 
+#define NO_DIM (-2) /* a dimension that no digit has */
+
 /* The worker part of one coordinate: what moves another is a replicate to it. */
 static void project_workers(const Mapping *m, int dim, MappingDigits *out)
 {
@@ -144,6 +146,36 @@ bool mapping_same_workers(const Mapping *a, const Mapping *b, int dim_a, int dim
     project_workers(a, dim_a, &x);
     project_workers(b, dim_b, &y);
     return !digits_differ(x.list, x.count, y.list, y.count, &index);
+}
+
+/* By the workers' parts gM, gN and the steps' parts hM, hN: gM(w) + hM(t) + offset = gN(w) + hN(s)
+ * for all w, with s independent of w. Every part is 0 at index 0, so w = 0 says
+ * hM(t) + offset = hN(s), and then the rest says gM = gN. */
+bool mapping_slots(const Mapping *m, const Mapping *n, const int *dims, const int64_t *offsets,
+                   int64_t *slots, int64_t *worker, int64_t *step)
+{
+    *worker = 0;
+    for (*step = 0; *step < m->steps; ++*step) {
+        int64_t task[MAPPING_MAX_RANK], element[MAPPING_MAX_RANK];
+        mapping_eval_time(m, *step, task);
+        for (int i = 0; i < n->rank; i++) {
+            element[i] = (dims[i] >= 0 ? task[dims[i]] : 0) + (offsets ? offsets[i] : 0);
+        }
+        slots[*step] = mapping_slot(n, 0, element);
+        if (slots[*step] < 0) return false;
+    }
+    *step = 0;
+    bool same = true;
+    for (int i = 0; i < n->rank; i++) {
+        MappingDigits x, y;
+        int64_t index;
+        project_workers(m, dims[i] >= 0 ? dims[i] : NO_DIM, &x);
+        project_workers(n, i, &y);
+        if (!digits_differ(x.list, x.count, y.list, y.count, &index)) continue;
+        if (same || index < *worker) *worker = index;
+        same = false;
+    }
+    return same;
 }
 
 /* Whether the digits of `dim` are a mixed radix of its extent: each value reached exactly once. */
