@@ -64,17 +64,19 @@ void mapping_push_digit(MappingDigits *digits, const MappingDigit *digit)
     digits->list[digits->count++] = *digit;
 }
 
-/* Ids are kept ascending, so that equal products are equal lists. */
+void mapping_add_scale(int *ids, int *count, int id)
+{
+    int at = (*count)++;
+    for (; at > 0 && ids[at - 1] > id; at--) ids[at] = ids[at - 1];
+    ids[at] = id;
+}
+
 static bool scale_digit(MappingDigit *digit, const Scale *scale)
 {
     if (digit->scale_count + scale->count > MAPPING_MAX_SCALE) return false;
     digit->stride *= scale->stride;
     for (int i = 0; i < scale->count; i++) {
-        int at = digit->scale_count++;
-        for (; at > 0 && digit->scale[at - 1] > scale->id[i]; at--) {
-            digit->scale[at] = digit->scale[at - 1];
-        }
-        digit->scale[at] = scale->id[i];
+        mapping_add_scale(digit->scale, &digit->scale_count, scale->id[i]);
     }
     return true;
 }
@@ -203,8 +205,7 @@ static bool draft_append_mapping(Arena *arena, Draft *draft, const Mapping *m, i
     int64_t tasks = 1;
     int runtime_count = 0;
     for (int i = 0; i < m->worker_count + m->time_count; i++) {
-        const MappingDigit *digit =
-            i < m->worker_count ? &m->worker[i] : &m->time[i - m->worker_count];
+        const MappingDigit *digit = mapping_digit_at(m, i);
         if (digit->dim >= 0) scale_extend(&scale[digit->dim], digit->extent);
         if (MAPPING_IS_RUNTIME(digit->extent)) {
             runtime_count++;

@@ -1,5 +1,6 @@
 /* Index arithmetic. A `Product` is a number times run-time extents, `NULL` the absent term 0. */
 #include "mapping/index.h"
+#include "mapping/internal.h"
 
 typedef struct Product {
     int64_t number;
@@ -15,7 +16,7 @@ static Product product_of(int64_t number)
 static void product_extend(Product *product, int64_t extent)
 {
     if (MAPPING_IS_RUNTIME(extent)) {
-        product->id[product->count++] = MAPPING_RUNTIME_ID(extent);
+        mapping_add_scale(product->id, &product->count, MAPPING_RUNTIME_ID(extent));
     } else {
         product->number *= extent;
     }
@@ -81,11 +82,6 @@ static bool is_continued(const MappingDigit *slow, const MappingDigit *fast)
     Product unit = stride_of(fast);
     product_extend(&unit, fast->extent);
     if (unit.number != slow->stride || unit.count != slow->scale_count) return false;
-    for (int i = unit.count - 1; i > 0 && unit.id[i] < unit.id[i - 1]; i--) {
-        int id = unit.id[i];
-        unit.id[i] = unit.id[i - 1];
-        unit.id[i - 1] = id;
-    }
     for (int i = 0; i < unit.count; i++) {
         if (unit.id[i] != slow->scale[i]) return false;
     }
@@ -163,8 +159,7 @@ void *mapping_index_step(const Mapping *m, const MappingIndexOps *ops, void *con
 static bool is_top(const Mapping *m, const MappingDigit *digit)
 {
     for (int i = 0; i < m->worker_count + m->time_count; i++) {
-        const MappingDigit *other =
-            i < m->worker_count ? &m->worker[i] : &m->time[i - m->worker_count];
+        const MappingDigit *other = mapping_digit_at(m, i);
         if (other->dim != digit->dim) continue;
         if (other->scale_count > digit->scale_count || other->stride > digit->stride) return false;
     }
@@ -207,8 +202,7 @@ void *mapping_index_shape(const Mapping *m, int dim, const MappingIndexOps *ops)
 {
     Product product = product_of(1);
     for (int i = 0; i < m->worker_count + m->time_count; i++) {
-        const MappingDigit *digit =
-            i < m->worker_count ? &m->worker[i] : &m->time[i - m->worker_count];
+        const MappingDigit *digit = mapping_digit_at(m, i);
         if (digit->dim == dim) product_extend(&product, digit->extent);
     }
     return build_product(&product, ops);

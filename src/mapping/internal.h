@@ -6,6 +6,12 @@
 
 #define MAPPING_MAX_TASKS ((int64_t)1 << 62)
 
+/* Digit `i` of all of a mapping's digits, the workers' first. */
+static inline const MappingDigit *mapping_digit_at(const Mapping *m, int i)
+{
+    return i < m->worker_count ? &m->worker[i] : &m->time[i - m->worker_count];
+}
+
 /* A list of digits, slowest first, merged as it grows. The bound holds because static extents
  * are at least 2 with a product of at most 2^62, and run-time ones are counted. */
 typedef struct MappingDigits {
@@ -15,6 +21,9 @@ typedef struct MappingDigits {
 
 /* Appends a digit at the fast end: drops extent 1, merges with its slower neighbour if it can. */
 void mapping_push_digit(MappingDigits *digits, const MappingDigit *digit);
+/* Adds a run-time extent to a product of some; ascending, so that equal products are equal lists.
+ */
+void mapping_add_scale(int *ids, int *count, int id);
 bool mapping_digits_alike(const MappingDigit *a, const MappingDigit *b); /* all but place */
 
 /* Fills *error (which may be NULL); returns false. */

@@ -59,12 +59,12 @@ typedef struct Mapping {
     /* Task shape d. An entry with a run-time factor is MAPPING_RUNTIME(k), k its slowest run-time
      * extent; `mapping_index_shape` (index.h) gives the whole product. */
     int64_t shape[MAPPING_MAX_RANK];
-    int64_t workers;               /* n; -1 if it depends on a run-time extent */
-    int64_t steps;                 /* tasks of each worker; -1 likewise */
-    int worker_count, time_count;  /* number of digits */
-    const MappingDigit *worker;    /* slowest first */
-    const MappingDigit *time;      /* slowest first */
-    bool any_rank;                 /* replicate(n): takes the rank of what it is composed with */
+    int64_t workers;              /* n; -1 if it depends on a run-time extent */
+    int64_t steps;                /* tasks of each worker; -1 likewise */
+    int worker_count, time_count; /* number of digits */
+    const MappingDigit *worker;   /* slowest first */
+    const MappingDigit *time;     /* slowest first */
+    bool any_rank;                /* replicate(n): takes the rank of what it is composed with */
     const struct MappingFactors *factors; /* as written, for printing, holes; never NULL */
 } Mapping;
 
@@ -125,8 +125,8 @@ const Mapping *mapping_solve(Arena *arena, const MappingFactors *factors, int ra
  * ceil(d / (product of the trailing extents of that dimension)), which is returned in
  * `runtime_divisor[dim]`. `elem_bytes` 0 means "no vectors". */
 const Mapping *mapping_auto(Arena *arena, int rank, const int64_t *shape, int64_t workers,
-                            int elem_bytes, int fast_dim, bool *overhangs,
-                            int64_t *runtime_divisor, MappingError *error);
+                            int elem_bytes, int fast_dim, bool *overhangs, int64_t *runtime_divisor,
+                            MappingError *error);
 
 /* The same over `grid` groups (MAPPING_RUNTIME(k)) of `workers` each, for persistent kernels:
  * repeat * spatial(grid) * spatial * repeat(1, …, v). `*grid_dim` is the dimension that the grid
@@ -137,7 +137,8 @@ const Mapping *mapping_auto_grid(Arena *arena, int rank, const int64_t *shape, i
                                  int64_t grid, int64_t lead, int elem_bytes, int fast_dim,
                                  int *grid_dim, int64_t *runtime_divisor, MappingError *error);
 
-/* ---- questions (static extents only, unless said) ------------------------------------------ */
+/* ---- questions: static extents only, except that the slowest digit of a list may be a run-time
+ * one (a leading `repeat`), provided that it is also its dimension's slowest ------------------- */
 /* Task of `worker` at `step` into coords[rank]. O(digits). */
 void mapping_eval(const Mapping *m, int64_t worker, int64_t step, int64_t *coords);
 /* The time part only, and the worker part only: eval is their sum. */

@@ -7,7 +7,7 @@ static void add_digits(const MappingDigit *digits, int count, int64_t index, int
     for (int i = count - 1; i >= 0; i--) {
         const MappingDigit *digit = &digits[i];
         int64_t value = i ? index % digit->extent : index;
-        index /= digit->extent;
+        if (i) index /= digit->extent;
         if (digit->dim >= 0) coords[digit->dim] += value * digit->stride;
     }
 }
@@ -67,7 +67,7 @@ int64_t mapping_slot(const Mapping *m, int64_t worker, const int64_t *coords)
     for (int i = m->worker_count - 1; i >= 0; i--) {
         const MappingDigit *digit = &m->worker[i];
         int64_t value = i ? worker % digit->extent : worker;
-        worker /= digit->extent;
+        if (i) worker /= digit->extent;
         if (digit->dim >= 0 && digit_of_task(digit, coords) != value) return -1;
     }
     return step_of_task(m, coords);
@@ -178,23 +178,37 @@ bool mapping_slots(const Mapping *m, const Mapping *n, const int *dims, const in
     return same;
 }
 
-/* Whether the digits of `dim` are a mixed radix of its extent: each value reached exactly once. */
+/* The digit of dimension `unit->dim` with the unit's stride, or NULL. */
+static const MappingDigit *find_digit(const Mapping *m, const MappingDigit *unit)
+{
+    for (int i = 0; i < m->worker_count + m->time_count; i++) {
+        MappingDigit digit = *mapping_digit_at(m, i);
+        digit.extent = unit->extent;
+        if (mapping_digits_alike(&digit, unit)) return mapping_digit_at(m, i);
+    }
+    return NULL;
+}
+
+/* Whether the digits of `dim` are a mixed radix of its extent, each value reached exactly once:
+ * each digit's unit is what the one below it overflows by. */
 static bool is_mixed_radix(const Mapping *m, int dim)
 {
-    int64_t reached = 1;
-    int count = m->worker_count + m->time_count;
-    for (int found = 0; found >= 0;) {
-        found = -1;
-        for (int i = 0; i < count && found < 0; i++) {
-            const MappingDigit *digit =
-                i < m->worker_count ? &m->worker[i] : &m->time[i - m->worker_count];
-            if (digit->dim != dim || digit->stride != reached) continue;
-            if (MAPPING_IS_RUNTIME(digit->extent)) return true;
-            reached *= digit->extent;
-            found = i;
+    MappingDigit unit = {.dim = dim, .stride = 1};
+    int left = 0;
+    for (int i = 0; i < m->worker_count + m->time_count; i++)
+        left += mapping_digit_at(m, i)->dim == dim;
+    for (; left > 0; left--) {
+        const MappingDigit *digit = find_digit(m, &unit);
+        if (!digit) return false;
+        if (!MAPPING_IS_RUNTIME(digit->extent)) {
+            unit.stride *= digit->extent;
+        } else if (unit.scale_count < MAPPING_MAX_SCALE) {
+            mapping_add_scale(unit.scale, &unit.scale_count, MAPPING_RUNTIME_ID(digit->extent));
+        } else {
+            return left == 1; /* nothing can stand above so many */
         }
     }
-    return reached == m->shape[dim];
+    return true;
 }
 
 bool mapping_covers(const Mapping *m)

@@ -123,6 +123,11 @@ static void dropped_rows(void **unused)
     base_arena_destroy(arena);
 }
 
+static const char *size_name(void *user, int k)
+{
+    return ((const char *const *)user)[k];
+}
+
 static void written_as_read(void **unused)
 {
     (void)unused;
@@ -134,6 +139,9 @@ static void written_as_read(void **unused)
                                COL_REPEAT(2, 2), DROP(1, 2), replicate));
     assert_string_equal(mapping_text(arena, m, NULL, NULL),
                         "repeat(?) * (spatial(4, 8) * col_repeat(2, 2)).drop(1) * replicate(4)");
+    const char *const names[] = {"cdiv(n, 32)"};
+    assert_non_null(strstr(mapping_text(arena, m, size_name, (void *)(uintptr_t)names),
+                           "repeat(cdiv(n, 32)) * (spatial(4, 8)"));
     assert_string_equal(mapping_text(arena, must_build(arena, LIST(third)), NULL, NULL),
                         "spatial(2, 3, 4) order (2, 0, 1)");
     m = must_build(arena, LIST(third, DROP(1, 0), DROP(0, 0)));

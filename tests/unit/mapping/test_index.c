@@ -129,6 +129,42 @@ static void runtime_extents(void **unused)
     base_arena_destroy(arena);
 }
 
+/* Run-time factors of a stride are a set: written in any order they are the same. */
+static void runtime_strides_are_products(void **unused)
+{
+    (void)unused;
+    Arena *arena = base_arena_create(&escape);
+    MappingError error = {0};
+    const int64_t r1 = MAPPING_RUNTIME(1), r7 = MAPPING_RUNTIME(7);
+    const Mapping *m = BUILD(arena, SPATIAL(1, 2), SPATIAL(1, r1), SPATIAL(1, r7));
+    assert_coord(arena, m, 0, "w");
+    m = BUILD(arena, SPATIAL(1, 2), SPATIAL(1, r7), SPATIAL(1, r1));
+    assert_coord(arena, m, 0, "w");
+    const Mapping *a = BUILD(arena, SPATIAL(1, 2)), *b = BUILD(arena, REPEAT(1, r7));
+    const Mapping *c = BUILD(arena, SPATIAL(1, r1));
+    const Mapping *left = mapping_compose(arena, mapping_compose(arena, a, b, &error), c, &error);
+    const Mapping *right = mapping_compose(arena, a, mapping_compose(arena, b, c, &error), &error);
+    assert_true(mapping_equal(left, right));
+    assert_true(mapping_covers(left) && mapping_disjoint(left));
+    base_arena_destroy(arena);
+}
+
+/* A leading run-time repeat has no last step: what the other digits leave is its own. */
+static void leading_runtime_repeat_evaluates(void **unused)
+{
+    (void)unused;
+    Arena *arena = base_arena_create(&escape);
+    int64_t task, step;
+    const Mapping *m = BUILD(arena, REPEAT(1, MAPPING_RUNTIME(0)), SPATIAL(1, 256), REPEAT(1, 4));
+    mapping_eval(m, 3, 4 * 10 + 2, &task);
+    assert_int_equal(task, 10 * 1024 + 3 * 4 + 2);
+    assert_int_equal(mapping_slot(m, 3, &task), 42);
+    assert_int_equal(mapping_slot(m, 4, &task), -1);
+    assert_int_equal(mapping_owner(m, &task, &step), 3);
+    assert_int_equal(step, 42);
+    base_arena_destroy(arena);
+}
+
 static void too_many_runtime_extents(void **unused)
 {
     (void)unused;
@@ -158,6 +194,8 @@ int main(void)
         cmocka_unit_test(static_mappings),
         cmocka_unit_test(packed_panels),
         cmocka_unit_test(runtime_extents),
+        cmocka_unit_test(runtime_strides_are_products),
+        cmocka_unit_test(leading_runtime_repeat_evaluates),
         cmocka_unit_test(too_many_runtime_extents),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
