@@ -35,6 +35,8 @@ const IrExpr *ir_splat(IrKernel *k, int lanes, const IrExpr *a);
 /* guard and otherwise NULL: unguarded. A guard that folds to true is dropped; to false, the
  * result is `otherwise`. lanes > 1: consecutive elements along the last index. */
 const IrExpr *ir_load(IrKernel *k, const IrTensor *t, int lanes, const IrExpr *const *index, const IrExpr *guard, const IrExpr *otherwise);
+/* The same with IR_LINEAR (index: one element offset) and IR_PROVED among `flags`. */
+const IrExpr *ir_load_with(IrKernel *k, const IrTensor *t, int lanes, uint32_t flags, const IrExpr *const *index, const IrExpr *guard, const IrExpr *otherwise);
 /* Any node again with other operands, through the simplifier. `flags` and payload are kept. */
 const IrExpr *ir_rebuild(IrKernel *k, const IrExpr *e, const IrExpr *const *args);
 

@@ -80,7 +80,8 @@ static uint32_t hash_node(IrOp op, IrType type, uint32_t flags, uint64_t payload
                           const IrExpr *const *args)
 {
     uint64_t h = payload * 0x9e3779b97f4a7c15u;
-    h ^= (uint64_t)op | (uint64_t)type.elem << 8 | (uint64_t)type.lanes << 16 | (uint64_t)flags << 32;
+    h ^= (uint64_t)op | (uint64_t)type.elem << 8 | (uint64_t)type.lanes << 16 |
+         (uint64_t)flags << 32;
     for (int i = 0; i < count; i++) {
         h = (h ^ (h >> 29)) * 0xbf58476d1ce4e5b9u;
         h ^= args[i]->id;

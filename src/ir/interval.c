@@ -1,5 +1,6 @@
-/* Integer intervals of nodes. Every value is a mathematical integer in [lo, hi], where INT64_MIN and
- * INT64_MAX stand for infinity; a sized type's value that might have wrapped has its type's range.
+/* Integer intervals of nodes. Every value is a mathematical integer in [lo, hi], where INT64_MIN
+ * and INT64_MAX stand for infinity; a sized type's value that might have wrapped has its type's
+ * range.
  */
 #include "ir/nodes.h"
 
@@ -171,13 +172,22 @@ static Interval range_exact(IrOp op, IrType type, uint64_t payload, int count,
     return ir_type_range(type);
 }
 
+static bool hides_wrap(IrOp op, IrType type, const IrExpr *const *args)
+{
+    if (op == IR_CAST) return args[0]->type.elem == ELEM_U64;
+    if (type.elem == ELEM_INDEX) return false;
+    return op == IR_ADD || op == IR_SUB || op == IR_MUL || op == IR_NEG || op == IR_SHL ||
+           op == IR_ABS || op == IR_BITNOT;
+}
+
 Interval ir_interval(IrOp op, IrType type, uint64_t payload, int count, const IrExpr *const *args)
 {
     Interval full = {INT64_MIN, INT64_MAX};
     if (type.lanes != 1 || !vocab_elem_is_int(type.elem)) return full;
     full = ir_type_range(type);
     Interval r = range_exact(op, type, payload, count, args);
-    /* A sized value outside its type has wrapped; infinity may hide a wrap of u64. */
+    /* A sized value outside its type has wrapped, and infinity may hide a wrap of 64 bits. */
     if (r.lo < full.lo || r.hi > full.hi) return full;
+    if (!ir_known(r) && hides_wrap(op, type, args)) return full;
     return r;
 }

@@ -30,8 +30,8 @@ const IrExpr *ir_leaf(IrKernel *k, IrOp op, IrType type, uint64_t payload, Inter
 const IrExpr *ir_operator(IrKernel *k, IrOp op, int count, const IrExpr *const *args);
 const IrExpr *ir_operator2(IrKernel *k, IrOp op, const IrExpr *a, const IrExpr *b);
 IrType ir_result_type(IrOp op, int count, const IrExpr *const *args);
-Op ir_op_operator(IrOp op);      /* OP_NONE if it is none */
-Builtin ir_op_builtin(IrOp op);  /* BUILTIN_NONE if it is none */
+Op ir_op_operator(IrOp op);                    /* OP_NONE if it is none */
+Builtin ir_op_builtin(IrOp op);                /* BUILTIN_NONE if it is none */
 IrOp ir_op_find(const char *text, size_t len); /* IR_OP_COUNT if unknown */
 
 static inline bool ir_is_integer(const IrExpr *e)
@@ -74,6 +74,11 @@ const IrExpr *ir_linear_build(IrKernel *k, const Linear *l);
 /* a + b or a - b with like terms collected; NULL if they share none. */
 const IrExpr *ir_linear_merge(IrKernel *k, const IrExpr *a, const IrExpr *b, int64_t scale);
 
+/* ---- kernel.c: what LET and FOR know of their variable
+ * -------------------------------------------- */
+void ir_let_facts(IrVar *var, const IrExpr *value);
+void ir_for_facts(IrVar *var, const IrExpr *lo, const IrExpr *hi, const IrExpr *step);
+
 /* ---- simplifiers ----------------------------------------------------------------------------- */
 const IrExpr *ir_simplify_add(IrKernel *k, const IrExpr *a, const IrExpr *b);
 const IrExpr *ir_simplify_sub(IrKernel *k, const IrExpr *a, const IrExpr *b);
@@ -85,6 +90,7 @@ const IrExpr *ir_simplify_bits(IrKernel *k, IrOp op, const IrExpr *a, const IrEx
 const IrExpr *ir_simplify_shift(IrKernel *k, IrOp op, const IrExpr *a, const IrExpr *b);
 const IrExpr *ir_simplify_compare(IrKernel *k, IrOp op, const IrExpr *a, const IrExpr *b);
 const IrExpr *ir_simplify_logic(IrKernel *k, IrOp op, const IrExpr *a, const IrExpr *b);
+const IrExpr *ir_simplify_not(IrKernel *k, const IrExpr *a);
 const IrExpr *ir_simplify_float(IrKernel *k, IrOp op, const IrExpr *a, const IrExpr *b);
 
 #endif

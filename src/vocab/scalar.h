@@ -1,6 +1,6 @@
 /* Exact arithmetic of the element types, as the language defines it: integers wrap to their
- * width, `index` is 64-bit (overflow reported), `/` and `%` floor for index and truncate for the sized
- * integers, floats round to nearest even into their format after every operation. Constant
+ * width, `index` is 64-bit (overflow reported), `/` and `%` floor for index and truncate for the
+ * sized integers, floats round to nearest even into their format after every operation. Constant
  * folding and the test interpreter share it, so that a folded result is the run-time result; the
  * emitted targets take it as their oracle.
  *
@@ -28,15 +28,16 @@ typedef struct Scalar {
     };
 } Scalar;
 
-Scalar scalar_int(Elem elem, int64_t value);     /* wraps to the type */
-Scalar scalar_float(Elem elem, double value);    /* rounds to the type */
-Scalar scalar_cast(Elem to, Scalar value);       /* float to integer truncates, saturating; NaN gives 0 */
-bool scalar_unary(Op op, Scalar a, Scalar *out);  /* false if undefined */
-bool scalar_binary(Op op, Scalar a, Scalar b, Scalar *out); /* same elem; false: division by zero, index overflow, bad shift */
+Scalar scalar_int(Elem elem, int64_t value);  /* wraps to the type */
+Scalar scalar_float(Elem elem, double value); /* rounds to the type */
+Scalar scalar_cast(Elem to, Scalar value); /* float to integer truncates, saturating; NaN gives 0 */
+bool scalar_unary(Op op, Scalar a, Scalar *out); /* false if undefined */
+bool scalar_binary(Op op, Scalar a, Scalar b,
+                   Scalar *out); /* same elem; false: division by zero, index overflow, bad shift */
 /* DOT4 takes nine: the lanes of a, the lanes of b, c. */
 bool scalar_math(Builtin builtin, const Scalar *args, int count, Scalar *out);
 bool scalar_bitcast(Elem to, Scalar value, Scalar *out);
-uint64_t scalar_bits(Scalar value);              /* its storage bits */
+uint64_t scalar_bits(Scalar value); /* its storage bits */
 Scalar scalar_from_bits(Elem elem, uint64_t bits);
 double scalar_to_double(Scalar value);
 bool scalar_true(Scalar value);
@@ -45,7 +46,7 @@ bool scalar_is_nan(Scalar value);
 bool scalar_float_holds(Elem outer, Elem inner);
 /* Range of an integer type; false for u64, whose top does not fit. */
 bool scalar_int_range(Elem elem, int64_t *lo, int64_t *hi);
-bool scalar_same(Scalar a, Scalar b);            /* same type and bits */
+bool scalar_same(Scalar a, Scalar b); /* same type and bits */
 /* Shortest decimal text that reads back: `1.5`, `-inf`, `nan`, `7`. */
 char *scalar_text(Arena *arena, Scalar value);
 

@@ -64,7 +64,8 @@ static bool mulhi(Scalar a, Scalar b, Scalar *out)
 {
     if (!vocab_elem_is_int(a.elem)) return false;
     bool natural = vocab_elem(a.elem)->cls == CLASS_UINT;
-    __int128 x = natural ? (__int128)(uint64_t)a.i : a.i, y = natural ? (__int128)(uint64_t)b.i : b.i;
+    __int128 x = natural ? (__int128)(uint64_t)a.i : a.i,
+             y = natural ? (__int128)(uint64_t)b.i : b.i;
     /* Of two u64 the product needs the unsigned shift; its upper half is the same bits. */
     unsigned __int128 product = (unsigned __int128)x * (unsigned __int128)y;
     *out = scalar_int(a.elem, (int64_t)(uint64_t)(product >> vocab_elem(a.elem)->bits));
@@ -76,7 +77,8 @@ static bool ceil_div(Scalar a, Scalar b, Scalar *out)
 {
     if (!vocab_elem_is_int(a.elem) || b.i == 0) return false;
     bool natural = vocab_elem(a.elem)->cls == CLASS_UINT;
-    __int128 x = natural ? (__int128)(uint64_t)a.i : a.i, y = natural ? (__int128)(uint64_t)b.i : b.i;
+    __int128 x = natural ? (__int128)(uint64_t)a.i : a.i,
+             y = natural ? (__int128)(uint64_t)b.i : b.i;
     __int128 q = x / y;
     if (x % y != 0 && (x < 0) == (y < 0)) q++;
     *out = scalar_int(a.elem, (int64_t)q);

@@ -1,0 +1,90 @@
+/* Where elements lie: offsets under layouts, and sizes. */
+#include "ir/nodes.h"
+
+static const IrExpr *add(IrKernel *k, const IrExpr *sum, const IrExpr *term)
+{
+    return sum ? ir_binary(k, IR_ADD, sum, term) : term;
+}
+
+static const IrExpr *mul(IrKernel *k, const IrExpr *a, const IrExpr *b)
+{
+    return ir_binary(k, IR_MUL, a, b);
+}
+
+/* Row-major over `extents`, as a sum of products so that each part can leave a loop alone. */
+static const IrExpr *row_major(IrKernel *k, int rank, const IrExpr *const *extents,
+                               const IrExpr *const *index)
+{
+    const IrExpr *terms[MAPPING_MAX_RANK + 2], *place = ir_index(k, 1), *sum = NULL;
+    for (int i = rank - 1; i >= 0; i--) {
+        terms[i] = mul(k, index[i], place);
+        if (i) place = mul(k, place, extents[i]);
+    }
+    for (int i = 0; i < rank; i++) sum = add(k, sum, terms[i]);
+    return sum ? sum : ir_index(k, 0);
+}
+
+static const IrExpr *by_digits(IrKernel *k, const IrLayout *layout, const IrExpr *const *index)
+{
+    const IrExpr *sum = NULL;
+    for (int i = 0; i < layout->count; i++) {
+        const IrLayoutDigit *d = &layout->digits[i];
+        const IrExpr *v = index[d->dim];
+        if (d->divide > 1) v = ir_binary(k, IR_DIV, v, ir_index(k, d->divide));
+        if (d->extent) v = ir_binary(k, IR_MOD, v, ir_index(k, d->extent));
+        sum = add(k, sum, mul(k, v, ir_index(k, d->place)));
+    }
+    if (!sum) return ir_index(k, 0);
+    if (layout->swizzle_bits == 0) return sum;
+    const IrExpr *bits = ir_binary(k, IR_SHR, sum, ir_index(k, layout->swizzle_from));
+    bits = ir_binary(k, IR_BITAND, bits, ir_index(k, ((int64_t)1 << layout->swizzle_bits) - 1));
+    bits = ir_binary(k, IR_SHL, bits, ir_index(k, layout->swizzle_to));
+    return ir_binary(k, IR_BITXOR, sum, bits);
+}
+
+static const IrExpr *by_strides(IrKernel *k, const IrTensor *t, const IrExpr *const *index)
+{
+    const IrExpr *sum = NULL;
+    for (int i = 0; i < t->rank; i++) sum = add(k, sum, mul(k, index[i], t->strides[i]));
+    return sum ? sum : ir_index(k, 0);
+}
+
+/* Undistributed dimensions, then the slot, which is the last index given. */
+static const IrExpr *tile_offset(IrKernel *k, const IrTensor *t, const IrExpr *const *index)
+{
+    int lead = t->rank - t->over->rank;
+    const IrExpr *extents[MAPPING_MAX_RANK + 2];
+    for (int i = 0; i < lead; i++) extents[i] = t->extents[i];
+    extents[lead] = ir_index(k, t->over->steps);
+    return row_major(k, lead + 1, extents, index);
+}
+
+const IrExpr *ir_offset(IrKernel *k, const IrTensor *t, const IrExpr *const *index)
+{
+    if (t->rank > MAPPING_MAX_RANK)
+        base_internal(base_arena_escape(k->arena), "offset in a tensor of rank %d", t->rank);
+    if (t->space == IR_TILE && t->over) return tile_offset(k, t, index);
+    if (t->layout) return by_digits(k, t->layout, index);
+    if (t->strides) return by_strides(k, t, index);
+    return row_major(k, t->rank, t->extents, index);
+}
+
+static int64_t product(int count, const IrExpr *const *extents)
+{
+    int64_t size = 1;
+    for (int i = 0; i < count; i++)
+        if (!ir_is_const(extents[i]) || !base_mul(size, extents[i]->value.i, &size)) return -1;
+    return size;
+}
+
+int64_t ir_tile_slots(const IrTensor *tile)
+{
+    if (!tile->over) return product(tile->rank, tile->extents);
+    int64_t lead = product(tile->rank - tile->over->rank, tile->extents), slots;
+    return lead >= 0 && base_mul(lead, tile->over->steps, &slots) ? slots : -1;
+}
+
+int64_t ir_tensor_size(const IrTensor *t)
+{
+    return t->layout ? t->layout->size : product(t->rank, t->extents);
+}
