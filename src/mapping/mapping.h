@@ -33,7 +33,8 @@
 #define MAPPING_MAX_SCALE 3   /* and among them those that multiply one stride */
 #define MAPPING_MAX_DIGITS (62 + MAPPING_MAX_RUNTIME)
 #define MAPPING_HOLE INT64_MIN /* an extent to be solved for: `repeat(_, _)` */
-/* Far below zero, so that a negative extent that somebody wrote is still seen as such. */
+/* Far below zero, so that a negative extent that somebody wrote is still seen as such. (An extent
+ * that a program computes must be clamped to at least -2^61 before it is put into a factor.) */
 #define MAPPING_RUNTIME_BASE (INT64_MIN / 2)
 #define MAPPING_RUNTIME(k) (MAPPING_RUNTIME_BASE - (int64_t)(k))
 #define MAPPING_IS_RUNTIME(extent) ((extent) <= MAPPING_RUNTIME_BASE && (extent) != MAPPING_HOLE)
@@ -56,8 +57,9 @@ typedef struct MappingDigit {
 
 typedef struct Mapping {
     int rank;
-    /* Task shape d. An entry with a run-time factor is MAPPING_RUNTIME(k), k its slowest run-time
-     * extent; `mapping_index_shape` (index.h) gives the whole product. */
+    /* Task shape d. An entry with a run-time factor is MAPPING_RUNTIME(k), k the first run-time
+     * extent among its time, then its worker digits; `mapping_index_shape` (index.h) gives the
+     * whole product. */
     int64_t shape[MAPPING_MAX_RANK];
     int64_t workers;              /* n; -1 if it depends on a run-time extent */
     int64_t steps;                /* tasks of each worker; -1 likewise */
