@@ -13,6 +13,7 @@
  *   hd_cast_T_f32, hd_cast_T_f64   floats to integers (saturating, NaN gives 0) and to the narrow
  *                                  floats (f16 bf16 f8e4m3 f8e5m2 tf32; rounded to nearest even)
  *   hd_cast_f32_T                  a narrow float to f32, exactly
+ *   hd_odd_i64, hd_odd_u64         to f64, rounded to odd, so that the next rounding is the only one
  *   hd_wrap_i4, hd_wrap_u4         the low four bits of an int
  *   hd_bitcast_T_U                 U the unsigned integer of T's width (f16 bf16 tf32 f8… f32 f64)
  *   hd_bitcast_U_T                 and back
@@ -21,7 +22,8 @@
  *   hd_floordiv_T, hd_floormod_T   flooring, of i32 i64 (index)
  *   hd_shl_T, hd_shr_T             i32 i64 u32 u64 by a u32; amounts past the width shift all out
  *   hd_fma_T hd_sqrt_T hd_abs_T hd_floor_T hd_ceil_T hd_trunc_T hd_rint_T hd_copysign_T
- *   hd_isnan_T hd_isinf_T          of f32 and f64; hd_abs_T also of i32 and i64
+ *   hd_isnan_T hd_isinf_T hd_fmod_T  of f32 and f64; hd_abs_T also of i32 i64 u32 u64;
+ *                                  hd_fma_T also of the narrow floats (rounded once)
  *   hd_popcount_T hd_clz_T hd_ctz_T  of u8 u16 u32 u64;  hd_mulhi_T of i32 i64 u32 u64
  *   hd_dot4(a, b, c)               i8x4 · i8x4 + i32, operands as u32 bits
  *   hd_load_i4(p, i), hd_store_i4(p, i, v), and u4: packed elements, even ones in the low half

@@ -71,9 +71,19 @@ static bool is_small_int(Elem elem)
            !cfamily_is_packed(elem);
 }
 
+/* A product and sum of narrow floats that is rounded once: no f32 holds it exactly. */
+static bool narrow_fma(CWriter *w, const IrExpr *e)
+{
+    if (e->op != IR_FMA || !cfamily_is_narrow(e->type.elem)) return false;
+    cfamily_call(w, base_format(w->kernel->arena, "hd_fma_%s", cfamily_suffix(w, e->type.elem)), 3,
+                 e->args);
+    return true;
+}
+
 /* `function_T(a, b …)` computed in the operands' computing type. */
 static void math_call(CWriter *w, const IrExpr *e, const char *function, Elem elem)
 {
+    if (narrow_fma(w, e)) return;
     CPrec prec = C_ANY;
     bool result = e->type.elem == elem && open_result(w, elem, &prec);
     bool small = e->type.elem == elem && is_small_int(elem);
@@ -195,8 +205,10 @@ static void division(CWriter *w, const IrExpr *e, CPrec prec)
 {
     const IrExpr *a = e->args[0], *b = e->args[1];
     Elem elem = e->type.elem;
-    bool positive = b->lo > 0 && (b->op == IR_CONST || known(b) || b->lo != INT64_MIN);
-    if (vocab_elem_is_float(elem)) {
+    bool positive = b->lo > 0;
+    if (e->op == IR_MOD && vocab_elem_is_float(elem)) {
+        math_call(w, e, "fmod", elem);
+    } else if (vocab_elem_is_float(elem)) {
         arithmetic(w, e, prec);
     } else if (positive && (elem != ELEM_INDEX || a->lo >= 0)) {
         arithmetic(w, e, prec);
@@ -283,9 +295,13 @@ static void cast_call(CWriter *w, Elem to, const IrExpr *a)
     bool is_float = vocab_elem_is_float(from);
     bool from_f32 = is_float && from != ELEM_F64;
     base_sb_printf(w->out, "hd_cast_%s_%s(", cfamily_suffix(w, to), from_f32 ? "f32" : "f64");
-    if (!is_float) base_sb_printf(w->out, "(%s)", cfamily_elem_type(w, ELEM_F64));
-    cfamily_wide(w, a, is_float ? C_ANY : C_UNARY);
-    put(w, ")");
+    bool odd = !is_float && strstr(compute_suffix(w, from), "64");
+    if (odd)
+        base_sb_printf(w->out, "hd_odd_%s(", compute_suffix(w, from));
+    else if (!is_float)
+        base_sb_printf(w->out, "(%s)", cfamily_elem_type(w, ELEM_F64));
+    cfamily_wide(w, a, is_float || odd ? C_ANY : C_UNARY);
+    put(w, odd ? "))" : ")");
 }
 
 static void cast(CWriter *w, const IrExpr *e, CPrec prec)

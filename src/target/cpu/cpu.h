@@ -1,0 +1,25 @@
+/* Private to the CPU target: the state of one kernel's emission. */
+#ifndef TARGET_CPU_CPU_H
+#define TARGET_CPU_CPU_H
+
+#include "target/cfamily.h"
+#include "target/target.h"
+
+typedef struct Cpu {
+    CWriter w;
+    TargetInstance *instance;
+    const IrKernel *kernel;
+    const char *symbol;
+    int64_t scratch; /* bytes of the worker's memory in use */
+    int64_t stack;   /* bytes of local arrays */
+    bool check;
+} Cpu;
+
+/* Statements that only the CPU writes this way: atomics, traps, prints, waiting. */
+bool target_cpu_stmt(CWriter *w, const IrStmt *s);
+/* Local arrays: shared tensors, tiles, private arrays, tables. Large ones lie in the worker's
+ * memory and are parameters of the kernel's body. */
+bool target_cpu_is_large(const IrTensor *t);
+int64_t target_cpu_bytes(const IrTensor *t);
+
+#endif

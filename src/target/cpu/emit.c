@@ -1,0 +1,250 @@
+/* A kernel as a C function over a range of blocks.
+ *
+ * Each variant becomes two functions. `<symbol>` is what the module's table names: it reads the
+ * arguments and calls `<symbol>_blocks`, whose parameters are `restrict`, so that the C compiler
+ * knows what the host has checked: nothing overlaps. */
+#include "target/cpu/cpu.h"
+
+extern const unsigned char target_abi_bytes[], target_cpu_prelude_bytes[];
+
+/* Local arrays above this many bytes lie in the worker's memory: a resident kernel's stack is
+ * small. */
+enum { LARGE = 8192, STACK = 65536, ALIGN = 64 };
+
+const char *target_abi_text(void)
+{
+    return (const char *)target_abi_bytes;
+}
+
+int64_t target_cpu_bytes(const IrTensor *t)
+{
+    return (ir_tensor_size(t) * vocab_elem(t->elem)->bits + 7) / 8;
+}
+
+bool target_cpu_is_large(const IrTensor *t)
+{
+    return target_cpu_bytes(t) > LARGE;
+}
+
+/* ---- parameters ------------------------------------------------------------------------------ */
+
+static bool is_local(const IrTensor *t)
+{
+    return t->space == IR_SHARED || t->space == IR_PRIVATE || t->space == IR_TILE;
+}
+
+typedef struct Uses {
+    bool *tensors;
+} Uses;
+
+static bool note_load(void *user, const IrExpr *e)
+{
+    Uses *uses = user;
+    if (e->op == IR_LOAD) uses->tensors[e->tensor->id] = true;
+    return false;
+}
+
+static bool note_stmt(void *user, IrStmt *s)
+{
+    Uses *uses = user;
+    if (s->tensor) uses->tensors[s->tensor->id] = true;
+    for (int i = 0; i < s->count; ++i) ir_any(s->args[i], note_load, user);
+    return true;
+}
+
+/* The element type as it lies in memory. */
+static const char *memory_type(CWriter *w, Elem elem)
+{
+    return cfamily_is_packed(elem) ? "uint8_t" : cfamily_elem_type(w, elem);
+}
+
+static void parameter(CWriter *w, const IrTensor *t, bool constant)
+{
+    base_sb_printf(w->out, ",\n        %s%s *restrict %s", constant ? "const " : "",
+                   memory_type(w, t->elem), w->tensor_names[t->id]);
+}
+
+static bool is_parameter(const IrTensor *t)
+{
+    return t->space == IR_PARAM || (is_local(t) && target_cpu_is_large(t));
+}
+
+static void signature(Cpu *cpu, const Uses *uses)
+{
+    CWriter *w = &cpu->w;
+    base_sb_printf(w->out,
+                   "static __attribute__((noinline)) void %s_blocks(const HdCpuArgs *args, "
+                   "int64_t hd_begin, int64_t hd_end",
+                   cpu->symbol);
+    for (size_t i = 0; i < cpu->kernel->tensors.len; ++i) {
+        const IrTensor *t = cpu->kernel->tensors.data[i];
+        if (uses->tensors[i] && is_parameter(t))
+            parameter(w, t, t->space == IR_PARAM && !t->written);
+    }
+    cfamily_close(w, ")");
+}
+
+/* ---- local arrays ---------------------------------------------------------------------------- */
+
+static void table_array(CWriter *w, const IrTensor *t)
+{
+    cfamily_open(w);
+    base_sb_printf(w->out, "static const %s %s[] = {", memory_type(w, t->elem),
+                   w->tensor_names[t->id]);
+    for (int64_t i = 0; i < ir_tensor_size(t); ++i) {
+        Scalar value = t->table[i];
+        if (cfamily_is_narrow(t->elem) && t->elem != ELEM_TF32) {
+            base_sb_printf(w->out, "{%llu}, ", (unsigned long long)scalar_bits(value));
+        } else if (vocab_elem_is_float(t->elem) && !(value.f - value.f == 0)) {
+            base_sb_str(w->out, value.f > 0   ? "__builtin_inff(), "
+                                : value.f < 0 ? "-__builtin_inff(), "
+                                              : "__builtin_nanf(\"\"), ");
+        } else {
+            if (t->elem == ELEM_TF32) value.elem = ELEM_F32;
+            cfamily_literal(w, value, C_ANY);
+            base_sb_str(w->out, ", ");
+        }
+    }
+    cfamily_close(w, "};");
+}
+
+static void local_arrays(Cpu *cpu, const Uses *uses)
+{
+    CWriter *w = &cpu->w;
+    for (size_t i = 0; i < cpu->kernel->tensors.len; ++i) {
+        const IrTensor *t = cpu->kernel->tensors.data[i];
+        if (!uses->tensors[i] || is_parameter(t)) continue;
+        if (t->space == IR_TABLE) {
+            table_array(w, t);
+            continue;
+        }
+        int64_t bytes = target_cpu_bytes(t), size = vocab_elem_bytes(t->elem);
+        cfamily_line(w, "%s %s[%lld] __attribute__((aligned(%d)));", memory_type(w, t->elem),
+                     w->tensor_names[t->id], (long long)((bytes + size - 1) / size),
+                     bytes >= ALIGN ? ALIGN : 16);
+    }
+}
+
+/* ---- sizes, coordinates ---------------------------------------------------------------------- */
+
+static void sizes(Cpu *cpu)
+{
+    CWriter *w = &cpu->w;
+    for (size_t i = 0; i < cpu->kernel->sizes.len; ++i)
+        cfamily_line(w, "const hd_index %s = (hd_index)args->sizes[%zu];", w->size_names[i], i);
+    for (size_t i = 0; i < cpu->kernel->params.len; ++i) {
+        const IrParam *p = &cpu->kernel->params.data[i];
+        if (p->is_tensor) continue;
+        const char *type = cfamily_elem_type(w, p->elem);
+        if (p->elem == ELEM_INDEX)
+            cfamily_line(w, "const hd_index %s = (hd_index)*(const int64_t *)args->scalars[%zu];",
+                         w->param_names[i], i);
+        else
+            cfamily_line(w, "const %s %s = *(const %s *)args->scalars[%zu];", type,
+                         w->param_names[i], type, i);
+    }
+    for (int d = 0; d < 3; ++d)
+        cfamily_line(w, "const hd_index grid_%c = (hd_index)args->grid[%d];", 'x' + d, d);
+}
+
+static void block_coordinates(CWriter *w)
+{
+    cfamily_line(w, "if (hd_trapped(args->trap)) return;");
+    cfamily_line(w, "const hd_index block_x = (hd_index)(hd_block %% args->grid[0]);");
+    cfamily_line(w, "const hd_index block_y = (hd_index)(hd_block / args->grid[0] %% "
+                    "args->grid[1]);");
+    cfamily_line(w, "const hd_index block_z = (hd_index)(hd_block / args->grid[0] / "
+                    "args->grid[1]);");
+}
+
+/* ---- functions ------------------------------------------------------------------------------- */
+
+static void blocks_function(Cpu *cpu, const Uses *uses)
+{
+    CWriter *w = &cpu->w;
+    signature(cpu, uses);
+    cfamily_line(w, "{");
+    ++w->depth;
+    cfamily_line(w, "typedef int%d_t hd_index;", w->index_bits);
+    sizes(cpu);
+    local_arrays(cpu, uses);
+    cfamily_line(w, "for (int64_t hd_block = hd_begin; hd_block < hd_end; ++hd_block) {");
+    ++w->depth;
+    block_coordinates(w);
+    cfamily_block(w, cpu->kernel->body);
+    w->depth -= 2;
+    cfamily_line(w, "    }");
+    cfamily_line(w, "}");
+}
+
+static void entry_function(Cpu *cpu, const Uses *uses)
+{
+    CWriter *w = &cpu->w;
+    Sb call = base_sb(w->kernel->arena);
+    int64_t bytes = 0;
+    for (size_t i = 0; i < cpu->kernel->tensors.len; ++i) {
+        const IrTensor *t = cpu->kernel->tensors.data[i];
+        if (!uses->tensors[i] || !is_parameter(t)) continue;
+        if (t->space == IR_PARAM) {
+            base_sb_printf(&call, ",\n        args->tensors[%d]", t->param);
+        } else {
+            base_sb_printf(&call, ",\n        (void *)(hd_memory + %lld)", (long long)bytes);
+            bytes += (target_cpu_bytes(t) + ALIGN - 1) / ALIGN * ALIGN + ALIGN;
+        }
+    }
+    cfamily_line(w, "static void %s(const HdCpuArgs *args, int64_t begin, int64_t end)",
+                 cpu->symbol);
+    cfamily_line(w, "{");
+    if (bytes) {
+        cfamily_line(w, "    char *hd_memory = args->scratch(args->pool, %lld);",
+                     (long long)bytes);
+        cfamily_line(w, "    if (!hd_memory) return;");
+    }
+    cfamily_line(w, "    %s_blocks(args, begin, end%s);", cpu->symbol, base_sb_text(&call));
+    cfamily_line(w, "}");
+    base_sb_char(w->out, '\n');
+}
+
+static const CHooks HOOKS = {.stmt = target_cpu_stmt};
+
+static void emit_variant(Arena *arena, TargetInstance *instance, TargetVariant *variant,
+                         const char *symbol, bool check, Sb *out)
+{
+    IrKernel *k = variant->cpu;
+    Cpu cpu = {.instance = instance, .kernel = k, .symbol = symbol, .check = check};
+    cpu.w = cfamily_writer(k, out, &HOOKS, &cpu, variant->index_bits);
+    Uses uses = {NEW_ARRAY(arena, bool, k->tensors.len + 1)};
+    ir_walk(k->body, note_stmt, &uses);
+    base_sb_printf(out, "/* %s%s%s */\n", k->name->text, k->instance && *k->instance ? " " : "",
+                   k->instance ? k->instance : "");
+    blocks_function(&cpu, &uses);
+    cpu.w.lines = false;
+    entry_function(&cpu, &uses);
+    variant->cpu_symbol = symbol;
+}
+
+void target_cpu_emit(Arena *arena, TargetModule *module, Sb *out)
+{
+    base_sb_str(out, (const char *)target_cpu_prelude_bytes);
+    base_sb_char(out, '\n');
+    for (int i = 0; i < module->kernel_count; ++i) {
+        TargetKernel *kernel = &module->kernels[i];
+        for (int j = 0; j < kernel->instance_count; ++j) {
+            TargetInstance *instance = &kernel->instances[j];
+            for (int v = 0; v < instance->variant_count; ++v) {
+                TargetVariant *variant = &instance->variants[v];
+                if (!variant->cpu) continue;
+                const char *symbol = target_symbol(arena, instance->kernel, j, v);
+                emit_variant(arena, instance, variant, symbol, module->check, out);
+            }
+        }
+    }
+}
+
+void target_cpu_module(Arena *arena, TargetModule *module, Sb *out)
+{
+    base_sb_str(out, target_abi_text());
+    base_sb_char(out, '\n');
+    target_cpu_emit(arena, module, out);
+    target_tables(arena, module, out);
+}

@@ -1,0 +1,125 @@
+/* Statements of CPU kernels: atomics, traps, prints, waiting, the grid's barrier. */
+#include "target/cpu/cpu.h"
+
+static void put(CWriter *w, const char *text)
+{
+    base_sb_str(w->out, text);
+}
+
+/* ---- atomics --------------------------------------------------------------------------------- */
+
+static const char *order_name(IrOrder order)
+{
+    static const char *const names[] = {
+        [IR_RELAXED] = "__ATOMIC_RELAXED",
+        [IR_ACQUIRE] = "__ATOMIC_ACQUIRE",
+        [IR_RELEASE] = "__ATOMIC_RELEASE",
+        [IR_ACQ_REL] = "__ATOMIC_ACQ_REL",
+    };
+    return names[order];
+}
+
+static void atomic(CWriter *w, const IrStmt *s)
+{
+    int count = cfamily_index_count(s->tensor, s->flags);
+    const char *dot = strchr(vocab_builtin(s->builtin)->text, '.');
+    cfamily_open(w);
+    if (s->var) {
+        put(w, s->var->mutable ? "" : "const ");
+        cfamily_type(w, s->var->type);
+        base_sb_printf(w->out, " %s = ", w->var_names[s->var->id]);
+    }
+    base_sb_printf(w->out, "hd_atomic_%s_%s(&", dot + 1, vocab_elem(s->tensor->elem)->text);
+    cfamily_element(w, s->tensor, cfamily_offset(w, s->tensor, s->flags, s->args));
+    for (int i = count; i < s->count; ++i) {
+        put(w, ", ");
+        cfamily_expr(w, s->args[i], C_ANY);
+    }
+    base_sb_printf(w->out, ", %s", order_name(s->order));
+    cfamily_close(w, ");");
+}
+
+/* ---- traps ----------------------------------------------------------------------------------- */
+
+static void trap(CWriter *w, const IrStmt *s)
+{
+    Cpu *cpu = w->user;
+    int site = target_site(w->kernel->arena, cpu->instance, w->kernel, s->origin,
+                           s->text ? s->text : "assertion failed");
+    cfamily_open(w);
+    put(w, "if (!");
+    cfamily_expr(w, s->args[0], C_POSTFIX);
+    base_sb_printf(w->out, ") { hd_trap(args->trap, %d", site);
+    for (int i = 1; i <= 4; ++i) {
+        put(w, ", ");
+        if (i < s->count) {
+            put(w, "(int64_t)");
+            cfamily_expr(w, s->args[i], C_UNARY);
+        } else {
+            put(w, "0");
+        }
+    }
+    cfamily_close(w, "); return; }");
+}
+
+/* ---- print ----------------------------------------------------------------------------------- */
+
+static void print_operand(CWriter *w, const IrExpr *e)
+{
+    Elem elem = e->type.elem;
+    ElemClass cls = vocab_elem(elem)->cls;
+    const char *what = cls == CLASS_BOOL    ? "bool"
+                       : cls == CLASS_FLOAT ? "f64"
+                       : elem == ELEM_U64   ? "u64"
+                                            : "int";
+    base_sb_printf(w->out, " hd_put_%s(&hd_line, ", what);
+    cfamily_wide(w, e, C_ANY);
+    put(w, cls == CLASS_FLOAT ? elem == ELEM_F64 ? ", false);" : ", true);" : ");");
+}
+
+static void print(CWriter *w, const IrStmt *s)
+{
+    cfamily_open(w);
+    put(w, "{ HdLine hd_line = {0};");
+    const char *text = s->text ? s->text : "";
+    for (int i = 0;; ++i) {
+        const char *hole = i < s->count ? strstr(text, "{}") : NULL;
+        size_t len = hole ? (size_t)(hole - text) : strlen(text);
+        if (len) {
+            put(w, " hd_put_text(&hd_line, ");
+            cfamily_string(w->out, base_strndup(w->kernel->arena, text, len));
+            put(w, ");");
+        }
+        if (!hole) break;
+        print_operand(w, s->args[i]);
+        text = hole + 2;
+    }
+    cfamily_close(w, " args->print(args->print_state, hd_line.text); }");
+}
+
+/* ---- waiting --------------------------------------------------------------------------------- */
+
+static void await(CWriter *w, const IrStmt *s)
+{
+    cfamily_open(w);
+    put(w, "while (!");
+    cfamily_expr(w, s->args[0], C_POSTFIX);
+    cfamily_close(w, ") if (!args->yield(args->grid_state)) return;");
+}
+
+bool target_cpu_stmt(CWriter *w, const IrStmt *s)
+{
+    if (s->kind == IR_STMT_ATOMIC)
+        atomic(w, s);
+    else if (s->kind == IR_STMT_TRAP)
+        trap(w, s);
+    else if (s->kind == IR_STMT_PRINT)
+        print(w, s);
+    else if (s->kind == IR_STMT_AWAIT)
+        await(w, s);
+    else if (s->kind == IR_STMT_BARRIER && s->scope == IR_SCOPE_GRID)
+        cfamily_line(w, "if (!args->grid_sync(args->grid_state)) return;");
+    else
+        return s->kind == IR_STMT_BARRIER; /* of a block: its regions are in order already */
+    return true;
+}

@@ -1,0 +1,349 @@
+/* The tables of a compiled module, as C text. Each table is printed before the one that names it,
+ * as `static const` data called hd_<what>_<number>. */
+#include "target/cfamily.h"
+#include "target/target.h"
+
+#include <ctype.h>
+
+typedef struct Tables {
+    Arena *arena;
+    Sb *out;
+    const IrKernel *kernel;
+    int next; /* number of the next host expression */
+} Tables;
+
+int target_site(Arena *arena, TargetInstance *instance, const IrKernel *kernel, uint32_t origin,
+                const char *text)
+{
+    for (size_t i = 0; i < instance->sites.len; ++i) {
+        const TargetSite *site = &instance->sites.data[i];
+        if (site->kernel == kernel && site->origin == origin && strcmp(site->text, text) == 0)
+            return (int)i;
+    }
+    VEC_PUSH(arena, instance->sites, (TargetSite){kernel, origin, text});
+    return (int)instance->sites.len - 1;
+}
+
+const char *target_symbol(Arena *arena, const IrKernel *kernel, int instance, int variant)
+{
+    char *name = base_format(arena, "%s_%d_%d", kernel->name->text, instance, variant);
+    for (char *p = name; *p; ++p)
+        if (!isalnum((unsigned char)*p)) *p = '_';
+    return name;
+}
+
+/* ---- host expressions ------------------------------------------------------------------------ */
+
+static const char *const HOST_OPS[IR_OP_COUNT] = {
+    [IR_NEG] = "NEG",    [IR_NOT] = "NOT",    [IR_ADD] = "ADD",   [IR_SUB] = "SUB",
+    [IR_MUL] = "MUL",    [IR_DIV] = "DIV",    [IR_MOD] = "MOD",   [IR_MIN] = "MIN",
+    [IR_MAX] = "MAX",    [IR_BITAND] = "AND", [IR_AND] = "AND",   [IR_BITOR] = "OR",
+    [IR_OR] = "OR",      [IR_BITXOR] = "XOR", [IR_SHL] = "SHL",   [IR_SHR] = "SHR",
+    [IR_EQ] = "EQ",      [IR_NE] = "NE",      [IR_LT] = "LT",     [IR_LE] = "LE",
+    [IR_GT] = "GT",      [IR_GE] = "GE",      [IR_SELECT] = "SELECT",
+};
+
+static void host_const(Sb *out, int64_t value)
+{
+    if (value == INT64_MIN)
+        base_sb_str(out, "HD_X_CONST, INT64_MIN, ");
+    else
+        base_sb_printf(out, "HD_X_CONST, INT64_C(%lld), ", (long long)value);
+}
+
+static void host_code(Tables *t, const IrExpr *e, Sb *out)
+{
+    if (e->op == IR_CONST && !vocab_elem_is_float(e->type.elem)) {
+        host_const(out, e->value.i);
+    } else if (e->op == IR_SIZE) {
+        base_sb_printf(out, "HD_X_SIZE, %lld, ", (long long)e->imm);
+    } else if (e->op == IR_ARG) {
+        base_sb_printf(out, "HD_X_ARG, %lld, ", (long long)e->imm);
+    } else if (e->op == IR_CAST && !vocab_elem_is_float(e->args[0]->type.elem)) {
+        host_code(t, e->args[0], out);
+    } else if (HOST_OPS[e->op] && !vocab_elem_is_float(e->type.elem)) {
+        for (uint32_t i = 0; i < e->count; ++i) host_code(t, e->args[i], out);
+        base_sb_printf(out, "HD_X_%s, ", HOST_OPS[e->op]);
+    } else {
+        base_internal(base_arena_escape(t->arena), "the host cannot compute the op %s",
+                      ir_op_info(e->op)->text);
+    }
+}
+
+/* Prints finished code as a table; its name. */
+static const char *host_table(Tables *t, Sb *code)
+{
+    const char *name = base_format(t->arena, "hd_x_%d", t->next++);
+    base_sb_printf(t->out, "static const int64_t %s[] = {%sHD_X_END};\n", name,
+                   base_sb_text(code));
+    return name;
+}
+
+static const char *host_expr(Tables *t, const IrExpr *e)
+{
+    Sb code = base_sb(t->arena);
+    host_code(t, e, &code);
+    return host_table(t, &code);
+}
+
+/* ---- variants' guards ------------------------------------------------------------------------ */
+
+static void conjoin(Sb *code, int *terms)
+{
+    if ((*terms)++) base_sb_str(code, "HD_X_AND, ");
+}
+
+/* Everything an index can reach stays far enough below 2^31 that overhanging tiles do too. */
+static void narrow_index(Tables *t, Sb *code, int *terms)
+{
+    const int64_t limit = (int64_t)1 << 30;
+    for (size_t i = 0; i < t->kernel->sizes.len; ++i) {
+        base_sb_printf(code, "HD_X_SIZE, %zu, ", i);
+        host_const(code, limit);
+        base_sb_str(code, "HD_X_LE, ");
+        conjoin(code, terms);
+    }
+    for (size_t i = 0; i < t->kernel->params.len; ++i) {
+        const IrParam *p = &t->kernel->params.data[i];
+        if (!p->is_tensor) continue;
+        base_sb_printf(code, "HD_X_BYTES, %zu, ", i);
+        host_const(code, limit / 8 * vocab_elem(p->tensor->elem)->bits);
+        base_sb_str(code, "HD_X_LE, ");
+        conjoin(code, terms);
+    }
+    for (int d = 0; d < 3; ++d) {
+        const IrExpr *grid = t->kernel->grid[d];
+        if (!grid || ir_is_const(grid)) continue;
+        host_code(t, grid, code);
+        host_const(code, limit);
+        base_sb_str(code, "HD_X_LE, ");
+        conjoin(code, terms);
+    }
+}
+
+static void row_aligned(Tables *t, Sb *code, int *terms, const IrExpr *step, int bits, int bytes)
+{
+    host_code(t, step, code);
+    host_const(code, bits);
+    base_sb_str(code, "HD_X_MUL, ");
+    host_const(code, (int64_t)bytes * 8);
+    base_sb_str(code, "HD_X_MOD, ");
+    host_const(code, 0);
+    base_sb_str(code, "HD_X_EQ, ");
+    conjoin(code, terms);
+}
+
+static void aligned(Tables *t, Sb *code, int *terms, int bytes)
+{
+    for (size_t i = 0; i < t->kernel->params.len; ++i) {
+        const IrParam *p = &t->kernel->params.data[i];
+        if (!p->is_tensor || vocab_elem_bytes(p->tensor->elem) >= bytes) continue;
+        const IrTensor *x = p->tensor;
+        int bits = vocab_elem(x->elem)->bits;
+        base_sb_printf(code, "HD_X_ALIGN, %zu, ", i);
+        host_const(code, bytes);
+        base_sb_str(code, "HD_X_GE, ");
+        conjoin(code, terms);
+        if (!x->strides && x->rank > 1)
+            row_aligned(t, code, terms, x->extents[x->rank - 1], bits, bytes);
+        for (int d = 0; x->strides && d + 1 < x->rank; ++d)
+            row_aligned(t, code, terms, x->strides[d], bits, bytes);
+    }
+}
+
+static const char *guard(Tables *t, const TargetVariant *v)
+{
+    Sb code = base_sb(t->arena);
+    int terms = 0;
+    if (v->index_bits == 32) narrow_index(t, &code, &terms);
+    if (v->alignment > 1) aligned(t, &code, &terms, v->alignment);
+    return terms ? host_table(t, &code) : "NULL";
+}
+
+/* ---- kernels --------------------------------------------------------------------------------- */
+
+static const char *param_extents(Tables *t, const IrTensor *x, size_t p)
+{
+    Sb sizes = base_sb(t->arena), codes = base_sb(t->arena);
+    for (int d = 0; d < x->rank; ++d) {
+        bool bare = x->extents[d]->op == IR_SIZE;
+        base_sb_printf(&sizes, "%lld, ", bare ? (long long)x->extents[d]->imm : -1ll);
+        base_sb_printf(&codes, "%s, ", bare ? "NULL" : host_expr(t, x->extents[d]));
+    }
+    const char *name = base_format(t->arena, "hd_param_%d_%zu", t->next++, p);
+    base_sb_printf(t->out, "static const int %s_sizes[] = {%s-1};\n", name, base_sb_text(&sizes));
+    base_sb_printf(t->out, "static const HdHostExpr %s_extents[] = {%sNULL};\n", name,
+                   base_sb_text(&codes));
+    if (x->strides) {
+        base_sb_printf(t->out, "static const int %s_strides[] = {", name);
+        for (int d = 0; d < x->rank; ++d)
+            base_sb_printf(t->out, "%lld, ",
+                           x->strides[d]->op == IR_SIZE ? (long long)x->strides[d]->imm : -1ll);
+        base_sb_str(t->out, "-1};\n");
+    }
+    return name;
+}
+
+static int dl_code(Elem elem)
+{
+    static const int codes[] = {
+        0,
+#define ELEM(id, text, cls, bits, dlpack, c_name, cuda_name, npy) dlpack,
+#include "vocab/elems.def"
+#undef ELEM
+    };
+    return codes[elem];
+}
+
+static void param(Tables *t, const IrParam *p, size_t number, Sb *rows)
+{
+    const IrTensor *x = p->tensor;
+    Elem elem = p->is_tensor ? x->elem : p->elem;
+    const char *base = p->is_tensor ? param_extents(t, x, number) : NULL;
+    int mode = !p->is_tensor || !x->written ? 0 : x->read ? 2 : 1;
+    base_sb_str(rows, "    {");
+    cfamily_string(rows, p->name->text);
+    base_sb_printf(rows, ", %s, %d, %d, \"%s\", %d, %d, ", p->is_tensor ? "true" : "false",
+                   dl_code(elem), vocab_elem(elem)->bits, vocab_elem(elem)->text, mode,
+                   p->is_tensor ? x->rank : 0);
+    if (base)
+        base_sb_printf(rows, "%s_sizes, %s_extents, %s%s},\n", base, base,
+                       x->strides ? base : "NULL", x->strides ? "_strides" : "");
+    else
+        base_sb_str(rows, "NULL, NULL, NULL},\n");
+}
+
+static void place(Tables *t, const IrKernel *k, uint32_t origin, Sb *out, bool column)
+{
+    Position at = {0};
+    if (origin && origin < k->origins.len)
+        at = diag_position(k->diags, k->origins.data[origin].span.begin);
+    (void)t;
+    cfamily_string(out, at.source ? at.source->path : "");
+    base_sb_printf(out, ", %u", at.line);
+    if (column) base_sb_printf(out, ", %u", at.column);
+}
+
+static void requires_table(Tables *t, const char *name)
+{
+    Sb rows = base_sb(t->arena);
+    for (size_t i = 0; i < t->kernel->requires.len; ++i) {
+        const IrRequire *r = &t->kernel->requires.data[i];
+        base_sb_printf(&rows, "    {%s, ", host_expr(t, r->cond));
+        cfamily_string(&rows, r->text);
+        base_sb_str(&rows, ", ");
+        place(t, t->kernel, r->origin, &rows, false);
+        base_sb_str(&rows, "},\n");
+    }
+    base_sb_printf(t->out, "static const HdRequireInfo %s_requires[] = {\n%s    {0}};\n", name,
+                   base_sb_text(&rows));
+}
+
+static void variants_table(Tables *t, const TargetInstance *instance, const char *name)
+{
+    Sb rows = base_sb(t->arena);
+    for (int i = 0; i < instance->variant_count; ++i) {
+        const TargetVariant *v = &instance->variants[i];
+        bool last = i + 1 == instance->variant_count;
+        base_sb_printf(&rows, "    {%s, \"index%d", last ? "NULL" : guard(t, v), v->index_bits);
+        if (v->alignment > 1) base_sb_printf(&rows, " aligned%d", v->alignment);
+        base_sb_printf(&rows, "\", %s, ", v->cpu_symbol ? v->cpu_symbol : "NULL");
+        if (v->cuda_entry)
+            cfamily_string(&rows, v->cuda_entry);
+        else
+            base_sb_str(&rows, "NULL");
+        base_sb_str(&rows, "},\n");
+    }
+    base_sb_printf(t->out, "static const HdVariantInfo %s_variants[] = {\n%s};\n", name,
+                   base_sb_text(&rows));
+}
+
+static void sites_table(Tables *t, const TargetInstance *instance, const char *name)
+{
+    base_sb_printf(t->out, "static const HdSiteInfo %s_sites[] = {\n", name);
+    for (size_t i = 0; i < instance->sites.len; ++i) {
+        const TargetSite *site = &instance->sites.data[i];
+        base_sb_str(t->out, "    {");
+        place(t, site->kernel, site->origin, t->out, true);
+        base_sb_str(t->out, ", ");
+        cfamily_string(t->out, site->text);
+        base_sb_str(t->out, "},\n");
+    }
+    base_sb_str(t->out, "    {0}};\n");
+}
+
+static void instance_row(Tables *t, const TargetInstance *instance, int kernel, int number,
+                         Sb *rows)
+{
+    const IrKernel *k = instance->kernel;
+    t->kernel = k;
+    const char *name = base_format(t->arena, "hd_instance_%d_%d", kernel, number), *grid[3];
+    requires_table(t, name);
+    variants_table(t, instance, name);
+    sites_table(t, instance, name);
+    for (int d = 0; d < 3; ++d) grid[d] = k->grid[d] ? host_expr(t, k->grid[d]) : "NULL";
+    base_sb_str(rows, "    {");
+    cfamily_string(rows, k->instance ? k->instance : "");
+    base_sb_printf(rows, ", %zu, %s_requires, {%s, %s, %s}, %lld, ", k->requires.len, name,
+                   grid[0], grid[1], grid[2], (long long)k->block_size);
+    base_sb_printf(rows, "{%lld, %lld, %lld}, %lld, %s, ", (long long)k->block_dims[0],
+                   (long long)k->block_dims[1], (long long)k->block_dims[2],
+                   (long long)instance->shared_bytes, k->resident ? "true" : "false");
+    base_sb_printf(rows, "%d, %s_variants, %zu, %s_sites},\n", instance->variant_count, name,
+                   instance->sites.len, name);
+}
+
+static void kernel_row(Tables *t, const TargetKernel *kernel, int number, Sb *rows)
+{
+    const IrKernel *k = kernel->instances[0].kernel;
+    t->kernel = k;
+    Sb params = base_sb(t->arena), instances = base_sb(t->arena);
+    for (size_t i = 0; i < k->params.len; ++i) param(t, &k->params.data[i], i, &params);
+    for (int i = 0; i < kernel->instance_count; ++i)
+        instance_row(t, &kernel->instances[i], number, i, &instances);
+    base_sb_printf(t->out, "static const HdParamInfo hd_params_%d[] = {\n%s    {0}};\n", number,
+                   base_sb_text(&params));
+    base_sb_printf(t->out, "static const HdInstanceInfo hd_instances_%d[] = {\n%s};\n", number,
+                   base_sb_text(&instances));
+    base_sb_printf(t->out, "static const char *const hd_size_names_%d[] = {", number);
+    for (size_t i = 0; i < k->sizes.len; ++i) {
+        cfamily_string(t->out, k->sizes.data[i]->text);
+        base_sb_str(t->out, ", ");
+    }
+    base_sb_str(t->out, "NULL};\n");
+    base_sb_str(rows, "    {");
+    cfamily_string(rows, k->name->text);
+    base_sb_printf(rows, ", %zu, hd_params_%d, %zu, hd_size_names_%d, %d, hd_instances_%d},\n",
+                   k->params.len, number, k->sizes.len, number, kernel->instance_count, number);
+}
+
+static void image_row(Tables *t, const TargetImage *image, int number, Sb *rows)
+{
+    base_sb_printf(t->out, "static const unsigned char hd_image_%d[] = {", number);
+    for (size_t i = 0; i < image->size; ++i)
+        base_sb_printf(t->out, "%s%d,", i % 24 ? "" : "\n", image->data[i]);
+    base_sb_str(t->out, "0};\n");
+    base_sb_printf(rows, "    {%d, %s, hd_image_%d, %zu},\n", image->arch,
+                   image->is_ptx ? "true" : "false", number, image->size);
+}
+
+void target_tables(Arena *arena, const TargetModule *module, Sb *out)
+{
+    Tables t = {.arena = arena, .out = out};
+    Sb kernels = base_sb(arena), images = base_sb(arena);
+    base_sb_str(out, "\n#ifndef NULL\n#define NULL ((void *)0)\n#endif\n\n");
+    for (int i = 0; i < module->kernel_count; ++i)
+        kernel_row(&t, &module->kernels[i], i, &kernels);
+    for (int i = 0; i < module->image_count; ++i)
+        image_row(&t, &module->images[i], i, &images);
+    base_sb_printf(out, "static const HdKernelInfo hd_kernels[] = {\n%s    {0}};\n",
+                   base_sb_text(&kernels));
+    base_sb_printf(out, "static const HdImageInfo hd_images[] = {\n%s    {0}};\n",
+                   base_sb_text(&images));
+    base_sb_str(out, "extern const HdModuleInfo hd_module_info;\n");
+    base_sb_str(out, "__attribute__((visibility(\"default\")))\n");
+    base_sb_str(out, "const HdModuleInfo hd_module_info = {HD_ABI_VERSION, ");
+    cfamily_string(out, module->name);
+    base_sb_printf(out, ", %d, hd_kernels, %d, hd_images};\n", module->kernel_count,
+                   module->image_count);
+}
