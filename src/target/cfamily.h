@@ -13,11 +13,10 @@
  *   hd_cast_T_f32, hd_cast_T_f64   floats to integers (saturating, NaN gives 0) and to the narrow
  *                                  floats (f16 bf16 f8e4m3 f8e5m2 tf32; rounded to nearest even)
  *   hd_cast_f32_T                  a narrow float to f32, exactly
- *   hd_odd_i64, hd_odd_u64         to f64, rounded to odd, so that the next rounding is the only one
- *   hd_wrap_i4, hd_wrap_u4         the low four bits of an int
- *   hd_bitcast_T_U                 U the unsigned integer of T's width (f16 bf16 tf32 f8… f32 f64)
- *   hd_bitcast_U_T                 and back
- *   hd_min_T, hd_max_T             integers of 32 and 64 bits, f32, f64 (NaN if either is)
+ *   hd_odd_i64, hd_odd_u64         to f64, rounded to odd, so that the next rounding is the only
+ * one hd_wrap_i4, hd_wrap_u4         the low four bits of an int hd_bitcast_T_U                 U
+ * the unsigned integer of T's width (f16 bf16 tf32 f8… f32 f64) hd_bitcast_U_T                 and
+ * back hd_min_T, hd_max_T             integers of 32 and 64 bits, f32, f64 (NaN if either is)
  *   hd_div_T, hd_mod_T             truncating, of i32 i64 u32 u64; defined for 0 and overflow
  *   hd_floordiv_T, hd_floormod_T   flooring, of i32 i64 (index)
  *   hd_shl_T, hd_shr_T             i32 i64 u32 u64 by a u32; amounts past the width shift all out

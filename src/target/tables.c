@@ -35,12 +35,12 @@ const char *target_symbol(Arena *arena, const IrKernel *kernel, int instance, in
 /* ---- host expressions ------------------------------------------------------------------------ */
 
 static const char *const HOST_OPS[IR_OP_COUNT] = {
-    [IR_NEG] = "NEG",    [IR_NOT] = "NOT",    [IR_ADD] = "ADD",   [IR_SUB] = "SUB",
-    [IR_MUL] = "MUL",    [IR_DIV] = "DIV",    [IR_MOD] = "MOD",   [IR_MIN] = "MIN",
-    [IR_MAX] = "MAX",    [IR_BITAND] = "AND", [IR_AND] = "AND",   [IR_BITOR] = "OR",
-    [IR_OR] = "OR",      [IR_BITXOR] = "XOR", [IR_SHL] = "SHL",   [IR_SHR] = "SHR",
-    [IR_EQ] = "EQ",      [IR_NE] = "NE",      [IR_LT] = "LT",     [IR_LE] = "LE",
-    [IR_GT] = "GT",      [IR_GE] = "GE",      [IR_SELECT] = "SELECT",
+    [IR_NEG] = "NEG", [IR_NOT] = "NOT",    [IR_ADD] = "ADD",       [IR_SUB] = "SUB",
+    [IR_MUL] = "MUL", [IR_DIV] = "DIV",    [IR_MOD] = "MOD",       [IR_MIN] = "MIN",
+    [IR_MAX] = "MAX", [IR_BITAND] = "AND", [IR_AND] = "AND",       [IR_BITOR] = "OR",
+    [IR_OR] = "OR",   [IR_BITXOR] = "XOR", [IR_SHL] = "SHL",       [IR_SHR] = "SHR",
+    [IR_EQ] = "EQ",   [IR_NE] = "NE",      [IR_LT] = "LT",         [IR_LE] = "LE",
+    [IR_GT] = "GT",   [IR_GE] = "GE",      [IR_SELECT] = "SELECT",
 };
 
 static void host_const(Sb *out, int64_t value)
@@ -74,8 +74,7 @@ static void host_code(Tables *t, const IrExpr *e, Sb *out)
 static const char *host_table(Tables *t, Sb *code)
 {
     const char *name = base_format(t->arena, "hd_x_%d", t->next++);
-    base_sb_printf(t->out, "static const int64_t %s[] = {%sHD_X_END};\n", name,
-                   base_sb_text(code));
+    base_sb_printf(t->out, "static const int64_t %s[] = {%sHD_X_END};\n", name, base_sb_text(code));
     return name;
 }
 
@@ -284,8 +283,8 @@ static void instance_row(Tables *t, const TargetInstance *instance, int kernel, 
     for (int d = 0; d < 3; ++d) grid[d] = k->grid[d] ? host_expr(t, k->grid[d]) : "NULL";
     base_sb_str(rows, "    {");
     cfamily_string(rows, k->instance ? k->instance : "");
-    base_sb_printf(rows, ", %zu, %s_requires, {%s, %s, %s}, %lld, ", k->requires.len, name,
-                   grid[0], grid[1], grid[2], (long long)k->block_size);
+    base_sb_printf(rows, ", %zu, %s_requires, {%s, %s, %s}, %lld, ", k->requires.len, name, grid[0],
+                   grid[1], grid[2], (long long)k->block_size);
     base_sb_printf(rows, "{%lld, %lld, %lld}, %lld, %s, ", (long long)k->block_dims[0],
                    (long long)k->block_dims[1], (long long)k->block_dims[2],
                    (long long)instance->shared_bytes, k->resident ? "true" : "false");
@@ -332,10 +331,8 @@ void target_tables(Arena *arena, const TargetModule *module, Sb *out)
     Tables t = {.arena = arena, .out = out};
     Sb kernels = base_sb(arena), images = base_sb(arena);
     base_sb_str(out, "\n#ifndef NULL\n#define NULL ((void *)0)\n#endif\n\n");
-    for (int i = 0; i < module->kernel_count; ++i)
-        kernel_row(&t, &module->kernels[i], i, &kernels);
-    for (int i = 0; i < module->image_count; ++i)
-        image_row(&t, &module->images[i], i, &images);
+    for (int i = 0; i < module->kernel_count; ++i) kernel_row(&t, &module->kernels[i], i, &kernels);
+    for (int i = 0; i < module->image_count; ++i) image_row(&t, &module->images[i], i, &images);
     base_sb_printf(out, "static const HdKernelInfo hd_kernels[] = {\n%s    {0}};\n",
                    base_sb_text(&kernels));
     base_sb_printf(out, "static const HdImageInfo hd_images[] = {\n%s    {0}};\n",

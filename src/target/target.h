@@ -19,10 +19,10 @@ typedef struct TargetSite {
 } TargetSite;
 
 typedef struct TargetVariant {
-    IrKernel *cpu, *cuda;    /* after the target's passes; NULL: not for that target */
-    int index_bits;          /* 32 or 64 */
-    int alignment;           /* bytes that bases and rows of tensors are aligned to; 1 if unknown */
-    const char *cpu_symbol;  /* filled by the emitters */
+    IrKernel *cpu, *cuda;   /* after the target's passes; NULL: not for that target */
+    int index_bits;         /* 32 or 64 */
+    int alignment;          /* bytes that bases and rows of tensors are aligned to; 1 if unknown */
+    const char *cpu_symbol; /* filled by the emitters */
     const char *cuda_entry;
 } TargetVariant;
 

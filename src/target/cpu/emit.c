@@ -196,8 +196,7 @@ static void entry_function(Cpu *cpu, const Uses *uses)
                  cpu->symbol);
     cfamily_line(w, "{");
     if (bytes) {
-        cfamily_line(w, "    char *hd_memory = args->scratch(args->pool, %lld);",
-                     (long long)bytes);
+        cfamily_line(w, "    char *hd_memory = args->scratch(args->pool, %lld);", (long long)bytes);
         cfamily_line(w, "    if (!hd_memory) return;");
     }
     cfamily_line(w, "    %s_blocks(args, begin, end%s);", cpu->symbol, base_sb_text(&call));

@@ -18,10 +18,18 @@
 #endif
 
 /* ---- bits ------------------------------------------------------------------------------------ */
-typedef struct { uint16_t bits; } hd_f16;
-typedef struct { uint16_t bits; } hd_bf16;
-typedef struct { uint8_t bits; } hd_f8e4m3;
-typedef struct { uint8_t bits; } hd_f8e5m2;
+typedef struct {
+    uint16_t bits;
+} hd_f16;
+typedef struct {
+    uint16_t bits;
+} hd_bf16;
+typedef struct {
+    uint8_t bits;
+} hd_f8e4m3;
+typedef struct {
+    uint8_t bits;
+} hd_f8e5m2;
 typedef float hd_tf32;
 typedef int8_t hd_i4;
 typedef uint8_t hd_u4;
@@ -52,7 +60,8 @@ HD_FN float hd_cast_f32_bf16(hd_bf16 x)
  * f32's places and scaled by the difference of the biases, which also makes subnormals right. */
 HD_FN float hd_widen(uint32_t bits, int mantissa, int exponent)
 {
-    uint32_t size = bits & ((1u << (mantissa + exponent)) - 1), sign = bits >> (mantissa + exponent);
+    uint32_t size = bits & ((1u << (mantissa + exponent)) - 1),
+             sign = bits >> (mantissa + exponent);
     uint32_t scale = (uint32_t)(127 + 127 - ((1 << (exponent - 1)) - 1)) << 23;
     float value = hd_bitcast_f32_u32(size << (23 - mantissa)) * hd_bitcast_f32_u32(scale);
     return hd_bitcast_f32_u32(hd_bitcast_u32_f32(value) | sign << 31);
