@@ -1,0 +1,5 @@
+target_link_libraries(hd_runtime PUBLIC Threads::Threads ${CMAKE_DL_LIBS})
+# The text of emitted C: module.h opens it; the rest is what a self-contained library needs.
+hd_embed(hd_runtime library
+  runtime/module.h runtime/dlpack.h runtime/host.h runtime/cpu.h
+  runtime/eval.c runtime/host.c runtime/pool.c runtime/cpu.c runtime/resident.c)
