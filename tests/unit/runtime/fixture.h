@@ -37,7 +37,7 @@ static inline int fixture_setup(void **state)
 static inline int fixture_teardown(void **state)
 {
     Fixture *f = *state;
-    char command[128];
+    char command[192];
     snprintf(command, sizeof command, "chmod -R u+w %s; rm -rf %s", f->dir, f->dir);
     int status = system(command);
     base_arena_destroy(f->arena);
