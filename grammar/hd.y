@@ -41,12 +41,13 @@ static inline Span syntax_span(const Span *rhs, int n)
 static void hd_yyerror(const Span *span, Parse *parse, const char *text);
 }
 
+/* Every member is as wide as the union: a narrow store that a wide copy follows stalls. */
 %union {
-    Token token;
+    const Name *name;
     Ast *node;
     ListStart list;
-    uint32_t flags;
-    Op op;
+    uint64_t flags;
+    uint64_t op;
 }
 
 /* Whatever error recovery throws away must leave the list stack as it was. */
@@ -56,7 +57,8 @@ static void hd_yyerror(const Span *span, Parse *parse, const char *text);
 %token START_FILE "a file" START_EXPR "an expression alone"
 %token SEP "the end of the line"
 %token COMMENT "a comment"
-%token <token> NAME "a name" INT "an integer" FLOAT "a number" STRING "a string"
+%token <name> NAME "a name"
+%token <node> INT "an integer" FLOAT "a number" STRING "a string"
 %token HOLE "_"
 %token LPAREN "(" RPAREN ")" LBRACKET "[" RBRACKET "]" LBRACE "{" RBRACE "}" SET_OPEN "{ of a set"
 %token COMMA "," SEMI ";" COLON ":" QUESTION "?" DOT "." ARROW "->"
@@ -73,12 +75,12 @@ static void hd_yyerror(const Span *span, Parse *parse, const char *text);
 %token AWAIT "await" SCOPE "scope" ASSERT "assert" PRINT "print" CHECK "check"
 %token ON "on" IN "in" OVER "over" WITHIN "within" WHERE "where" TUNE "tune" LAUNCH "launch"
 %token REQUIRE "require" LAYOUT "layout" OUT "out" INOUT "inout"
-%token <token> TRUE "true" FALSE "false" INF "inf" NAN "nan"
+%token <node> TRUE "true" FALSE "false" INF "inf" NAN "nan"
 /* contextual: free as names */
-%token <token> AS "as" AT "at" ORDER "order" GRID "grid" RESIDENT "resident" RANDOM "random"
-%token <token> ZERO "zero" THREAD "thread" LANE "lane" WARP "warp" WARPGROUP "warpgroup"
-%token <token> BLOCK "block" ROW "row" COL "col" STRIDED "strided" PAD "pad" SWIZZLE "swizzle"
-%token <token> VIA "via"
+%token <name> AS "as" AT "at" ORDER "order" GRID "grid" RESIDENT "resident" RANDOM "random"
+%token <name> ZERO "zero" THREAD "thread" LANE "lane" WARP "warp" WARPGROUP "warpgroup"
+%token <name> BLOCK "block" ROW "row" COL "col" STRIDED "strided" PAD "pad" SWIZZLE "swizzle"
+%token <name> VIA "via"
 
 %precedence BARE /* `random T` before its brackets */
 %right QUESTION COLON
@@ -94,8 +96,8 @@ static void hd_yyerror(const Span *span, Parse *parse, const char *text);
 %precedence UNARY
 %precedence LPAREN LBRACKET DOT AT ORDER
 
-%type <token> name group_word random_word import_path layout_word
-%type <node> import_names import_alias item decl mapping_decl mapping_params opt_shape
+%type <name> name group_word random_word layout_word
+%type <node> import_path import_names import_alias item decl mapping_decl mapping_params opt_shape
 %type <node> generics_part generic opt_bound bound params_part param opt_result wheres_part
 %type <node> kernel_clause tune launch grid bench_domain set
 %type <node> opt_type type tensor_type extents opt_extents opt_over opt_layout layout_part
@@ -134,7 +136,7 @@ opt_pub:
 
 decl:
     IMPORT import_path import_names import_alias
-        { $$ = FLAG(NAMED(MAKE(Import, @$, $3, $4), $2, @2), $2.flags); }
+        { $$ = FLAG(NAMED(MAKE(Import, @$, $3, $4), $2->name, @2), $2->flags); }
   | CONST name opt_type ASSIGN full    { $$ = NAMED(MAKE(Const, @$, $3, $5), $2, @2); }
   | mapping_decl
   | FN name generics_part params_part opt_result wheres_part block
@@ -145,19 +147,19 @@ decl:
         { $$ = NAMED(syntax_kernel(parse, @$, $3, $4, $5, $6), $2, @2); }
   | KERNEL error block                 { $$ = MAKE0(Error, @$); }
   | KERNEL error                       { $$ = MAKE0(Error, @$); }
-  | TEST STRING block                  { $$ = NAMED(MAKE(Test, @$, $3), $2, @2); }
+  | TEST STRING block                  { $$ = NAMED(MAKE(Test, @$, $3), $2->name, @2); }
   | TEST error block                   { $$ = MAKE0(Error, @$); }
   | TEST error                         { $$ = MAKE0(Error, @$); }
-  | BENCH STRING block                 { $$ = NAMED(MAKE(Bench, @$, NULL, NULL, $3), $2, @2); }
+  | BENCH STRING block                 { $$ = NAMED(MAKE(Bench, @$, NULL, NULL, $3), $2->name, @2); }
   | BENCH STRING FOR name IN bench_domain block
-        { $$ = NAMED(MAKE(Bench, @$, NAME($4, @4), $6, $7), $2, @2); }
+        { $$ = NAMED(MAKE(Bench, @$, NAME($4, @4), $6, $7), $2->name, @2); }
   | BENCH error block                  { $$ = MAKE0(Error, @$); }
   | BENCH error                        { $$ = MAKE0(Error, @$); }
   ;
 
 import_path:
-    dotted                             { $$ = syntax_dotted(parse, $1); }
-  | STRING                             { $$ = $1; $$.flags = AST_QUOTED; }
+    dotted                             { $$ = syntax_dotted(parse, $1, @$); }
+  | STRING                             { $$ = FLAG($1, AST_QUOTED); }
   ;
 
 dotted:
@@ -306,7 +308,7 @@ opt_type:
   ;
 
 type:
-    NAME                               { $$ = syntax_type_name(parse, &$1, @1); }
+    NAME                               { $$ = syntax_type_name(parse, $1, @1); }
   | tensor_type
   | LPAREN types opt_comma RPAREN      { $$ = MAKE(TypeTuple, @$, syntax_list(parse, $2, @2)); }
   | FN LPAREN opt_types RPAREN         { $$ = MAKE(TypeFn, @$, syntax_list(parse, $3, @3), NULL); }
@@ -326,9 +328,9 @@ types:
 
 tensor_type:
     NAME extents opt_over opt_layout
-        { $$ = MAKE(TypeTensor, @$, syntax_type_name(parse, &$1, @1), $2, $3, $4); }
+        { $$ = MAKE(TypeTensor, @$, syntax_type_name(parse, $1, @1), $2, $3, $4); }
   | space NAME extents opt_over opt_layout
-        { $$ = FLAG(MAKE(TypeTensor, @$, syntax_type_name(parse, &$2, @2), $3, $4, $5), $1); }
+        { $$ = FLAG(MAKE(TypeTensor, @$, syntax_type_name(parse, $2, @2), $3, $4, $5), $1); }
   ;
 
 space:
@@ -473,7 +475,7 @@ shareds:
 
 shared:
     name COLON NAME opt_extents opt_layout
-        { $$ = NAMED(MAKE(Shared, @$, syntax_type_name(parse, &$3, @3), $4, $5), $1, @1); }
+        { $$ = NAMED(MAKE(Shared, @$, syntax_type_name(parse, $3, @3), $4, $5), $1, @1); }
   ;
 
 regs:
@@ -483,9 +485,9 @@ regs:
 
 reg:
     name COLON NAME opt_extents opt_over
-        { $$ = NAMED(MAKE(Reg, @$, syntax_type_name(parse, &$3, @3), $4, $5, NULL), $1, @1); }
+        { $$ = NAMED(MAKE(Reg, @$, syntax_type_name(parse, $3, @3), $4, $5, NULL), $1, @1); }
   | name COLON NAME opt_extents opt_over ASSIGN full
-        { $$ = NAMED(MAKE(Reg, @$, syntax_type_name(parse, &$3, @3), $4, $5, $7), $1, @1); }
+        { $$ = NAMED(MAKE(Reg, @$, syntax_type_name(parse, $3, @3), $4, $5, $7), $1, @1); }
   ;
 
 if_stmt:
@@ -589,11 +591,11 @@ expr:
   | expr AT dims                       { $$ = MAKE(At, @$, $1, $3); }
   | expr ORDER dims                    { $$ = MAKE(Order, @$, $1, $3); }
   | random_word NAME %prec BARE
-        { $$ = NAMED(MAKE(Random, @$, syntax_type_name(parse, &$2, @2), syntax_empty(parse, @2)), $1, @1); }
+        { $$ = NAMED(MAKE(Random, @$, syntax_type_name(parse, $2, @2), syntax_empty(parse, @2)), $1, @1); }
   | random_word NAME extents %prec BARE
-        { $$ = NAMED(MAKE(Random, @$, syntax_tensor(parse, &$2, @2, $3), syntax_empty(parse, @3)), $1, @1); }
+        { $$ = NAMED(MAKE(Random, @$, syntax_tensor(parse, $2, @2, $3), syntax_empty(parse, @3)), $1, @1); }
   | random_word NAME extents call_part
-        { $$ = NAMED(MAKE(Random, @$, syntax_tensor(parse, &$2, @2, $3), $4), $1, @1); }
+        { $$ = NAMED(MAKE(Random, @$, syntax_tensor(parse, $2, @2, $3), $4), $1, @1); }
   | MINUS expr %prec UNARY             { $$ = UNARY(NEG, $2, @$); }
   | NOT expr %prec UNARY               { $$ = UNARY(NOT, $2, @$); }
   | TILDE expr %prec UNARY             { $$ = UNARY(BITNOT, $2, @$); }
@@ -619,18 +621,13 @@ expr:
   ;
 
 literal:
-    INT                                { $$ = syntax_literal(parse, AST_Int, &$1, @1); }
-  | FLOAT                              { $$ = syntax_literal(parse, AST_Float, &$1, @1); }
-  | INF                                { $$ = syntax_literal(parse, AST_Float, &$1, @1); }
-  | NAN                                { $$ = syntax_literal(parse, AST_Float, &$1, @1); }
-  | TRUE                               { $$ = syntax_literal(parse, AST_Bool, &$1, @1); }
-  | FALSE                              { $$ = syntax_literal(parse, AST_Bool, &$1, @1); }
+    INT | FLOAT | INF | NAN | TRUE | FALSE
   | HOLE                               { $$ = MAKE0(Hole, @1); }
   | string
   ;
 
 string:
-    STRING                             { $$ = syntax_literal(parse, AST_Str, &$1, @1); }
+    STRING
   ;
 
 random_word:

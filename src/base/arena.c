@@ -1,16 +1,25 @@
-/* Arenas: bump allocation in blocks that double up to a megabyte. */
+/* Arenas: bump allocation in zeroed blocks that double up to 32 MiB. Large blocks ask for huge
+ * pages: on a large input the page faults would cost more than the work. */
 #include "base/base.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #ifdef BASE_TEST_MALLOC
-#define system_malloc base_test_malloc
+static void *system_zalloc(size_t size)
+{
+    void *data = base_test_malloc(size);
+    return data ? memset(data, 0, size) : NULL;
+}
 #else
-#define system_malloc malloc
+static void *system_zalloc(size_t size)
+{
+    return calloc(1, size);
+}
 #endif
 
-enum { FIRST_BLOCK = 16 * 1024, LAST_BLOCK = 1024 * 1024, ALIGN = 16 };
+enum { FIRST_BLOCK = 16 * 1024, LAST_BLOCK = 32 * 1024 * 1024, ALIGN = 16, HUGE = 2 * 1024 * 1024 };
 
 typedef struct Block {
     struct Block *next;
@@ -41,7 +50,7 @@ void base_internal(Escape *escape, const char *fmt, ...)
 
 Arena *base_arena_create(Escape *escape)
 {
-    Arena *arena = system_malloc(sizeof *arena);
+    Arena *arena = system_zalloc(sizeof *arena);
     if (!arena) base_escape(escape, ESCAPE_MEMORY);
     *arena = (Arena){.escape = escape, .next_size = FIRST_BLOCK};
     return arena;
@@ -68,12 +77,21 @@ size_t base_arena_bytes(const Arena *arena)
     return arena->bytes;
 }
 
+/* The whole huge pages inside [data, data + size); advice only, so its failure is no matter. */
+static void advise(void *data, size_t size)
+{
+    uintptr_t begin = ((uintptr_t)data + HUGE - 1) / HUGE * HUGE;
+    uintptr_t end = ((uintptr_t)data + size) / HUGE * HUGE;
+    if (begin < end) (void)madvise((void *)begin, end - begin, MADV_HUGEPAGE);
+}
+
 static void add_block(Arena *arena, size_t size)
 {
     size_t header = (sizeof(Block) + ALIGN - 1) / ALIGN * ALIGN;
     size_t want = size + header < arena->next_size ? arena->next_size : size + header;
-    Block *block = system_malloc(want);
+    Block *block = system_zalloc(want);
     if (!block) base_escape(arena->escape, ESCAPE_MEMORY);
+    advise(block, want);
     *block = (Block){.next = arena->blocks, .size = want};
     arena->blocks = block;
     arena->bytes += want;
@@ -90,7 +108,7 @@ void *base_alloc(Arena *arena, size_t size)
     if ((size_t)(arena->end - arena->at) < rounded) add_block(arena, rounded);
     void *result = arena->at;
     arena->at += rounded;
-    return memset(result, 0, rounded);
+    return result;
 }
 
 void *base_alloc_array(Arena *arena, size_t count, size_t size)

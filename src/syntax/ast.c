@@ -69,7 +69,7 @@ static bool is_word(const Name *name)
 static void put_head(const Ast *node, Sb *out)
 {
     base_sb_str(out, infos[node->kind].text);
-    if (node->kind == AST_Int || node->kind == AST_Bool)
+    if (node->kind == AST_Int)
         base_sb_printf(out, node->flags & AST_U64 ? " %llu" : " %lld", (long long)node->value.i);
     if (node->op != OP_NONE) base_sb_printf(out, " %s", vocab_op(node->op)->text);
     if (node->name) {

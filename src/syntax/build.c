@@ -44,7 +44,7 @@ Ast *syntax_node(Parse *parse, AstKind kind, Span span, int count, Ast *const *k
 
 ListStart syntax_list_begin(const Parse *parse)
 {
-    return (ListStart){(uint32_t)parse->stack.len};
+    return (ListStart){parse->stack.len};
 }
 
 void syntax_list_drop(Parse *parse, ListStart list)
@@ -116,13 +116,13 @@ Ast *syntax_file(Parse *parse, ListStart items, Span span)
 }
 
 /* A declaration is finished: its doc comment is the one noted at its first word. */
-Ast *syntax_item(Parse *parse, Ast *node, uint32_t flags, Span span)
+Ast *syntax_item(Parse *parse, Ast *node, uint64_t flags, Span span)
 {
     while (parse->docs.len && VEC_LAST(parse->docs).at >= span.begin) {
         DocAt doc = parse->docs.data[--parse->docs.len];
         if (doc.at == span.begin) node->doc = doc.text;
     }
-    node->flags |= flags;
+    node->flags |= (uint32_t)flags;
     node->span = span;
     return node;
 }
@@ -154,27 +154,21 @@ Ast *syntax_kernel(Parse *parse, Span span, Ast *generics, Ast *params, ListStar
         (Ast *const[]){generics, params, parts[0], parts[1], parts[2], launch, body});
 }
 
-static Ast *type_name(Parse *parse, const Name *name, Span span)
+Ast *syntax_type_name(Parse *parse, const Name *name, Span span)
 {
-    Ast *args = syntax_empty(parse, (Span){span.end, span.end});
-    return syntax_named(syntax_node(parse, AST_TypeName, span, 1, &args), name, span);
-}
-
-Ast *syntax_type_name(Parse *parse, const Token *token, Span span)
-{
-    return type_name(parse, token->name, span);
+    if (!parse->no_args) parse->no_args = syntax_empty(parse, (Span){0, 0});
+    return syntax_named(syntax_node(parse, AST_TypeName, span, 1, &parse->no_args), name, span);
 }
 
 Ast *syntax_mapping_bound(Parse *parse, Span span)
 {
-    return type_name(parse, base_intern_cstr(parse->interner, "mapping"), span);
+    return syntax_type_name(parse, base_intern_cstr(parse->interner, "mapping"), span);
 }
 
-Ast *syntax_tensor(Parse *parse, const Token *token, Span span, Ast *extents)
+Ast *syntax_tensor(Parse *parse, const Name *elem, Span span, Ast *extents)
 {
-    Ast *elem = type_name(parse, token->name, span);
     return syntax_node(parse, AST_TypeTensor, diag_join(span, extents->span), 4,
-                       (Ast *const[]){elem, extents, NULL, NULL});
+                       (Ast *const[]){syntax_type_name(parse, elem, span), extents, NULL, NULL});
 }
 
 Ast *syntax_paren(Parse *parse, Ast *node, Span span)
@@ -207,7 +201,7 @@ uint32_t syntax_tuple_flag(const Ast *names)
     return names->span.begin < names->kid[0]->span.begin ? AST_TUPLE : 0;
 }
 
-Token syntax_dotted(Parse *parse, ListStart names)
+Ast *syntax_dotted(Parse *parse, ListStart names, Span span)
 {
     Sb sb = base_sb(parse->arena);
     for (size_t i = names.start; i < parse->stack.len; i++) {
@@ -215,5 +209,6 @@ Token syntax_dotted(Parse *parse, ListStart names)
         base_sb_mem(&sb, parse->stack.data[i]->name->text, parse->stack.data[i]->name->len);
     }
     syntax_list_drop(parse, names);
-    return (Token){.name = base_intern(parse->interner, sb.data, sb.len)};
+    const Name *path = base_intern(parse->interner, sb.data, sb.len);
+    return NAME(path, span);
 }

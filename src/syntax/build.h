@@ -9,14 +9,14 @@
     syntax_node(parse, AST_##id, (span), (int)BASE_LEN(((Ast *const[]){__VA_ARGS__})),             \
                 (Ast *const[]){__VA_ARGS__})
 #define MAKE0(id, span) syntax_node(parse, AST_##id, (span), 0, NULL)
-#define NAMED(node, token, span) syntax_named((node), (token).name, (span))
-#define NAME(token, span) syntax_named(MAKE0(Name, (span)), (token).name, (span))
-#define FLAG(node, more) syntax_flagged((node), (more))
-#define OPERATOR(which, node) syntax_operator((node), (which))
+#define NAMED(node, text, span) syntax_named((node), (text), (span))
+#define NAME(text, span) syntax_named(MAKE0(Name, (span)), (text), (span))
+#define FLAG(node, more) syntax_flagged((node), (uint32_t)(more))
+#define OPERATOR(which, node) syntax_operator((node), (Op)(which))
 #define UNARY(id, operand, span) syntax_operator(MAKE(Unary, (span), (operand)), OP_##id)
 #define BINARY(id, left, right, span)                                                              \
     syntax_operator(MAKE(Binary, (span), (left), (right)), OP_##id)
-#define GROUP(token, span, index, end) NAMED(MAKE(Group, (span), (index), (end)), (token), (span))
+#define GROUP(text, span, index, end) NAMED(MAKE(Group, (span), (index), (end)), (text), (span))
 
 /* Nodes: as many kids as the row of ast.def has fields. */
 Ast *syntax_node(Parse *parse, AstKind kind, Span span, int count, Ast *const *kids);
@@ -54,16 +54,16 @@ Ast *syntax_empty(Parse *parse, Span at);
 
 /* Particular nodes. */
 Ast *syntax_file(Parse *parse, ListStart items, Span span);
-Ast *syntax_item(Parse *parse, Ast *node, uint32_t flags, Span span);
+Ast *syntax_item(Parse *parse, Ast *node, uint64_t flags, Span span);
 Ast *syntax_kernel(Parse *parse, Span span, Ast *generics, Ast *params, ListStart clauses,
                    Ast *body);
 Ast *syntax_mapping_bound(Parse *parse, Span span);
-Ast *syntax_type_name(Parse *parse, const Token *token, Span span);
-Ast *syntax_tensor(Parse *parse, const Token *token, Span span, Ast *extents);
+Ast *syntax_type_name(Parse *parse, const Name *name, Span span);
+Ast *syntax_tensor(Parse *parse, const Name *elem, Span span, Ast *extents);
 Ast *syntax_paren(Parse *parse, Ast *node, Span span);
 Ast *syntax_literal(Parse *parse, AstKind kind, const Token *token, Span span);
 Ast *syntax_set_values(const Ast *set);
 uint32_t syntax_tuple_flag(const Ast *names);
-Token syntax_dotted(Parse *parse, ListStart names);
+Ast *syntax_dotted(Parse *parse, ListStart names, Span span);
 
 #endif

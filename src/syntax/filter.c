@@ -423,6 +423,22 @@ static int real(Parse *parse)
     }
 }
 
+static void set_value(Parse *parse, int kind, HD_YYSTYPE *value)
+{
+    const Token *token = &parse->pending.token;
+    Span span = parse->pending.span;
+    switch (kind) {
+    case TOK_INT: value->node = syntax_literal(parse, AST_Int, token, span); return;
+    case TOK_INF:
+    case TOK_NAN:
+    case TOK_FLOAT: value->node = syntax_literal(parse, AST_Float, token, span); return;
+    case TOK_TRUE:
+    case TOK_FALSE: value->node = syntax_literal(parse, AST_Bool, token, span); return;
+    case TOK_STRING: value->node = syntax_literal(parse, AST_Str, token, span); return;
+    default: value->name = token->name;
+    }
+}
+
 int hd_yylex(HD_YYSTYPE *value, Span *span, Parse *parse)
 {
     *span = (Span){parse->last_end, parse->last_end};
@@ -440,7 +456,7 @@ int hd_yylex(HD_YYSTYPE *value, Span *span, Parse *parse)
             kind = real(parse);
             if (kind == AGAIN) continue;
             *span = parse->pending.span;
-            value->token = parse->pending.token;
+            set_value(parse, kind, value);
         } else {
             *span = (Span){parse->last_end, parse->last_end};
         }

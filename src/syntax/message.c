@@ -62,7 +62,7 @@ static void add(Expected *expected, const char *text)
 
 static bool is_operator(const char *text)
 {
-    static const char *const others[] = {"(", "[", ".", "?", "at", "order", "via", "="};
+    static const char *const others[] = {"(", "[", ".", "?", "at", "order", "via", "=", "else"};
     for (Op op = OP_NONE + 1; op < OP_COUNT; op++)
         if (strcmp(vocab_op(op)->text, text) == 0) return true;
     if (text[0] && text[strlen(text) - 1] == '=') return true;

@@ -30,7 +30,7 @@ typedef struct Token {
 
 /* A list under construction: its kids lie on `Parse.stack` from `start` on. */
 typedef struct ListStart {
-    uint32_t start;
+    size_t start;
 } ListStart;
 
 typedef struct Bracket {
@@ -107,6 +107,7 @@ typedef struct Parse {
 
     /* tree */
     VEC(Ast *) stack;
+    Ast *no_args; /* the empty list that type names share */
     Ast *result;
 } Parse;
 
