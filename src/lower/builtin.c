@@ -1,0 +1,161 @@
+/* Built-in functions: mathematics, warp collectives, atomics. */
+#include "lower/internal.h"
+
+static IrOp math_op(Builtin builtin)
+{
+    switch (builtin) {
+    case BUILTIN_ABS: return IR_ABS;
+    case BUILTIN_SQRT: return IR_SQRT;
+    case BUILTIN_FMA: return IR_FMA;
+    case BUILTIN_FLOOR: return IR_FLOOR;
+    case BUILTIN_CEIL: return IR_CEIL;
+    case BUILTIN_TRUNC: return IR_TRUNC;
+    case BUILTIN_RINT: return IR_RINT;
+    case BUILTIN_COPYSIGN: return IR_COPYSIGN;
+    case BUILTIN_ISNAN: return IR_ISNAN;
+    case BUILTIN_ISINF: return IR_ISINF;
+    case BUILTIN_POPCOUNT: return IR_POPCOUNT;
+    case BUILTIN_CLZ: return IR_CLZ;
+    case BUILTIN_CTZ: return IR_CTZ;
+    case BUILTIN_MULHI: return IR_MULHI;
+    case BUILTIN_DOT4: return IR_DOT4;
+    default: return IR_OP_COUNT;
+    }
+}
+
+static Value math(Lower *l, const Ast *node, int count, const IrExpr *const *args)
+{
+    IrKernel *k = l->k;
+    switch (node->call->builtin) {
+    case BUILTIN_MIN: return value_expr(ir_binary(k, IR_MIN, args[0], args[1]));
+    case BUILTIN_MAX: return value_expr(ir_binary(k, IR_MAX, args[0], args[1]));
+    case BUILTIN_BITCAST: {
+        IrType to = lower_ir_type(l, node->type);
+        return value_expr(ir_bitcast(k, to, args[0]));
+    }
+    case BUILTIN_CDIV: {
+        Elem elem = args[0]->type.elem;
+        if (ir_is_int(args[1], 0)) {
+            lower_error(l, DIVISION_BY_ZERO, node->span);
+            return value_poison();
+        }
+        const IrExpr *less = ir_binary(k, IR_SUB, args[1], ir_int(k, elem, 1));
+        return value_expr(ir_binary(k, IR_DIV, ir_binary(k, IR_ADD, args[0], less), args[1]));
+    }
+    default: return value_expr(ir_math(k, math_op(node->call->builtin), count, args));
+    }
+}
+
+static Value collective(Lower *l, const Ast *node, int count, const IrExpr *const *args)
+{
+    Builtin builtin = node->call->builtin;
+    if (l->group.size < WARP_THREADS && builtin != BUILTIN_UNIFORM) {
+        Diag *diag = lower_error(l, COLLECTIVE_IN_THREAD, node->span, vocab_builtin(builtin)->text);
+        diag_label(l->diags, diag, l->group.span, "the group is entered here");
+    }
+    IrType type = builtin == BUILTIN_BALLOT ? (IrType){ELEM_U32, 1} : args[0]->type;
+    IrVar *var = ir_new_var(l->k, lower_name(l, "got"), type, false);
+    var->lo = args[0]->lo;
+    var->hi = args[0]->hi;
+    IrStmt *stmt = ir_append(l->k, l->block, IR_STMT_COLLECTIVE);
+    stmt->var = var;
+    stmt->builtin = builtin;
+    stmt->scope = builtin != BUILTIN_UNIFORM                 ? IR_SCOPE_WARP
+                  : l->group.size == l->k->block_size        ? IR_SCOPE_BLOCK
+                  : l->group.size == WARP_THREADS            ? IR_SCOPE_WARP
+                                                             : IR_SCOPE_GROUP;
+    stmt->count = count;
+    stmt->args = base_copy(l->arena, args, (size_t)count * sizeof *args);
+    return value_expr(ir_var(l->k, var));
+}
+
+static IrOrder order_word(const char *word, IrOrder otherwise)
+{
+    static const char *const words[] = {"relaxed", "acquire", "release", "acq_rel"};
+    for (size_t i = 0; i < BASE_LEN(words); i++)
+        if (strcmp(word, words[i]) == 0) return (IrOrder)i;
+    return otherwise;
+}
+
+/* atomic.add(x[i], v [, order] [, scope]): sema checked the words. */
+static Value atomic(Lower *l, const Ast *node)
+{
+    const Ast *args = KID(node, Call, args), *target = args->kid[0];
+    if (target->kind != AST_Index) return value_poison();
+    Value base = lower_value(l, KID(target, Index, base));
+    const Ast *indices = KID(target, Index, args);
+    if (base.kind != VALUE_VIEW || (int)indices->count != base.view->rank) return value_poison();
+    const IrTensor *tensor = base.view->tensor;
+    const IrExpr *index[MAX_RANK], *operands[MAX_RANK + 2];
+    for (uint32_t i = 0; i < indices->count; i++) index[i] = lower_index(l, indices->kid[i]);
+    lower_view_index(l, base.view, index, operands);
+    int count = tensor->rank;
+    IrOrder order = IR_RELAXED;
+    IrScope scope = tensor->space == IR_SHARED ? IR_SCOPE_BLOCK : IR_SCOPE_GRID;
+    for (uint32_t i = 1; i < args->count; i++) {
+        const Ast *arg = args->kid[i];
+        bool word = arg->kind == AST_Name && !arg->symbol;
+        if (!word) operands[count++] = lower_expr(l, arg);
+        else if (strcmp(arg->name->text, "block") == 0) scope = IR_SCOPE_BLOCK;
+        else if (strcmp(arg->name->text, "device") == 0) scope = IR_SCOPE_GRID;
+        else order = order_word(arg->name->text, order);
+    }
+    lower_at(l, node);
+    bool used = node->call->builtin != BUILTIN_ATOMIC_STORE;
+    IrVar *var = used ? ir_new_var(l->k, lower_name(l, "old"), (IrType){tensor->elem, 1}, false) : NULL;
+    IrStmt *stmt = ir_append(l->k, l->block, IR_STMT_ATOMIC);
+    stmt->var = var;
+    stmt->tensor = tensor;
+    stmt->builtin = node->call->builtin;
+    stmt->order = order;
+    stmt->scope = scope;
+    stmt->count = count;
+    stmt->args = base_copy(l->arena, operands, (size_t)count * sizeof *operands);
+    return var ? value_expr(ir_var(l->k, var)) : (Value){0};
+}
+
+static Value misc(Lower *l, const Ast *node)
+{
+    const Ast *args = KID(node, Call, args);
+    if (node->call->builtin == BUILTIN_DIM) {
+        Value tensor = lower_value(l, args->kid[0]);
+        int64_t dim;
+        if (tensor.kind != VALUE_VIEW || !lower_int(l, args->kid[1], &dim)) return value_poison();
+        if (dim >= 0 && dim < tensor.view->rank) return value_expr(tensor.view->extents[dim]);
+        lower_error(l, OUT_OF_BOUNDS, args->kid[1]->span, lower_number(l, dim),
+                    lower_number(l, tensor.view->rank));
+        return value_poison();
+    }
+    if (node->call->builtin == BUILTIN_UNIFORM) {
+        const IrExpr *e = lower_expr(l, args->kid[0]);
+        return ir_is_const(e) ? value_expr(e) : collective(l, node, 1, &e);
+    }
+    return value_poison(); /* range: only as a loop's domain */
+}
+
+Value lower_builtin(Lower *l, const Ast *node)
+{
+    const BuiltinInfo *info = vocab_builtin(node->call->builtin);
+    const Ast *args = KID(node, Call, args);
+    switch (info->cls) {
+    case BUILTIN_MAPPING: return lower_mapping(l, node);
+    case BUILTIN_ATOMIC: return atomic(l, node);
+    case BUILTIN_MISC: return misc(l, node);
+    case BUILTIN_VERB:
+        if (node->call->builtin == BUILTIN_COPY) lower_copy(l, node, NULL);
+        else lower_reduce(l, node);
+        return (Value){0};
+    case BUILTIN_TEST: return value_poison(); /* sema allows it in tests only */
+    case BUILTIN_MATH:
+    case BUILTIN_COLLECTIVE: break;
+    }
+    const IrExpr *operands[4] = {0};
+    if (args->count > BASE_LEN(operands)) return value_poison();
+    for (uint32_t i = 0; i < args->count; i++) operands[i] = lower_expr(l, args->kid[i]);
+    for (uint32_t i = 1; i < args->count; i++) /* scalars beside vectors are spread */
+        if (operands[i]->type.lanes < operands[0]->type.lanes && info->cls == BUILTIN_MATH)
+            operands[i] = ir_splat(l->k, operands[0]->type.lanes, operands[i]);
+    lower_at(l, node);
+    return info->cls == BUILTIN_MATH ? math(l, node, (int)args->count, operands)
+                                     : collective(l, node, (int)args->count, operands);
+}

@@ -1,0 +1,366 @@
+/* Calls of functions: generics bound, body inlined, `return` resolved. */
+#include "lower/internal.h"
+
+/* ---- binding what a parameter's type names --------------------------------------------------- */
+
+static bool unbound(const Lower *l, const Ast *node, SymbolKind kind)
+{
+    return node && node->kind == AST_Name && node->symbol && node->symbol->kind == kind &&
+           l->env[node->symbol->id].kind == VALUE_NONE;
+}
+
+/* An extent of a parameter's type either names a size or generic integer, which it binds, or must
+ * agree with the argument's. */
+static void match_extent(Lower *l, const Ast *extent, const IrExpr *actual, const Ast *arg)
+{
+    if (unbound(l, extent, SYMBOL_SIZE) || unbound(l, extent, SYMBOL_GENERIC_INT)) {
+        lower_bind(l, extent->symbol, value_expr(actual));
+        return;
+    }
+    const IrExpr *wanted = lower_index(l, extent);
+    if (wanted == actual) return;
+    if (ir_is_const(wanted) && ir_is_const(actual))
+        lower_error(l, SHAPE_MISMATCH, arg->span, lower_expr_text(l, actual),
+                    lower_expr_text(l, wanted));
+}
+
+static void match_over(Lower *l, const Ast *over, const View *view, const Ast *arg)
+{
+    const Mapping *actual = view->tensor->over;
+    if (!over) return;
+    if (!actual) {
+        lower_error(l, NOT_A_TILE, arg->span);
+        return;
+    }
+    if (unbound(l, over, SYMBOL_GENERIC_MAPPING)) {
+        lower_bind(l, over->symbol, value_mapping(actual));
+        return;
+    }
+    const Mapping *wanted = lower_mapping_solved(l, over, actual->rank, actual->shape, actual->workers);
+    if (wanted && !mapping_equal(wanted, actual))
+        lower_error(l, MAPPING_DIFFERS, arg->span, lower_mapping_text(l, actual),
+                    lower_mapping_text(l, wanted));
+}
+
+static void match_tensor(Lower *l, const Ast *param, const Value *value, const Ast *arg)
+{
+    const Ast *type = KID(param, Param, type);
+    if (value->kind != VALUE_VIEW || type->kind != AST_TypeTensor) return;
+    const Ast *extents = KID(type, TypeTensor, extents);
+    if ((int)extents->count != value->view->rank) return; /* reported by sema */
+    for (uint32_t d = 0; d < extents->count; d++)
+        match_extent(l, extents->kid[d], value->view->extents[d], arg);
+    match_over(l, KID(type, TypeTensor, over), value->view, arg);
+}
+
+/* Bindings that were written or inferred by sema, evaluated in the caller's environment before
+ * any is set (a generic may be bound to itself in a nested call of another instance). */
+static void bind_written(Lower *l, const CallInfo *call)
+{
+    Value values[16];
+    int count = call->binding_count < 16 ? call->binding_count : 16;
+    for (int i = 0; i < count; i++) {
+        const Binding *b = &call->bindings[i];
+        values[i] = b->type    ? (Value){.kind = VALUE_TYPE, .type = lower_resolve(l, b->type)}
+                    : b->value ? lower_value(l, b->value)
+                               : (Value){0};
+    }
+    for (int i = 0; i < count; i++) lower_bind(l, call->bindings[i].generic, values[i]);
+}
+
+static void clear_sizes(Lower *l, const Ast *params)
+{
+    for (uint32_t i = 0; i < params->count; i++) {
+        const Ast *type = params->kid[i]->kind == AST_Param ? KID(params->kid[i], Param, type) : NULL;
+        if (!type || type->kind != AST_TypeTensor) continue;
+        const Ast *extents = KID(type, TypeTensor, extents);
+        for (uint32_t d = 0; d < extents->count; d++)
+            if (extents->kid[d]->kind == AST_Name && extents->kid[d]->symbol &&
+                extents->kid[d]->symbol->kind == SYMBOL_SIZE)
+                l->env[extents->kid[d]->symbol->id] = (Value){0};
+    }
+}
+
+/* ---- return ---------------------------------------------------------------------------------- */
+
+static int scalar_count(const Type *type)
+{
+    if (!type || type->kind == TYPE_VOID) return 0;
+    return type->kind == TYPE_TUPLE ? type->count : 1;
+}
+
+static void make_label(Lower *l, Return *ret)
+{
+    if (ret->label) return;
+    ret->label = ir_new_var(l->k, lower_name(l, "done"), (IrType){ELEM_BOOL, 1}, false);
+    const Type *type = ret->type ? lower_resolve(l, ret->type) : NULL;
+    ret->var_count = scalar_count(type);
+    ret->vars = NEW_ARRAY(l->arena, IrVar *, (size_t)ret->var_count + 1);
+    for (int i = 0; i < ret->var_count; i++) {
+        IrType ir = lower_ir_type(l, type->kind == TYPE_TUPLE ? type->items[i] : type);
+        ret->vars[i] = ir_new_var(l->k, lower_name(l, "result"), ir, true);
+    }
+}
+
+static void set_result(Lower *l, Return *ret, const Value *value)
+{
+    for (int i = 0; i < ret->var_count; i++) {
+        const Value *item = value->kind == VALUE_TUPLE ? &value->items[i] : value;
+        if (item->kind == VALUE_EXPR) ir_set(l->k, l->block, ret->vars[i], item->expr);
+    }
+}
+
+void lower_return(Lower *l, const Ast *node)
+{
+    Return *ret = l->ret;
+    const Ast *result = KID(node, Return, value);
+    Value value = result ? lower_value(l, result) : (Value){0};
+    if (!ret) { /* of a kernel's body: handled as a region around it */
+        lower_error(l, SYNTAX, node->span, "`return` stands outside of a function");
+        return;
+    }
+    if (l->depth == ret->depth) {
+        ret->done = true;
+        ret->value = value;
+        if (ret->label) set_result(l, ret, &value);
+        return;
+    }
+    make_label(l, ret);
+    set_result(l, ret, &value);
+    lower_at(l, node);
+    IrStmt *leave = ir_append(l->k, l->block, IR_STMT_LEAVE);
+    leave->var = ret->label;
+}
+
+static Value region_result(Lower *l, const Return *ret)
+{
+    Value *items = NEW_ARRAY(l->arena, Value, (size_t)ret->var_count + 1);
+    for (int i = 0; i < ret->var_count; i++) items[i] = value_expr(ir_var(l->k, ret->vars[i]));
+    if (ret->var_count == 1) return items[0];
+    return (Value){.kind = ret->var_count ? VALUE_TUPLE : VALUE_NONE,
+                   .count = ret->var_count,
+                   .items = items};
+}
+
+/* Runs `body` with its own `return`; an early return makes a REGION around what was built. */
+Value lower_inline(Lower *l, const Ast *body, const Type *result)
+{
+    Return ret = {.type = result, .depth = l->depth}, *outer_ret = l->ret;
+    IrBlock *outer = l->block, *inner = ir_new_block(l->k);
+    l->ret = &ret;
+    l->block = inner;
+    lower_block(l, body);
+    l->ret = outer_ret;
+    l->block = outer;
+    if (!ret.label) {
+        for (size_t i = 0; i < inner->stmts.len; i++)
+            VEC_PUSH(l->arena, outer->stmts, inner->stmts.data[i]);
+        return ret.value;
+    }
+    for (int i = 0; i < ret.var_count; i++) {
+        IrType t = ret.vars[i]->type;
+        Scalar zero = vocab_elem_is_float(t.elem) ? scalar_float(t.elem, 0) : scalar_int(t.elem, 0);
+        const IrExpr *start = ir_const(l->k, zero);
+        ir_let(l->k, outer, ret.vars[i], t.lanes > 1 ? ir_splat(l->k, t.lanes, start) : start);
+    }
+    IrStmt *region = ir_append(l->k, outer, IR_STMT_REGION);
+    region->var = ret.label;
+    region->body = inner;
+    return region_result(l, &ret);
+}
+
+/* ---- inlining -------------------------------------------------------------------------------- */
+
+static bool constraints_hold(Lower *l, const Ast *wheres, const Ast *at)
+{
+    for (uint32_t i = 0; i < wheres->count; i++) {
+        const IrExpr *cond = lower_expr(l, wheres->kid[i]);
+        if (ir_is_const(cond) && cond->value.i) continue;
+        Span span = wheres->kid[i]->span;
+        Position p = diag_position(l->diags, span.begin);
+        const char *text = p.source ? base_strndup(l->arena, p.source->text + (span.begin - p.source->base),
+                                                   span.end - span.begin)
+                                    : "";
+        lower_error(l, WHERE_FAILED, at->span, text);
+        return false;
+    }
+    return true;
+}
+
+static void bind_params(Lower *l, const Ast *params, const Value *args, const Ast *call_args)
+{
+    for (uint32_t i = 0; i < params->count && i < call_args->count; i++) {
+        const Ast *param = params->kid[i];
+        if (param->kind != AST_Param || !param->symbol) continue;
+        match_tensor(l, param, &args[i], call_args->kid[i]);
+        Value value = args[i];
+        if (value.kind == VALUE_EXPR) value = value_expr(lower_pin(l, param->name, value.expr));
+        lower_bind(l, param->symbol, value);
+    }
+}
+
+static Value inline_call(Lower *l, const Ast *node, const Symbol *fn, int count, const Value *args,
+                         const Ast *call_args)
+{
+    const Ast *decl = fn->decl, *params = KID(decl, Fn, params);
+    uint32_t outer_origin = l->call_origin;
+    l->call_origin = ir_origin(l->k, ORIGIN_INLINED, node->span, outer_origin, "lower");
+    if (l->depth > 10000 || count > (int)params->count) return value_poison();
+    clear_sizes(l, params);
+    bind_params(l, params, args, call_args);
+    Value result = value_poison();
+    const Ast *generics = KID(decl, Fn, generics);
+    bool good = true;
+    for (uint32_t i = 0; i < generics->count; i++) {
+        const Ast *g = generics->kid[i];
+        if (g->symbol && l->env[g->symbol->id].kind == VALUE_NONE) {
+            lower_error(l, CANNOT_INFER, node->span, g->name->text, decl->name->text);
+            good = false;
+        }
+    }
+    if (good && constraints_hold(l, KID(decl, Fn, wheres), node)) {
+        const Type *type = fn->type && fn->type->kind == TYPE_FN ? fn->type->of : NULL;
+        result = lower_inline(l, KID(decl, Fn, body), type);
+    }
+    l->call_origin = outer_origin;
+    lower_at(l, node);
+    return result;
+}
+
+static Value call_fn(Lower *l, const Ast *node)
+{
+    const Ast *args = KID(node, Call, args);
+    Value *values = NEW_ARRAY(l->arena, Value, (size_t)args->count + 1);
+    for (uint32_t i = 0; i < args->count; i++) values[i] = lower_value(l, args->kid[i]);
+    bind_written(l, node->call);
+    return inline_call(l, node, node->call->callee, (int)args->count, values, args);
+}
+
+static IrOp op_of_symbol(const Symbol *fn)
+{
+    switch (fn->op) {
+#define UNARY(id, text, name)
+#define BINARY(id, text, name, precedence, result, flags)                                      \
+    case OP_##id: return IR_##id;
+#include "vocab/operators.def"
+#undef UNARY
+#undef BINARY
+    case OP_NONE:
+    case OP_NEG:
+    case OP_NOT:
+    case OP_BITNOT:
+    case OP_COUNT: break;
+    }
+    return fn->builtin == BUILTIN_MIN ? IR_MIN : IR_MAX;
+}
+
+/* Applies a function value: an operator, a two-argument built-in, or a function. Its generics, if
+ * any, are bound to the argument's type. */
+Value lower_apply(Lower *l, const Value *fn, int count, const Value *args, const Ast *node)
+{
+    if (fn->kind != VALUE_FN) return value_poison();
+    const Symbol *symbol = fn->fn;
+    if (symbol->kind != SYMBOL_FN) {
+        if (count != 2 || args[0].kind != VALUE_EXPR || args[1].kind != VALUE_EXPR)
+            return value_poison();
+        return value_expr(ir_binary(l->k, op_of_symbol(symbol), args[0].expr, args[1].expr));
+    }
+    const Ast *generics = KID(symbol->decl, Fn, generics);
+    for (uint32_t i = 0; i < generics->count; i++)
+        if (generics->kid[i]->symbol && generics->kid[i]->symbol->kind == SYMBOL_GENERIC_TYPE &&
+            args[0].kind == VALUE_EXPR)
+            lower_bind(l, generics->kid[i]->symbol,
+                       (Value){.kind = VALUE_TYPE,
+                               .type = sema_scalar(l->program, args[0].expr->type.elem)});
+    Ast list = {.kind = AST_List, .count = (uint32_t)count};
+    Ast *kids[8];
+    if (count > 8) return value_poison();
+    for (int i = 0; i < count; i++) {
+        kids[i] = NEW(l->arena, Ast);
+        *kids[i] = (Ast){.kind = AST_Error, .span = node->span};
+    }
+    list.kid = kids;
+    return inline_call(l, node, symbol, count, args, &list);
+}
+
+static Value call_fn_value(Lower *l, const Ast *node)
+{
+    const Ast *args = KID(node, Call, args);
+    Value values[8];
+    if (args->count > 8) return value_poison();
+    for (uint32_t i = 0; i < args->count; i++) values[i] = lower_value(l, args->kid[i]);
+    const Symbol *callee = node->call->callee;
+    Value fn = callee->kind == SYMBOL_GENERIC_FN ? l->env[callee->id]
+                                                 : (Value){.kind = VALUE_FN, .fn = callee};
+    return lower_apply(l, &fn, (int)args->count, values, node);
+}
+
+static Value call_cast(Lower *l, const Ast *node)
+{
+    const IrExpr *e = lower_expr(l, KID(node, Call, args)->kid[0]);
+    IrType to = lower_ir_type(l, node->type);
+    if (node->type->kind == TYPE_TENSOR) /* inside a lazy tile expression */
+        to = lower_ir_type(l, lower_resolve(l, node->type)->of);
+    lower_at(l, node);
+    const Ast *args = KID(node, Call, args);
+    if (to.lanes > 1 && (int)args->count == to.lanes) { /* f32x4(a, b, c, d) */
+        const IrExpr *lanes[16];
+        for (int i = 0; i < to.lanes && i < 16; i++) {
+            lanes[i] = ir_cast(l->k, (IrType){to.elem, 1}, lower_expr(l, args->kid[i]));
+        }
+        return value_expr(ir_vector(l->k, to, lanes));
+    }
+    if (to.lanes > 1 && e->type.lanes == 1)
+        return value_expr(ir_splat(l->k, to.lanes, ir_cast(l->k, (IrType){to.elem, 1}, e)));
+    return value_expr(ir_cast(l->k, to, e));
+}
+
+static Value reshape(Lower *l, const Ast *node, const View *view)
+{
+    const Ast *args = KID(node, Call, args);
+    const IrTensor *t = view->tensor;
+    bool whole = view->rank == t->rank && t->space == IR_PARAM && !t->strides && !view->bound_count;
+    for (int d = 0; whole && d < t->rank; d++)
+        whole = view->dim[d] == d && ir_is_int(view->offset[d], 0) && view->extents[d] == t->extents[d];
+    if (!whole) {
+        lower_error(l, RESHAPE, node->span);
+        return value_poison();
+    }
+    const IrExpr *extents[MAX_RANK];
+    for (uint32_t d = 0; d < args->count && d < MAX_RANK; d++) extents[d] = lower_index(l, args->kid[d]);
+    IrTensor *alias = ir_new_tensor(l->k, t->name, IR_PARAM, t->elem, (int)args->count, extents);
+    alias->param = t->param;
+    alias->read = t->read;
+    alias->written = t->written;
+    return value_view(lower_whole(l, alias));
+}
+
+static Value call_method(Lower *l, const Ast *node)
+{
+    if (node->call->method == METHOD_DROP) return lower_mapping(l, node);
+    Value base = lower_value(l, KID(KID(node, Call, callee), Member, base));
+    if (base.kind != VALUE_VIEW) return value_poison();
+    if (node->call->method == METHOD_TRANSPOSE) return value_view(lower_transpose(l, base.view));
+    if (node->call->method == METHOD_RESHAPE) return reshape(l, node, base.view);
+    const Ast *args = KID(node, Call, args);
+    Value *items = NEW_ARRAY(l->arena, Value, (size_t)args->count + 1);
+    items[0] = base;
+    for (uint32_t i = 0; i < args->count; i++) items[i + 1] = value_expr(lower_index(l, args->kid[i]));
+    return (Value){.kind = VALUE_WINDOW, .count = (int)args->count + 1, .items = items};
+}
+
+Value lower_call(Lower *l, const Ast *node)
+{
+    if (!node->call) return value_poison();
+    lower_at(l, node);
+    switch (node->call->kind) {
+    case CALL_FN: return call_fn(l, node);
+    case CALL_FN_VALUE: return call_fn_value(l, node);
+    case CALL_KERNEL: return value_poison(); /* sema allows it in tests only */
+    case CALL_BUILTIN: return lower_builtin(l, node);
+    case CALL_CAST: return call_cast(l, node);
+    case CALL_MAPPING: return lower_mapping(l, node);
+    case CALL_METHOD: return call_method(l, node);
+    }
+    return value_poison();
+}

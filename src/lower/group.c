@@ -1,0 +1,220 @@
+/* Groups: roles, loops over the grid, barriers. */
+#include "lower/internal.h"
+
+void lower_barrier(Lower *l, bool elidable)
+{
+    IrScope scope = l->group.size == l->k->block_size ? IR_SCOPE_BLOCK
+                    : l->group.size <= WARP_THREADS   ? IR_SCOPE_WARP
+                                                      : IR_SCOPE_GROUP;
+    IrStmt *stmt = ir_barrier(l->k, l->block, scope, l->group.size);
+    stmt->imm2 = l->group.base;
+    if (elidable) stmt->flags |= IR_ELIDABLE;
+}
+
+void lower_sync(Lower *l, const Ast *node)
+{
+    const Ast *group = KID(node, Sync, group);
+    if (l->group.single) {
+        Diag *diag = lower_error(l, SYNC_IN_THREAD, node->span);
+        diag_label(l->diags, diag, l->group.span, "from here on each thread runs for itself");
+        return;
+    }
+    if (group && (group->flags & AST_GRID || strcmp(group->name->text, "grid") == 0)) {
+        if (!l->k->resident) lower_error(l, NOT_RESIDENT, node->span);
+        ir_barrier(l->k, l->block, IR_SCOPE_GRID, 0);
+        return;
+    }
+    if (!group) {
+        lower_barrier(l, false);
+        return;
+    }
+    int64_t threads = lower_unit_threads(l, group->name);
+    if (threads == WARP_THREADS) {
+        ir_barrier(l->k, l->block, IR_SCOPE_WARP, WARP_THREADS);
+    } else if (threads == l->group.size) {
+        lower_barrier(l, false);
+    } else if (threads == WARPGROUP_THREADS && l->group.size % threads == 0) {
+        IrStmt *stmt = ir_barrier(l->k, l->block, IR_SCOPE_GROUP, threads);
+        stmt->imm2 = -1;
+    } else {
+        lower_error(l, GROUP, node->span,
+                    lower_text(l, "`sync %s` does not fit the current group of %lld threads",
+                               group->name->text, (long long)l->group.size));
+    }
+}
+
+/* ---- roles: `on warp[0] { … }`, `on warpgroup[1:3] { … }`, `on thread[0] { … }` ---------------- */
+
+static void role_body(Lower *l, const Ast *node, int64_t lo, int64_t count, int64_t unit)
+{
+    Group saved = l->group;
+    IrBlock *outer = l->block;
+    int64_t first = lo * unit, threads = count * unit;
+    int depth = l->depth++;
+    const IrExpr *thread = saved.thread;
+    bool all = first == 0 && threads == saved.size;
+    if (!all && saved.base >= 0 && threads % WARP_THREADS == 0 && unit > 1) {
+        IrStmt *role = ir_append(l->k, l->block, IR_STMT_ROLE);
+        role->imm = saved.base + first;
+        role->imm2 = threads;
+        role->body = ir_new_block(l->k);
+        l->block = role->body;
+    } else if (!all) {
+        const IrExpr *low = ir_binary(l->k, IR_GE, thread, ir_index(l->k, first));
+        const IrExpr *high = ir_binary(l->k, IR_LT, thread, ir_index(l->k, first + threads));
+        const IrExpr *in = threads == 1 ? ir_binary(l->k, IR_EQ, thread, ir_index(l->k, first))
+                                        : ir_binary(l->k, IR_AND, low, high);
+        l->block = ir_if(l->k, l->block, in, false)->body;
+    }
+    l->group.span = KID(node, On, group)->span;
+    l->group.thread = ir_binary(l->k, IR_SUB, thread, ir_index(l->k, first));
+    l->group.size = threads;
+    l->group.base = saved.base >= 0 ? saved.base + first : -1;
+    if (unit == 1) l->group.single = true;
+    lower_block(l, KID(node, On, body));
+    l->depth = depth;
+    l->group = saved;
+    l->block = outer;
+}
+
+void lower_on(Lower *l, const Ast *node)
+{
+    const Ast *group = KID(node, On, group);
+    int64_t unit = lower_unit_threads(l, group->name), count = l->group.size / unit;
+    const Ast *index = KID(group, Group, index), *end = KID(group, Group, end);
+    if (l->group.single || l->group.size % unit) {
+        lower_error(l, GROUP, group->span,
+                    l->group.single
+                        ? "the code around is already run by each thread for itself"
+                        : lower_text(l, "a group of %lld threads has no whole number of %ss",
+                                     (long long)l->group.size, group->name->text));
+        return;
+    }
+    int64_t lo = 0, hi = count;
+    if (index) {
+        if (!lower_int(l, index, &lo)) return;
+        hi = lo + 1;
+        if (end && !lower_int(l, end, &hi)) return;
+        if (lo < 0 || hi > count || lo >= hi) {
+            lower_error(l, GROUP, group->span,
+                        lower_text(l, "the group has %lld of them, numbered from 0",
+                                   (long long)count));
+            return;
+        }
+        role_body(l, node, lo, hi - lo, unit);
+        return;
+    }
+    /* `on warp { … }`: every warp runs the body as a group of its own */
+    Group saved = l->group;
+    int depth = l->depth;
+    l->group.span = group->span;
+    if (unit == 1) {
+        l->group.single = true;
+    } else {
+        l->group.thread = ir_binary(l->k, IR_MOD, saved.thread, ir_index(l->k, unit));
+        l->group.base = count == 1 ? saved.base : -1;
+        l->group.size = unit;
+    }
+    lower_block(l, KID(node, On, body));
+    l->group = saved;
+    l->depth = depth;
+}
+
+/* ---- loops over the grid ---------------------------------------------------------------------- */
+
+static const IrExpr *grid_extent(Lower *l, int d)
+{
+    const IrExpr *e = l->k->grid[d];
+    return ir_is_const(e) ? e : ir_gdim(l->k, d);
+}
+
+/* Linear block index and number of blocks, x fastest. */
+static void linear_block(Lower *l, const IrExpr **block, const IrExpr **blocks)
+{
+    *block = ir_index(l->k, 0);
+    *blocks = ir_index(l->k, 1);
+    for (int d = 0; d < 3; d++) {
+        const IrExpr *extent = grid_extent(l, d);
+        if (ir_is_int(extent, 1)) continue;
+        const IrExpr *term = ir_binary(l->k, IR_MUL, ir_bid(l->k, d), *blocks);
+        *block = ir_binary(l->k, IR_ADD, *block, term);
+        *blocks = ir_binary(l->k, IR_MUL, *blocks, extent);
+    }
+}
+
+static IrStmt *open_for(Lower *l, const char *name, const IrExpr *lo, const IrExpr *hi,
+                        const IrExpr *step, const IrExpr **value)
+{
+    IrVar *var = ir_new_var(l->k, lower_name(l, name), (IrType){ELEM_INDEX, 1}, false);
+    IrStmt *loop = ir_for(l->k, l->block, var, lo, hi, step);
+    l->block = loop->body;
+    *value = ir_var(l->k, var);
+    return loop;
+}
+
+/* auto(d…): the workers stride over the linear index of the tasks, the last dimension fastest. */
+static void auto_grid(Lower *l, const Ast *node, const Value *domain, const IrExpr *worker,
+                      const IrExpr *workers)
+{
+    const IrExpr *total = ir_index(l->k, 1), *linear, *coords[MAX_RANK];
+    for (int d = 0; d < domain->count; d++)
+        total = ir_binary(l->k, IR_MUL, total, domain->items[d].expr);
+    open_for(l, "task", worker, total, workers, &linear);
+    for (int d = domain->count - 1; d >= 0; d--) {
+        const IrExpr *extent = domain->items[d].expr;
+        coords[d] = d == 0 ? linear : ir_binary(l->k, IR_MOD, linear, extent);
+        linear = ir_binary(l->k, IR_DIV, linear, extent);
+    }
+    lower_task_body(l, node, coords, domain->count);
+}
+
+static void mapping_grid(Lower *l, const Ast *node, const Mapping *m, const IrExpr *worker,
+                         const IrExpr *workers)
+{
+    MappingIndexOps ops = lower_mapping_ops(l);
+    const IrExpr *wanted = mapping_index_workers(m, &ops), *coords[MAX_RANK];
+    IrRequire require = {
+        .cond = ir_binary(l->k, IR_EQ, wanted, workers),
+        .text = lower_text(l, "`%s` has as many workers as the grid", lower_mapping_text(l, m)),
+        .origin = ir_origin(l->k, ORIGIN_SOURCE, KID(node, For, domain)->span, 0, "lower")};
+    VEC_PUSH(l->arena, l->k->requires, require);
+    void *counters[64], *w;
+    const IrExpr *zero = ir_index(l->k, 0), *one = ir_index(l->k, 1);
+    for (int i = 0; i < m->time_count && i < 64; i++) {
+        const IrExpr *counter;
+        const IrExpr *extent = mapping_index_extent(&m->time[i], &ops);
+        open_for(l, "step", zero, extent, one, &counter);
+        memcpy(&counters[i], &counter, sizeof counter);
+    }
+    memcpy(&w, &worker, sizeof w);
+    for (int d = 0; d < m->rank; d++) coords[d] = mapping_index_coord(m, d, &ops, w, counters);
+    lower_task_body(l, node, coords, m->rank);
+}
+
+void lower_grid_loop(Lower *l, const Ast *node, Value domain)
+{
+    const Ast *unit = KID(node, For, group);
+    bool threads = strcmp(unit->name->text, "block") != 0;
+    if (l->group.single || l->group.size != l->k->block_size) {
+        lower_error(l, GROUP, unit->span, "a loop over the grid stands where the whole block runs");
+        return;
+    }
+    const IrExpr *worker, *workers;
+    linear_block(l, &worker, &workers);
+    if (threads) {
+        const IrExpr *size = ir_index(l->k, l->k->block_size);
+        worker = ir_binary(l->k, IR_ADD, ir_binary(l->k, IR_MUL, worker, size), l->group.thread);
+        workers = ir_binary(l->k, IR_MUL, workers, size);
+    }
+    IrBlock *outer = l->block;
+    Group saved = l->group;
+    int depth = l->depth++;
+    l->group.span = node->span;
+    if (threads) l->group.single = true;
+    if (domain.kind == VALUE_AUTO) auto_grid(l, node, &domain, worker, workers);
+    else if (domain.kind == VALUE_MAPPING) mapping_grid(l, node, domain.mapping, worker, workers);
+    else if (!l->failed) lower_error(l, NOT_A_MAPPING, KID(node, For, domain)->span);
+    l->depth = depth;
+    l->group = saved;
+    l->block = outer;
+}

@@ -1,0 +1,207 @@
+/* The state of one lowering, and the values of its environment. Private to lower/. */
+#ifndef LOWER_INTERNAL_H
+#define LOWER_INTERNAL_H
+
+#include "lower/lower.h"
+#include "mapping/index.h"
+
+#define MAX_RANK MAPPING_MAX_RANK
+enum { WARP_THREADS = 32, WARPGROUP_THREADS = 128, MAX_BLOCK = 1024 };
+
+typedef struct Lower Lower;
+
+/* What must hold for an index to be inside a window: 0 <= index[dim] + offset < limit; where dim is
+ * -1, 0 <= offset < limit. */
+typedef struct Bound {
+    int dim;
+    const IrExpr *offset, *limit;
+} Bound;
+
+/* Elements of a tensor seen through offsets, dropped dimensions and windows. Tensor dimension d is
+ * indexed by `offset[d]`, plus the view's own index of dimension `dim[d]` where that is not -1. */
+typedef struct View {
+    const IrTensor *tensor;
+    int rank;
+    const IrExpr *extents[MAX_RANK];
+    const IrExpr *offset[MAX_RANK];
+    int dim[MAX_RANK];
+    int bound_count;
+    Bound bounds[2 * MAX_RANK];
+    const IrExpr *otherwise; /* of a padded view */
+} View;
+
+typedef enum {
+    VALUE_NONE,
+    VALUE_POISON, /* already reported */
+    VALUE_EXPR,
+    VALUE_MAPPING,
+    VALUE_AUTO,   /* auto(…): extents in `items` */
+    VALUE_TUPLE,
+    VALUE_VIEW,
+    VALUE_WINDOW, /* x.tile(…) before `at`: items[0] the view, then the extents */
+    VALUE_LAZY,   /* whole-tile arithmetic: evaluated element by element where it is consumed */
+    VALUE_FN,     /* a function as a value */
+    VALUE_TYPE,
+} ValueKind;
+
+typedef struct Value {
+    ValueKind kind;
+    union {
+        const IrExpr *expr;
+        const Mapping *mapping;
+        const View *view;
+        const Ast *lazy;
+        const Symbol *fn;
+        const Type *type;
+    };
+    int count; /* TUPLE, AUTO, WINDOW */
+    const struct Value *items;
+} Value;
+
+typedef struct Group {
+    int64_t size;         /* threads */
+    int64_t base;         /* first thread in the block; -1 where it depends on the thread */
+    const IrExpr *thread; /* index in the group */
+    Span span;            /* where it was entered, for messages */
+    bool single;          /* `on thread`: each thread for itself; the indices stay the group's */
+} Group;
+
+/* What `return` does in the function being inlined. */
+typedef struct Return {
+    const Type *type;
+    IrVar *label; /* of the REGION, made by the first early return; else NULL */
+    IrVar **vars; /* one per scalar of the result; made with the label */
+    int var_count;
+    bool done;    /* a return was met at the function's own depth: what follows is dead */
+    Value value;
+    int depth;    /* Lower.depth at the function's entry */
+} Return;
+
+struct Lower {
+    Arena *arena;
+    Program *program;
+    Diags *diags;
+    const LowerOptions *options;
+    IrKernel *k;
+    Value *env;     /* by symbol id */
+    IrBlock *block; /* statements go here */
+    Group group;
+    Return *ret;
+    int depth;            /* run-time control statements around the current point */
+    uint32_t call_origin; /* of the innermost inlined call */
+    IrStmt *scope;        /* innermost SCOPE */
+    VEC(const IrExpr *) runtime;      /* run-time extents of mappings, by id */
+    const IrExpr *const *lazy_index;  /* inside a lazy tile expression: the element's indices */
+    bool grid_domain; /* inside the domain of a loop over the grid: spatial extents may be run-time */
+    bool failed;
+    bool quiet; /* `where` of a point that may be excluded reports nothing */
+};
+
+/* ---- context (lower.c) */
+Diag *lower_report(Lower *l, DiagCode code, Span span, int count, const char *const *args);
+#define lower_error(l, code, span, ...)                                                        \
+    lower_report((l), DIAG_##code, (span),                                                     \
+                 (int)BASE_LEN(((const char *const[]){NULL, ##__VA_ARGS__})) - 1,              \
+                 ((const char *const[]){NULL, ##__VA_ARGS__}) + 1)
+void lower_at(Lower *l, const Ast *node); /* sets the origin of what is built next */
+char *lower_text(Lower *l, const char *fmt, ...) BASE_PRINTF(2, 3);
+const char *lower_number(Lower *l, int64_t value);
+const Type *lower_resolve(Lower *l, const Type *type); /* type variables replaced */
+IrType lower_ir_type(Lower *l, const Type *type);
+const char *lower_expr_text(Lower *l, const IrExpr *e);
+static inline Value value_expr(const IrExpr *e)
+{
+    return (Value){.kind = VALUE_EXPR, .expr = e};
+}
+static inline Value value_poison(void)
+{
+    return (Value){.kind = VALUE_POISON};
+}
+static inline Value value_mapping(const Mapping *m)
+{
+    return (Value){.kind = VALUE_MAPPING, .mapping = m};
+}
+static inline Value value_view(const View *v)
+{
+    return (Value){.kind = VALUE_VIEW, .view = v};
+}
+static inline void lower_bind(Lower *l, const Symbol *s, Value v)
+{
+    l->env[s->id] = v;
+}
+
+/* ---- expressions (expr.c) */
+Value lower_value(Lower *l, const Ast *node);
+const IrExpr *lower_expr(Lower *l, const Ast *node);  /* a scalar or vector; a zero after an error */
+const IrExpr *lower_index(Lower *l, const Ast *node); /* converted to `index` */
+bool lower_int(Lower *l, const Ast *node, int64_t *value); /* compile-time; reports otherwise */
+const IrExpr *lower_zero(Lower *l, const Type *type);
+/* A value kept from later stores and assignments: a LET named `name` unless it needs none. */
+const IrExpr *lower_pin(Lower *l, const Name *name, const IrExpr *e);
+const Name *lower_name(Lower *l, const char *text);
+
+/* ---- calls (call.c, builtin.c) */
+Value lower_call(Lower *l, const Ast *node);
+Value lower_apply(Lower *l, const Value *fn, int count, const Value *args, const Ast *node);
+Value lower_builtin(Lower *l, const Ast *node);
+/* Lowers `body` with a `return` of its own (of type `result`; NULL or void: none). */
+Value lower_inline(Lower *l, const Ast *body, const Type *result);
+void lower_return(Lower *l, const Ast *node);
+
+/* ---- mappings (mapping.c) */
+Value lower_mapping(Lower *l, const Ast *node);
+const Mapping *lower_mapping_solved(Lower *l, const Ast *node, int rank, const int64_t *shape,
+                                    int64_t workers);
+Value lower_mapping_decl(Lower *l, const Symbol *symbol, int count, const Value *args);
+/* Coordinates of `worker` at a constant step, as expressions (m->rank of them). */
+void lower_coords(Lower *l, const Mapping *m, const IrExpr *worker, int64_t step,
+                  const IrExpr **coords);
+const char *lower_mapping_text(Lower *l, const Mapping *m);
+
+MappingIndexOps lower_mapping_ops(Lower *l); /* builders for mapping/index.h */
+
+/* ---- views (view.c) */
+const View *lower_whole(Lower *l, const IrTensor *tensor);
+Value lower_index_view(Lower *l, const View *view, const Ast *list);
+const View *lower_window(Lower *l, const View *view, const IrExpr *const *extents,
+                         const IrExpr *const *offsets);
+const View *lower_transpose(Lower *l, const View *view);
+/* Element access. A load's `otherwise` NULL: the view's own padding, or unguarded. */
+const IrExpr *lower_load(Lower *l, const View *view, const IrExpr *const *index,
+                         const IrExpr *otherwise);
+void lower_store(Lower *l, const View *view, const IrExpr *const *index, const IrExpr *value);
+void lower_view_index(Lower *l, const View *view, const IrExpr *const *index, const IrExpr **out);
+const IrExpr *lower_inside(Lower *l, const View *view, const IrExpr *const *index, bool extents_too);
+
+/* ---- tensors (tensor.c, layout.c) */
+void lower_shared(Lower *l, const Ast *node);
+void lower_reg(Lower *l, const Ast *node);
+const View *lower_table(Lower *l, const Symbol *symbol);
+const View *lower_new_tile(Lower *l, const Name *name, Elem elem, const Mapping *over, int leading,
+                           const int64_t *extents);
+const IrLayout *lower_layout(Lower *l, const Ast *node, int rank, const int64_t *extents, Elem elem);
+
+/* ---- task loops, groups, verbs (tasks.c, group.c, verb.c, reduce.c) */
+void lower_tasks(Lower *l, const Ast *node); /* For over a mapping, tile or auto */
+/* Appends TASKS over `m` for the group's workers of `level` threads; l->block becomes its body
+ * (the caller restores it). Fills vars[m->rank] with the coordinates. */
+IrStmt *lower_open_tasks(Lower *l, const Mapping *m, int level, const IrExpr **vars);
+const IrExpr *lower_worker(Lower *l, int level);
+bool lower_check_workers(Lower *l, const Mapping *m, int64_t workers, Span span, const char *unit);
+void lower_on(Lower *l, const Ast *node);
+void lower_grid_loop(Lower *l, const Ast *node, Value domain); /* `on block`, `on thread in grid` */
+/* Binds loop variables to coordinates, lowers `within` and the body. */
+void lower_task_body(Lower *l, const Ast *node, const IrExpr *const *vars, int rank);
+void lower_sync(Lower *l, const Ast *node);
+void lower_barrier(Lower *l, bool elidable);
+void lower_copy(Lower *l, const Ast *call, const Ast *via);
+void lower_copy_values(Lower *l, const Ast *node, const View *dst, const Value *src);
+void lower_reduce(Lower *l, const Ast *call);
+
+/* ---- statements (stmt.c) */
+void lower_stmt(Lower *l, const Ast *node);
+void lower_block(Lower *l, const Ast *block);
+void lower_body(Lower *l, const Ast *block, IrBlock *into); /* under run-time control */
+int64_t lower_unit_threads(const Lower *l, const Name *unit); /* threads of a group word */
+
+#endif

@@ -1,0 +1,140 @@
+/* Layouts: how a shared or private tensor's elements lie. `row`, `col`, `pad`, `swizzle` and
+ * one-worker mappings, composed left to right, become digits of a linear offset. */
+#include "lower/internal.h"
+
+typedef struct Plan {
+    int rank;
+    const int64_t *extents;
+    Elem elem;
+    int order[MAX_RANK]; /* dimensions, slowest first */
+    int64_t pad;         /* elements added to each line (the fastest dimension's run) */
+    const Mapping *mapping;
+    bool swizzle;
+    int swizzle_bits, swizzle_from, swizzle_to;
+} Plan;
+
+static int log2_floor(int64_t x)
+{
+    int bits = 0;
+    while (x > 1) {
+        x >>= 1;
+        bits++;
+    }
+    return bits;
+}
+
+/* The default swizzle exchanges the 16-byte chunks of a line among 8 lines: chunk ^= line % 8, as
+ * shared memory has 32 banks of 4 bytes, eight chunks wide. */
+static void default_swizzle(Plan *plan)
+{
+    int64_t bytes = vocab_elem_bytes(plan->elem), line = plan->extents[plan->order[plan->rank - 1]];
+    int chunk = log2_floor(16 / bytes), line_bits = log2_floor(line);
+    int bits = line_bits - chunk < 3 ? line_bits - chunk : 3;
+    bool power = ((int64_t)1 << line_bits) == line;
+    plan->swizzle_bits = power && bits > 0 ? bits : 0;
+    plan->swizzle_from = line_bits > chunk + bits ? line_bits : chunk + bits;
+    plan->swizzle_to = chunk;
+}
+
+static void layout_word(Lower *l, const Ast *word, Plan *plan)
+{
+    const char *name = word->name->text;
+    const Ast *args = KID(word, LayoutWord, args);
+    int64_t value[3] = {0};
+    for (uint32_t i = 0; i < args->count && i < 3; i++)
+        if (!lower_int(l, args->kid[i], &value[i])) return;
+    if (strcmp(name, "row") == 0) {
+        for (int d = 0; d < plan->rank; d++) plan->order[d] = d;
+    } else if (strcmp(name, "col") == 0) {
+        /* of the last two dimensions; leading ones stay slowest */
+        if (plan->rank >= 2) {
+            plan->order[plan->rank - 2] = plan->rank - 1;
+            plan->order[plan->rank - 1] = plan->rank - 2;
+        }
+    } else if (strcmp(name, "pad") == 0) {
+        if (args->count != 1 || value[0] < 0)
+            lower_error(l, LAYOUT, word->span, "`pad(n)` takes the number of elements added to a line");
+        plan->pad = value[0];
+    } else if (strcmp(name, "swizzle") == 0) {
+        plan->swizzle = true;
+        if (args->count == 3) {
+            plan->swizzle_bits = (int)value[0];
+            plan->swizzle_from = (int)(value[1] + value[2]);
+            plan->swizzle_to = (int)value[1];
+        }
+    } else {
+        lower_error(l, LAYOUT, word->span,
+                    lower_text(l, "`%s` is for kernel parameters", name));
+    }
+}
+
+static void layout_mapping(Lower *l, const Ast *part, Plan *plan)
+{
+    const Mapping *m = lower_mapping_solved(l, part, plan->rank, plan->extents, 1);
+    if (!m) return;
+    if (m->workers != 1 || m->steps < 1) {
+        lower_error(l, LAYOUT, part->span,
+                    lower_text(l, "a layout is a mapping of one worker, but `%s` has %lld",
+                               lower_mapping_text(l, m), (long long)m->workers));
+        return;
+    }
+    for (int d = 0; d < plan->rank; d++)
+        if (m->rank != plan->rank || m->shape[d] != plan->extents[d]) {
+            lower_error(l, LAYOUT, part->span,
+                        lower_text(l, "`%s` does not have the tensor's shape",
+                                   lower_mapping_text(l, m)));
+            return;
+        }
+    plan->mapping = m;
+}
+
+static const IrLayout *build(Lower *l, const Plan *plan)
+{
+    IrLayout *layout = NEW(l->arena, IrLayout);
+    IrLayoutDigit *digits;
+    if (plan->mapping) {
+        const Mapping *m = plan->mapping;
+        digits = NEW_ARRAY(l->arena, IrLayoutDigit, (size_t)m->time_count + 1);
+        for (int i = 0; i < m->time_count; i++) {
+            const MappingDigit *t = &m->time[i];
+            bool top = t->stride * t->extent == plan->extents[t->dim];
+            digits[i] = (IrLayoutDigit){t->dim, t->stride, top ? 0 : t->extent, t->place};
+        }
+        layout->count = m->time_count;
+        layout->size = m->steps;
+    } else {
+        digits = NEW_ARRAY(l->arena, IrLayoutDigit, (size_t)plan->rank + 1);
+        int64_t place = 1;
+        for (int i = plan->rank - 1; i >= 0; i--) {
+            int d = plan->order[i];
+            digits[i] = (IrLayoutDigit){d, 1, 0, place};
+            place *= plan->extents[d] + (i == plan->rank - 1 ? plan->pad : 0);
+        }
+        layout->count = plan->rank;
+        layout->size = place;
+    }
+    layout->digits = digits;
+    if (plan->swizzle && plan->swizzle_bits > 0) {
+        layout->swizzle_bits = plan->swizzle_bits;
+        layout->swizzle_from = plan->swizzle_from;
+        layout->swizzle_to = plan->swizzle_to;
+    }
+    return layout;
+}
+
+const IrLayout *lower_layout(Lower *l, const Ast *node, int rank, const int64_t *extents, Elem elem)
+{
+    if (!node) return NULL;
+    Plan plan = {.rank = rank, .extents = extents, .elem = elem};
+    for (int d = 0; d < rank; d++) plan.order[d] = d;
+    const Ast *parts = KID(node, Layout, parts);
+    for (uint32_t i = 0; i < parts->count; i++) {
+        const Ast *part = parts->kid[i];
+        if (part->kind == AST_LayoutWord) layout_word(l, part, &plan);
+        else layout_mapping(l, part, &plan);
+    }
+    if (plan.mapping && plan.pad)
+        lower_error(l, LAYOUT, node->span, "`pad` does not go with a mapping layout");
+    if (plan.swizzle && plan.swizzle_bits == 0) default_swizzle(&plan);
+    return build(l, &plan);
+}

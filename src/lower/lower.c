@@ -1,0 +1,358 @@
+/* The façade of lowering: tune points, parameters, launch, and the helpers every file uses. */
+#include "lower/internal.h"
+
+/* ---- tune points ---------------------------------------------------------------------------- */
+
+static const Ast *tunes_of(const Symbol *kernel)
+{
+    return KID(kernel->decl, Kernel, tunes);
+}
+
+LowerPoint lower_first_point(Arena *arena, const Symbol *kernel)
+{
+    int count = (int)tunes_of(kernel)->count;
+    return (LowerPoint){count, NEW_ARRAY(arena, int, (size_t)count + 1)};
+}
+
+static const LowerDefine *find_define(const LowerOptions *options, const Name *name)
+{
+    for (int i = 0; i < options->define_count; i++)
+        if (strcmp(options->defines[i].name, name->text) == 0) return &options->defines[i];
+    return NULL;
+}
+
+bool lower_next_point(const Symbol *kernel, const LowerOptions *options, LowerPoint *point)
+{
+    const Ast *tunes = tunes_of(kernel);
+    for (int i = point->count - 1; i >= 0; i--) {
+        const Ast *tune = tunes->kid[i];
+        if (tune->kind != AST_Tune || find_define(options, tune->name)) continue;
+        if (++point->choice[i] < (int)KID(tune, Tune, values)->count) return true;
+        point->choice[i] = 0;
+    }
+    return false;
+}
+
+/* ---- helpers -------------------------------------------------------------------------------- */
+
+Diag *lower_report(Lower *l, DiagCode code, Span span, int count, const char *const *args)
+{
+    l->failed = true;
+    if (l->quiet) return &l->diags->ignored;
+    Diag *diag = diag_report_args(l->diags, code, span, count, args);
+    for (uint32_t o = l->call_origin; o; o = l->k->origins.data[o].parent)
+        if (l->k->origins.data[o].kind == ORIGIN_INLINED)
+            diag_label(l->diags, diag, l->k->origins.data[o].span, "instantiated from here");
+    return diag;
+}
+
+void lower_at(Lower *l, const Ast *node)
+{
+    OriginKind kind = l->call_origin ? ORIGIN_INSTANTIATED : ORIGIN_SOURCE;
+    ir_set_origin(l->k, ir_origin(l->k, kind, node->span, l->call_origin, "lower"));
+}
+
+char *lower_text(Lower *l, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    char *text = base_vformat(l->arena, fmt, args);
+    va_end(args);
+    return text;
+}
+
+const char *lower_number(Lower *l, int64_t value)
+{
+    return lower_text(l, "%lld", (long long)value);
+}
+
+const char *lower_expr_text(Lower *l, const IrExpr *e)
+{
+    Sb sb = base_sb(l->arena);
+    ir_print_expr(l->k, e, &sb);
+    return base_sb_text(&sb);
+}
+
+const Name *lower_name(Lower *l, const char *text)
+{
+    return base_intern_cstr(l->program->interner, text);
+}
+
+static const Type *bound_type(void *user, const Symbol *symbol)
+{
+    const Lower *l = user;
+    const Value *value = &l->env[symbol->id];
+    return value->kind == VALUE_TYPE ? value->type : NULL;
+}
+
+const Type *lower_resolve(Lower *l, const Type *type)
+{
+    return sema_substitute(l->program, type, bound_type, l);
+}
+
+IrType lower_ir_type(Lower *l, const Type *type)
+{
+    type = lower_resolve(l, type);
+    if (type->kind == TYPE_SCALAR) return (IrType){type->elem, 1};
+    if (type->kind == TYPE_VECTOR) return (IrType){type->of->elem, type->lanes};
+    return (IrType){ELEM_INDEX, 1};
+}
+
+/* ---- the kernel's head ---------------------------------------------------------------------- */
+
+static void bind_generics(Lower *l, const Ast *decl)
+{
+    const Ast *generics = KID(decl, Kernel, generics);
+    for (uint32_t i = 0; i < generics->count; i++) {
+        const Ast *node = generics->kid[i];
+        if (node->kind != AST_Generic || !node->symbol) continue;
+        const LowerDefine *define = find_define(l->options, node->name);
+        if (!define) {
+            lower_error(l, GENERIC_UNBOUND, node->name_span, node->name->text);
+            lower_bind(l, node->symbol, value_poison());
+        } else if (node->symbol->kind == SYMBOL_GENERIC_TYPE) {
+            Elem elem = define->elem == ELEM_NONE ? ELEM_F32 : define->elem;
+            lower_bind(l, node->symbol,
+                       (Value){.kind = VALUE_TYPE, .type = sema_scalar(l->program, elem)});
+        } else {
+            lower_bind(l, node->symbol, value_expr(ir_index(l->k, define->number)));
+        }
+    }
+}
+
+/* A size variable gets its number at its first appearance, or a constant from -D. */
+static void bind_size(Lower *l, const Ast *extent)
+{
+    if (extent->kind != AST_Name || !extent->symbol || extent->symbol->kind != SYMBOL_SIZE) return;
+    if (l->env[extent->symbol->id].kind != VALUE_NONE) return;
+    const LowerDefine *define = find_define(l->options, extent->name);
+    const IrExpr *size = define ? ir_index(l->k, define->number)
+                                : ir_size(l->k, ir_new_size(l->k, extent->name));
+    lower_bind(l, extent->symbol, value_expr(size));
+}
+
+static bool is_strided(const Ast *layout)
+{
+    if (!layout) return false;
+    const Ast *parts = KID(layout, Layout, parts);
+    return parts->count == 1 && parts->kid[0]->kind == AST_LayoutWord &&
+           strcmp(parts->kid[0]->name->text, "strided") == 0;
+}
+
+static void add_strides(Lower *l, IrTensor *tensor)
+{
+    const IrExpr **strides = NEW_ARRAY(l->arena, const IrExpr *, (size_t)tensor->rank);
+    for (int d = 0; d < tensor->rank; d++) {
+        char *name = lower_text(l, "%s_stride%d", tensor->name->text, d);
+        strides[d] = ir_size(l->k, ir_new_size(l->k, lower_name(l, name)));
+    }
+    tensor->strides = strides;
+}
+
+static void add_tensor_param(Lower *l, const Ast *param, const Ast *type, IrParam *out)
+{
+    const Ast *extents = KID(type, TypeTensor, extents);
+    const IrExpr *shape[MAX_RANK];
+    for (uint32_t d = 0; d < extents->count; d++) shape[d] = lower_index(l, extents->kid[d]);
+    const Type *resolved = lower_resolve(l, param->symbol->type);
+    out->is_tensor = true;
+    out->elem = lower_ir_type(l, resolved->of).elem;
+    IrTensor *tensor =
+        ir_new_tensor(l->k, param->name, IR_PARAM, out->elem, (int)extents->count, shape);
+    tensor->param = (int)l->k->params.len;
+    tensor->written = (param->flags & (AST_OUT | AST_INOUT)) != 0;
+    tensor->read = (param->flags & AST_OUT) == 0;
+    const Ast *layout = KID(type, TypeTensor, layout);
+    if (is_strided(layout))
+        add_strides(l, tensor);
+    else if (layout)
+        lower_error(l, LAYOUT, layout->span,
+                    "a kernel parameter is row-major, or `layout strided`");
+    out->tensor = tensor;
+    lower_bind(l, param->symbol, value_view(lower_whole(l, tensor)));
+}
+
+static void add_params(Lower *l, const Ast *decl)
+{
+    const Ast *params = KID(decl, Kernel, params);
+    for (uint32_t i = 0; i < params->count; i++) {
+        const Ast *type = params->kid[i]->kind == AST_Param ? KID(params->kid[i], Param, type) : NULL;
+        if (!type || type->kind != AST_TypeTensor) continue;
+        const Ast *extents = KID(type, TypeTensor, extents);
+        for (uint32_t d = 0; d < extents->count; d++) bind_size(l, extents->kid[d]);
+    }
+    for (uint32_t i = 0; i < params->count; i++) {
+        const Ast *param = params->kid[i];
+        if (param->kind != AST_Param) continue;
+        const Ast *type = KID(param, Param, type);
+        lower_at(l, param);
+        IrParam out = {.name = param->name, .span = param->span};
+        if (type->kind == AST_TypeTensor) {
+            add_tensor_param(l, param, type, &out);
+        } else {
+            out.elem = lower_ir_type(l, param->symbol->type).elem;
+            lower_bind(l, param->symbol, value_expr(ir_arg(l->k, (int)i, out.elem)));
+        }
+        VEC_PUSH(l->arena, l->k->params, out);
+    }
+}
+
+static void bind_tunes(Lower *l, const Ast *decl, const LowerPoint *point)
+{
+    const Ast *tunes = KID(decl, Kernel, tunes);
+    Sb label = base_sb(l->arena);
+    for (uint32_t i = 0; i < tunes->count; i++) {
+        const Ast *tune = tunes->kid[i];
+        if (tune->kind != AST_Tune || !tune->symbol) continue;
+        const Ast *values = KID(tune, Tune, values);
+        const LowerDefine *define = find_define(l->options, tune->name);
+        Value value = define ? value_expr(ir_index(l->k, define->number))
+                             : lower_value(l, values->kid[point->choice[i]]);
+        if (value.kind == VALUE_EXPR && !ir_is_const(value.expr)) {
+            lower_error(l, NOT_CONSTANT, values->kid[point->choice[i]]->span);
+            value = value_poison();
+        }
+        lower_bind(l, tune->symbol, value);
+        const char *text = value.kind == VALUE_EXPR      ? scalar_text(l->arena, value.expr->value)
+                           : value.kind == VALUE_MAPPING ? lower_mapping_text(l, value.mapping)
+                                                         : "?";
+        base_sb_printf(&label, "%s%s=%s", label.len ? "," : "", tune->name->text, text);
+    }
+    l->k->instance = base_sb_text(&label);
+}
+
+/* A `where` list: true, false, or (reported) an error. */
+static bool wheres_hold(Lower *l, const Ast *wheres, const Ast **broken)
+{
+    for (uint32_t i = 0; i < wheres->count; i++) {
+        const IrExpr *cond = lower_expr(l, wheres->kid[i]);
+        if (!ir_is_const(cond)) {
+            lower_error(l, NOT_CONSTANT, wheres->kid[i]->span);
+        } else if (!cond->value.i) {
+            *broken = wheres->kid[i];
+            return false;
+        }
+    }
+    return true;
+}
+
+static void lower_launch(Lower *l, const Ast *launch)
+{
+    IrKernel *k = l->k;
+    for (int d = 0; d < 3; d++) {
+        k->grid[d] = ir_index(k, 1);
+        k->block_dims[d] = 1;
+    }
+    k->block_size = 1;
+    if (!launch) return;
+    k->resident = (launch->flags & AST_RESIDENT) != 0;
+    const Ast *grid = KID(launch, Launch, grid), *block = KID(launch, Launch, block);
+    if (grid->count > 3) lower_error(l, LAUNCH, grid->span, "a grid has at most three dimensions");
+    for (uint32_t d = 0; d < grid->count && d < 3; d++) k->grid[d] = lower_index(l, grid->kid[d]);
+    int64_t dims[3] = {1, 1, 1};
+    uint32_t count = block->kind == AST_List ? block->count : 1;
+    for (uint32_t d = 0; d < count && d < 3; d++) {
+        const Ast *extent = block->kind == AST_List ? block->kid[d] : block;
+        if (!lower_int(l, extent, &dims[d])) return;
+        if (dims[d] < 1 || dims[d] > MAX_BLOCK) {
+            lower_error(l, LAUNCH, extent->span,
+                        lower_text(l, "a block has 1 to %d threads, not %lld", (int)MAX_BLOCK,
+                                   (long long)dims[d]));
+            return;
+        }
+    }
+    int64_t size = dims[0] * dims[1] * dims[2];
+    if (size > MAX_BLOCK) {
+        lower_error(l, LAUNCH, block->span,
+                    lower_text(l, "a block has at most %d threads, but %lld * %lld * %lld is %lld",
+                               (int)MAX_BLOCK, (long long)dims[0], (long long)dims[1],
+                               (long long)dims[2], (long long)size));
+        return;
+    }
+    memcpy(k->block_dims, dims, sizeof dims);
+    k->block_size = size;
+}
+
+static const char *source_text(Lower *l, Span span)
+{
+    Position position = diag_position(l->diags, span.begin);
+    if (!position.source) return "";
+    return base_strndup(l->arena, position.source->text + (span.begin - position.source->base),
+                        span.end - span.begin);
+}
+
+static void lower_requires(Lower *l, const Ast *requires_)
+{
+    for (uint32_t i = 0; i < requires_->count; i++) {
+        const Ast *node = requires_->kid[i];
+        if (node->kind == AST_Error) continue;
+        const Ast *cond = node->kind == AST_Require ? KID(node, Require, cond) : node;
+        const Ast *message = node->kind == AST_Require ? KID(node, Require, message) : NULL;
+        lower_at(l, node);
+        IrRequire require = {.cond = lower_expr(l, cond),
+                             .text = message && message->name ? message->name->text
+                                                              : source_text(l, cond->span),
+                             .origin = ir_origin(l->k, ORIGIN_SOURCE, node->span, 0, "lower")};
+        VEC_PUSH(l->arena, l->k->requires, require);
+    }
+}
+
+static void check_shared(Lower *l, const Ast *decl)
+{
+    int64_t bytes = 0;
+    for (size_t i = 0; i < l->k->tensors.len; i++) {
+        const IrTensor *t = l->k->tensors.data[i];
+        if (t->space == IR_SHARED && !t->scope)
+            bytes += (ir_tensor_size(t) * vocab_elem(t->elem)->bits + 7) / 8;
+    }
+    if (l->options->shared_limit && bytes > l->options->shared_limit)
+        lower_error(l, SHARED_LIMIT, decl->name_span, decl->name->text, lower_number(l, bytes),
+                    lower_number(l, l->options->shared_limit));
+}
+
+static Lower *create(Arena *arena, Program *program, const LowerOptions *options, const Name *name)
+{
+    Lower *l = NEW(arena, Lower);
+    *l = (Lower){.arena = arena, .program = program, .diags = program->diags, .options = options};
+    l->k = ir_kernel_create(arena, program->diags, name);
+    l->env = NEW_ARRAY(arena, Value, (size_t)program->symbol_count + 1);
+    ir_set_origin(l->k, ir_origin(l->k, ORIGIN_SOURCE, (Span){0, 0}, 0, "lower"));
+    l->block = l->k->body;
+    return l;
+}
+
+LowerStatus lower_kernel(Arena *arena, Program *program, const Symbol *kernel,
+                         const LowerOptions *options, const LowerPoint *point, IrKernel **out)
+{
+    const Ast *decl = kernel->decl;
+    Lower *l = create(arena, program, options, kernel->name);
+    lower_at(l, decl);
+    bind_generics(l, decl);
+    add_params(l, decl);
+    bind_tunes(l, decl, point);
+    const Ast *broken = NULL;
+    if (!l->failed && !wheres_hold(l, KID(decl, Kernel, wheres), &broken) && !l->failed)
+        return LOWER_EXCLUDED;
+    lower_launch(l, KID(decl, Kernel, launch));
+    lower_requires(l, KID(decl, Kernel, requires));
+    if (l->failed) return LOWER_ERROR;
+    l->group = (Group){.size = l->k->block_size,
+                       .thread = ir_tid(l->k),
+                       .span = KID(decl, Kernel, launch) ? KID(decl, Kernel, launch)->span : decl->span};
+    if (!l->k->body) l->k->body = ir_new_block(l->k);
+    l->block = l->k->body;
+    lower_inline(l, KID(decl, Kernel, body), NULL);
+    check_shared(l, decl);
+    if (l->failed) return LOWER_ERROR;
+    *out = l->k;
+    return LOWER_OK;
+}
+
+const Mapping *lower_mapping_expr(Arena *arena, Program *program, const Ast *expr, int rank,
+                                  const int64_t *shape, int64_t workers)
+{
+    static const LowerOptions none = {0};
+    Lower *l = create(arena, program, &none, base_intern_cstr(program->interner, "map"));
+    lower_at(l, expr);
+    return lower_mapping_solved(l, expr, rank, shape, workers);
+}

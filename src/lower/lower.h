@@ -1,0 +1,58 @@
+/* lower/ - typed program to IR: instantiation and inlining.
+ *
+ * Entry points: `lower_kernel`, `lower_next_point`. Lowering runs a kernel's body symbolically:
+ * generics, tune names, mappings, views and functions are values of the environment and vanish;
+ * every call is inlined; expressions become IR, and what folds to a constant is compile-time. It
+ * checks what depends on values: extents, mappings against groups and tensors, `where`, holes,
+ * layouts. The slot rule and uniformity are checked on the result by the passes. One call makes
+ * one instance for one target. Owner of the kernel: the arena given.
+ */
+#ifndef LOWER_LOWER_H
+#define LOWER_LOWER_H
+
+#include "ir/build.h"
+#include "sema/sema.h"
+
+/* `-D name=value`: binds a tune name, a size variable, or a generic of the kernel. */
+typedef struct LowerDefine {
+    const char *name;
+    int64_t number;
+    Elem elem; /* for a generic type: `-D T=f16`; ELEM_NONE where `number` counts */
+} LowerDefine;
+
+typedef struct LowerOptions {
+    bool cpu;             /* target */
+    int arch;             /* 80 for sm_80; 0 on the CPU */
+    int64_t shared_limit; /* bytes of shared memory a block may use; 0: no limit */
+    int define_count;
+    const LowerDefine *defines;
+} LowerOptions;
+
+/* A point of the tune space: the number of the candidate of each tune name, in order. */
+typedef struct LowerPoint {
+    int count;
+    int *choice;
+} LowerPoint;
+
+/* The first point (the defaults). */
+LowerPoint lower_first_point(Arena *arena, const Symbol *kernel);
+/* Steps to the next point, the last tune name fastest; false after the last. Names fixed by a
+ * define do not vary. */
+bool lower_next_point(const Symbol *kernel, const LowerOptions *options, LowerPoint *point);
+
+typedef enum {
+    LOWER_OK,
+    LOWER_EXCLUDED, /* a `where` is false at this point: nothing was reported */
+    LOWER_ERROR,    /* reported */
+} LowerStatus;
+
+/* Lowers `kernel` at `point`. *out is set on LOWER_OK. */
+LowerStatus lower_kernel(Arena *arena, Program *program, const Symbol *kernel,
+                         const LowerOptions *options, const LowerPoint *point, IrKernel **out);
+
+/* The mapping that an expression of type mapping stands for (for `hdc map`). NULL if it was
+ * reported. `shape` (rank entries, or NULL) and `workers` (or 0) help to solve holes. */
+const Mapping *lower_mapping_expr(Arena *arena, Program *program, const Ast *expr, int rank,
+                                  const int64_t *shape, int64_t workers);
+
+#endif

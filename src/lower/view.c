@@ -1,0 +1,175 @@
+/* Views: slices, windows, transposition, element access with guards. */
+#include "lower/internal.h"
+
+static const IrExpr *add(Lower *l, const IrExpr *a, const IrExpr *b)
+{
+    return ir_binary(l->k, IR_ADD, a, b);
+}
+
+const View *lower_whole(Lower *l, const IrTensor *tensor)
+{
+    View *view = NEW(l->arena, View);
+    view->tensor = tensor;
+    view->rank = tensor->rank;
+    for (int d = 0; d < tensor->rank; d++) {
+        view->extents[d] = tensor->extents[d];
+        view->offset[d] = ir_index(l->k, 0);
+        view->dim[d] = d;
+    }
+    return view;
+}
+
+void lower_view_index(Lower *l, const View *view, const IrExpr *const *index, const IrExpr **out)
+{
+    for (int d = 0; d < view->tensor->rank; d++)
+        out[d] = view->dim[d] < 0 ? view->offset[d] : add(l, view->offset[d], index[view->dim[d]]);
+}
+
+static const IrExpr *conjunction(Lower *l, const IrExpr *all, const IrExpr *at, const IrExpr *limit)
+{
+    const IrExpr *low = ir_binary(l->k, IR_GE, at, ir_index(l->k, 0));
+    const IrExpr *high = ir_binary(l->k, IR_LT, at, limit);
+    const IrExpr *both = ir_binary(l->k, IR_AND, low, high);
+    return all ? ir_binary(l->k, IR_AND, all, both) : both;
+}
+
+/* True where the element exists: inside every window and, if asked, inside the view's extents.
+ * NULL if that is certain. */
+const IrExpr *lower_inside(Lower *l, const View *view, const IrExpr *const *index, bool extents_too)
+{
+    const IrExpr *all = NULL;
+    for (int i = 0; i < view->bound_count; i++) {
+        const Bound *b = &view->bounds[i];
+        const IrExpr *at = b->dim < 0 ? b->offset : add(l, b->offset, index[b->dim]);
+        all = conjunction(l, all, at, b->limit);
+    }
+    for (int d = 0; extents_too && d < view->rank; d++)
+        all = conjunction(l, all, index[d], view->extents[d]);
+    return all && ir_is_const(all) && all->value.i ? NULL : all;
+}
+
+const IrExpr *lower_load(Lower *l, const View *view, const IrExpr *const *index,
+                         const IrExpr *otherwise)
+{
+    const IrExpr *at[MAX_RANK];
+    lower_view_index(l, view, index, at);
+    if (!otherwise && !view->otherwise) return ir_load(l->k, view->tensor, 1, at, NULL, NULL);
+    /* A padded view reads its padding outside; `else` at the access overrides it. */
+    const IrExpr *guard = lower_inside(l, view, index, true);
+    if (!otherwise) otherwise = view->otherwise;
+    return ir_load(l->k, view->tensor, 1, at, guard, guard ? otherwise : NULL);
+}
+
+void lower_store(Lower *l, const View *view, const IrExpr *const *index, const IrExpr *value)
+{
+    const IrExpr *at[MAX_RANK];
+    lower_view_index(l, view, index, at);
+    ir_store(l->k, l->block, view->tensor, at, value, lower_inside(l, view, index, false));
+}
+
+/* Dimension `dim` of the view is fixed at `at`: later dimensions move down. */
+static void fix_dim(Lower *l, View *view, int dim, const IrExpr *at)
+{
+    for (int d = 0; d < view->tensor->rank; d++) {
+        if (view->dim[d] == dim) {
+            view->offset[d] = add(l, view->offset[d], at);
+            view->dim[d] = -1;
+        } else if (view->dim[d] > dim) {
+            view->dim[d]--;
+        }
+    }
+    for (int i = 0; i < view->bound_count; i++) {
+        Bound *b = &view->bounds[i];
+        if (b->dim == dim) {
+            b->offset = add(l, b->offset, at);
+            b->dim = -1;
+        } else if (b->dim > dim) {
+            b->dim--;
+        }
+    }
+    for (int d = dim; d + 1 < view->rank; d++) view->extents[d] = view->extents[d + 1];
+    view->rank--;
+}
+
+static void shift_dim(Lower *l, View *view, int dim, const IrExpr *by)
+{
+    for (int d = 0; d < view->tensor->rank; d++)
+        if (view->dim[d] == dim) view->offset[d] = add(l, view->offset[d], by);
+    for (int i = 0; i < view->bound_count; i++)
+        if (view->bounds[i].dim == dim)
+            view->bounds[i].offset = add(l, view->bounds[i].offset, by);
+}
+
+static void check_constant_index(Lower *l, const Ast *node, const IrExpr *at, const IrExpr *extent)
+{
+    if (!ir_is_const(extent)) return;
+    bool below = at->hi != INT64_MAX && at->hi < 0;
+    bool above = at->lo != INT64_MIN && at->lo >= extent->value.i;
+    if (below || above)
+        lower_error(l, OUT_OF_BOUNDS, node->span, lower_expr_text(l, at),
+                    lower_number(l, extent->value.i));
+}
+
+Value lower_index_view(Lower *l, const View *view, const Ast *list)
+{
+    if ((int)list->count > view->rank) return value_poison(); /* reported by sema */
+    bool element = (int)list->count == view->rank;
+    for (uint32_t i = 0; i < list->count; i++)
+        element &= list->kid[i]->kind != AST_Range && list->kid[i]->kind != AST_Hole;
+    if (element) {
+        const IrExpr *index[MAX_RANK];
+        for (uint32_t i = 0; i < list->count; i++) {
+            index[i] = lower_index(l, list->kid[i]);
+            if (!view->otherwise) check_constant_index(l, list->kid[i], index[i], view->extents[i]);
+        }
+        lower_at(l, list);
+        return value_expr(lower_load(l, view, index, NULL));
+    }
+    View *result = base_copy(l->arena, view, sizeof *view);
+    int dim = 0;
+    for (uint32_t i = 0; i < list->count; i++) {
+        const Ast *arg = list->kid[i];
+        if (arg->kind == AST_Hole) {
+            dim++;
+        } else if (arg->kind == AST_Range) {
+            const Ast *lo = KID(arg, Range, lo), *hi = KID(arg, Range, hi);
+            const IrExpr *from = lo ? lower_index(l, lo) : ir_index(l->k, 0);
+            const IrExpr *to = hi ? lower_index(l, hi) : result->extents[dim];
+            shift_dim(l, result, dim, from);
+            result->extents[dim++] = ir_binary(l->k, IR_SUB, to, from);
+        } else {
+            fix_dim(l, result, dim, lower_index(l, arg));
+        }
+    }
+    return value_view(result);
+}
+
+const View *lower_window(Lower *l, const View *view, const IrExpr *const *extents,
+                         const IrExpr *const *offsets)
+{
+    View *result = base_copy(l->arena, view, sizeof *view);
+    for (int d = 0; d < view->rank; d++) {
+        shift_dim(l, result, d, offsets[d]);
+        Bound bound = {d, offsets[d], view->extents[d]};
+        result->extents[d] = extents[d];
+        if (result->bound_count < (int)BASE_LEN(result->bounds))
+            result->bounds[result->bound_count++] = bound;
+        else
+            base_internal(base_arena_escape(l->arena), "too many nested windows");
+    }
+    return result;
+}
+
+const View *lower_transpose(Lower *l, const View *view)
+{
+    View *result = base_copy(l->arena, view, sizeof *view);
+    int last = view->rank - 1;
+    result->extents[last - 1] = view->extents[last];
+    result->extents[last] = view->extents[last - 1];
+    for (int d = 0; d < view->tensor->rank; d++)
+        if (view->dim[d] >= last - 1) result->dim[d] = last + last - 1 - view->dim[d];
+    for (int i = 0; i < view->bound_count; i++)
+        if (view->bounds[i].dim >= last - 1)
+            result->bounds[i].dim = last + last - 1 - view->bounds[i].dim;
+    return result;
+}
