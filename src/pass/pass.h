@@ -3,7 +3,8 @@
  * Entry point: `pass_run`. Each pass is a function of the kernel that rewrites it in place (new
  * nodes in the kernel's arena) and may report diagnostics at origins' spans. In tests and debug
  * builds the verifier runs after every pass. The list forks: rows for both targets first, then
- * those of one target.
+ * those of one target. A target that needs a single rewriting on its own terms calls the
+ * functions at the end of this header.
  */
 #ifndef PASS_PASS_H
 #define PASS_PASS_H
@@ -23,12 +24,23 @@ typedef struct PassOptions {
                              in this variant (the guard proves it); element size else */
     const char *print_after, *stop_after; /* pass names or NULL; "all" for print_after */
     Sb *print_to;
-    double *seconds;      /* per pass, for --time-passes; NULL */
+    double *seconds; /* per pass, for --time-passes; NULL */
 } PassOptions;
 
 /* False if errors were reported. */
 bool pass_run(IrKernel *kernel, Diags *diags, const PassOptions *options);
+/* One pass by itself, by name (tests); false also if there is none of that name. */
+bool pass_run_one(IrKernel *kernel, Diags *diags, const PassOptions *options, const char *name);
 int pass_count(void);
 const char *pass_name(int index);
+const char *pass_requires(int index);
+const char *pass_ensures(int index);
+PassTarget pass_target(int index);
+
+/* ---- single rewritings ----------------------------------------------------------------------- */
+/* Turns every task loop inside `block` (the kernel's body, or a part of it) into loops over its
+ * time digits, and accesses to tiles into slots; see expand.c. `[first, first + threads)` are the
+ * threads of the kernel's block that run it. False if errors were reported. */
+bool pass_expand_block(IrKernel *k, Diags *diags, IrBlock *block, int64_t first, int64_t threads);
 
 #endif

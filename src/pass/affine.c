@@ -1,0 +1,78 @@
+/* Affine forms of index expressions. */
+#include "pass/internal.h"
+
+typedef struct Builder {
+    Arena *arena;
+    int64_t constant;
+    VEC(PassTerm) terms;
+} Builder;
+
+static void add_term(Builder *b, const IrExpr *atom, int64_t coef)
+{
+    for (size_t i = 0; i < b->terms.len; i++) {
+        if (b->terms.data[i].atom != atom) continue;
+        b->terms.data[i].coef += coef;
+        return;
+    }
+    VEC_PUSH(b->arena, b->terms, ((PassTerm){atom, coef}));
+}
+
+static bool constant_of(const IrExpr *e, int64_t *value)
+{
+    if (!ir_is_const(e)) return false;
+    *value = e->value.i;
+    return true;
+}
+
+/* Adds scale * e. Products that would overflow stay opaque. */
+static void add_expr(Builder *b, const IrExpr *e, int64_t scale)
+{
+    int64_t c, product;
+    bool linear = e->type.elem == ELEM_INDEX && e->type.lanes == 1;
+    if (linear && constant_of(e, &c) && base_mul(c, scale, &product)) {
+        b->constant += product;
+    } else if (linear && (e->op == IR_ADD || e->op == IR_SUB)) {
+        add_expr(b, e->args[0], scale);
+        add_expr(b, e->args[1], e->op == IR_ADD ? scale : -scale);
+    } else if (linear && e->op == IR_NEG) {
+        add_expr(b, e->args[0], -scale);
+    } else if (linear && e->op == IR_MUL && constant_of(e->args[1], &c) &&
+               base_mul(c, scale, &product)) {
+        add_expr(b, e->args[0], product);
+    } else if (linear && e->op == IR_MUL && constant_of(e->args[0], &c) &&
+               base_mul(c, scale, &product)) {
+        add_expr(b, e->args[1], product);
+    } else if (linear && e->op == IR_SHL && constant_of(e->args[1], &c) && c >= 0 && c < 40 &&
+               base_mul((int64_t)1 << c, scale, &product)) {
+        add_expr(b, e->args[0], product);
+    } else {
+        add_term(b, e, scale);
+    }
+}
+
+PassAffine pass_affine(Arena *arena, const IrExpr *e)
+{
+    Builder b = {.arena = arena};
+    add_expr(&b, e, 1);
+    int count = 0;
+    for (size_t i = 0; i < b.terms.len; i++)
+        if (b.terms.data[i].coef) b.terms.data[count++] = b.terms.data[i];
+    return (PassAffine){b.constant, count, b.terms.data};
+}
+
+int64_t pass_affine_coef(const PassAffine *a, const IrExpr *atom)
+{
+    for (int i = 0; i < a->count; i++)
+        if (a->terms[i].atom == atom) return a->terms[i].coef;
+    return 0;
+}
+
+const IrExpr *pass_affine_build(IrKernel *k, const PassAffine *a)
+{
+    const IrExpr *sum = ir_index(k, 0);
+    for (int i = 0; i < a->count; i++) {
+        const IrExpr *coef = ir_index(k, a->terms[i].coef);
+        sum = ir_binary(k, IR_ADD, sum, ir_binary(k, IR_MUL, a->terms[i].atom, coef));
+    }
+    return ir_binary(k, IR_ADD, sum, ir_index(k, a->constant));
+}

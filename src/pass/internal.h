@@ -1,0 +1,134 @@
+/* What the passes share: their context, cloning and rewriting of statements, the values of
+ * variables in scope, affine forms, slots of tile accesses. */
+#ifndef PASS_INTERNAL_H
+#define PASS_INTERNAL_H
+
+#include "pass/pass.h"
+
+typedef struct PassContext {
+    IrKernel *k;
+    Diags *diags;
+    const PassOptions *options;
+} PassContext;
+
+#define PASS(id, name, target, function, requires, ensures) bool function(PassContext *ctx);
+#include "pass/passes.def"
+#undef PASS
+
+/* ---- statements (rewrite.c) ------------------------------------------------------------------ */
+/* A name of the kernel's own; names need not be unique. */
+const Name *pass_make_name(IrKernel *k, const char *fmt, ...) BASE_PRINTF(2, 3);
+const char *pass_origin_pass(const IrKernel *k, uint32_t origin);
+Span pass_span(const IrKernel *k, uint32_t origin);
+/* An immutable variable with the value's interval and multiple. */
+IrVar *pass_new_let(IrKernel *k, IrBlock *b, const Name *name, const IrExpr *value);
+/* Replaces every operand below `block`, in place. */
+void pass_map_block(IrKernel *k, IrBlock *block, IrReplace replace, void *user);
+void pass_map_stmt(IrKernel *k, IrStmt *stmt, IrReplace replace, void *user); /* own operands */
+
+/* A copy of statements with variables replaced. `values`: variable id + 1 to the expression that
+ * its uses become; variables that the copied statements define are made anew. */
+typedef struct PassClone {
+    IrKernel *k;
+    Map values; /* to const IrExpr * */
+    Map vars;   /* to IrVar *, for assignments and labels */
+} PassClone;
+PassClone pass_clone_begin(IrKernel *k);
+void pass_clone_bind(PassClone *c, const IrVar *var, const IrExpr *value);
+void pass_clone_into(PassClone *c, IrBlock *to, const IrBlock *from);
+const IrExpr *pass_clone_expr(PassClone *c, const IrExpr *e);
+
+/* Index operands of a memory access: how many, before value or guard. */
+int pass_load_indices(const IrExpr *load);
+int pass_store_indices(const IrStmt *store); /* STORE or ATOMIC */
+static inline const IrExpr *pass_store_value(const IrStmt *s)
+{
+    return s->args[pass_store_indices(s)];
+}
+
+/* Does an operand at or below satisfy `test`? */
+typedef bool (*PassTest)(void *user, const IrExpr *e);
+bool pass_any_below(IrBlock *block, PassTest test, void *user);
+bool pass_any_operand(const IrStmt *stmt, PassTest test, void *user);
+bool pass_const_loop(const IrStmt *loop, int64_t *lo, int64_t *step, int64_t *trip);
+
+/* ---- affine forms (affine.c) ----------------------------------------------------------------- */
+/* constant + sum of coefficient * atom, atoms distinct; only `index` arithmetic is taken apart,
+ * because it alone cannot wrap. */
+typedef struct PassTerm {
+    const IrExpr *atom;
+    int64_t coef;
+} PassTerm;
+typedef struct PassAffine {
+    int64_t constant;
+    int count;
+    PassTerm *terms;
+} PassAffine;
+PassAffine pass_affine(Arena *arena, const IrExpr *e);
+int64_t pass_affine_coef(const PassAffine *a, const IrExpr *atom);
+const IrExpr *pass_affine_build(IrKernel *k, const PassAffine *a);
+
+/* ---- values in scope (scope.c) --------------------------------------------------------------- */
+/* A loop counter of constant range: values lo, lo + step, … (trip of them). */
+typedef struct PassCounter {
+    const IrExpr *var;
+    int64_t lo, step, trip;
+    IrStmt *loop; /* the FOR, or the TASKS whose time digit it is */
+} PassCounter;
+/* Filled while a pass walks down: what immutable variables stand for, as expressions of thread,
+ * counters and opaque leaves. Nothing is removed: a variable is defined once. */
+typedef struct PassScope {
+    IrKernel *k;
+    Arena *arena;
+    Map values;   /* variable id + 1 to const IrExpr * */
+    Map counters; /* variable id + 1 to PassCounter * */
+    Map threads;  /* expression id to its values for all threads, int64_t[block_size] */
+    int64_t first, count; /* threads that run the current statement */
+    struct PassWorkers *workers; /* the enclosing task loops, innermost first */
+} PassScope;
+typedef struct PassWorkers {
+    const IrStmt *tasks;
+    const IrExpr *worker; /* resolved */
+    struct PassWorkers *outer;
+} PassWorkers;
+PassScope pass_scope_begin(IrKernel *k);
+const IrExpr *pass_resolve(PassScope *s, const IrExpr *e);
+void pass_scope_let(PassScope *s, const IrStmt *let);
+void pass_scope_for(PassScope *s, IrStmt *loop);
+void pass_scope_tasks(PassScope *s, IrStmt *tasks);
+/* Values of an expression of the thread alone, for each thread of the block; NULL if it is more
+ * than that. */
+const int64_t *pass_scope_threads(PassScope *s, const IrExpr *e);
+
+/* ---- task coordinates (coords.c) ------------------------------------------------------------- */
+const IrExpr *pass_task_worker_part(IrKernel *k, const IrStmt *tasks, int dim);
+const IrExpr *pass_task_time_part(IrKernel *k, const IrStmt *tasks, int dim,
+                                  const IrExpr *const *counters);
+const IrExpr *pass_task_extent(IrKernel *k, const IrStmt *tasks, const MappingDigit *digit);
+
+/* ---- slots (slot.c) -------------------------------------------------------------------------- */
+/* Why an access has no slot. */
+typedef enum {
+    SLOT_OK,
+    SLOT_RUNTIME,  /* an index depends on a run-time value: `dim`, `culprit` */
+    SLOT_NOT_OWNED, /* `worker` does not own `coords` */
+    SLOT_VARIES,   /* the slot differs between workers */
+    SLOT_REPLICA,  /* replicas would store different values */
+} PassSlotKind;
+typedef struct PassSlot {
+    PassSlotKind kind;
+    int dim;
+    const IrExpr *culprit;
+    int64_t worker, other;
+    int64_t coords[MAPPING_MAX_RANK];
+} PassSlot;
+PassSlotKind pass_slot_check(PassScope *s, const IrTensor *tile, const IrExpr *const *index,
+                             PassSlot *why);
+/* The slot as an affine expression of counters, for an access that passed the check. NULL if it
+ * is none; then *culprit is a counter's loop that must be unrolled. */
+const IrExpr *pass_slot_fit(PassScope *s, const IrTensor *tile, const IrExpr *const *index,
+                            IrStmt **culprit);
+/* The tile's worker index of the running thread, resolved. */
+const IrExpr *pass_slot_worker(PassScope *s, const IrTensor *tile);
+
+#endif
