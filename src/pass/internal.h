@@ -18,7 +18,6 @@ typedef struct PassContext {
 /* ---- statements (rewrite.c) ------------------------------------------------------------------ */
 /* A name of the kernel's own; names need not be unique. */
 const Name *pass_make_name(IrKernel *k, const char *fmt, ...) BASE_PRINTF(2, 3);
-const char *pass_origin_pass(const IrKernel *k, uint32_t origin);
 Span pass_span(const IrKernel *k, uint32_t origin);
 /* An immutable variable with the value's interval and multiple. */
 IrVar *pass_new_let(IrKernel *k, IrBlock *b, const Name *name, const IrExpr *value);
@@ -45,6 +44,9 @@ static inline const IrExpr *pass_store_value(const IrStmt *s)
 {
     return s->args[pass_store_indices(s)];
 }
+
+/* Gives a STORE or ATOMIC one linear offset instead of its indices. */
+void pass_store_linear(IrKernel *k, IrStmt *store, const IrExpr *offset);
 
 /* Does an operand at or below satisfy `test`? */
 typedef bool (*PassTest)(void *user, const IrExpr *e);
@@ -128,6 +130,12 @@ PassSlotKind pass_slot_check(PassScope *s, const IrTensor *tile, const IrExpr *c
  * is none; then *culprit is a counter's loop that must be unrolled. */
 const IrExpr *pass_slot_fit(PassScope *s, const IrTensor *tile, const IrExpr *const *index,
                             IrStmt **culprit);
+/* Is an integer or condition a function of thread and counters only? And does it then differ
+ * between two replicas of an element of the tile? */
+bool pass_slot_known(PassScope *s, const IrExpr *e);
+bool pass_slot_differs(PassScope *s, const IrTensor *tile, const IrExpr *e, PassSlot *why);
+void pass_slot_report(IrKernel *k, Diags *diags, uint32_t origin, const IrTensor *tile,
+                      const PassSlot *why);
 /* The tile's worker index of the running thread, resolved. */
 const IrExpr *pass_slot_worker(PassScope *s, const IrTensor *tile);
 

@@ -38,7 +38,7 @@ IrVar *pass_new_let(IrKernel *k, IrBlock *b, const Name *name, const IrExpr *val
 void pass_map_stmt(IrKernel *k, IrStmt *stmt, IrReplace replace, void *user)
 {
     if (stmt->count == 0) return;
-    const IrExpr **args = NEW_ARRAY(k->arena, (size_t)stmt->count, const IrExpr *);
+    const IrExpr **args = NEW_ARRAY(k->arena, const IrExpr *, (size_t)stmt->count);
     ir_set_origin(k, stmt->origin);
     for (int i = 0; i < stmt->count; i++) args[i] = ir_rewrite(k, stmt->args[i], replace, user);
     stmt->args = args;
@@ -105,7 +105,7 @@ static const IrTasks *clone_tasks(PassClone *c, const IrTasks *tasks)
 {
     IrTasks *copy = base_copy(c->k->arena, tasks, sizeof *tasks);
     int rank = tasks->mapping->rank;
-    copy->vars = NEW_ARRAY(c->k->arena, (size_t)rank, IrVar *);
+    copy->vars = NEW_ARRAY(c->k->arena, IrVar *, (size_t)rank);
     for (int i = 0; i < rank; i++) copy->vars[i] = define(c, tasks->vars[i]);
     return copy;
 }
@@ -117,7 +117,7 @@ static void clone_stmt(PassClone *c, IrBlock *to, IrStmt *from)
     IrStmt *s = ir_append(k, to, from->kind);
     IrBlock *body = s->body, *other = s->other;
     *s = *from;
-    s->args = NEW_ARRAY(k->arena, (size_t)from->count + 1, const IrExpr *);
+    s->args = NEW_ARRAY(k->arena, const IrExpr *, (size_t)from->count + 1);
     for (int i = 0; i < from->count; i++) s->args[i] = pass_clone_expr(c, from->args[i]);
     bool uses = from->kind == IR_STMT_SET || from->kind == IR_STMT_LEAVE;
     s->var = uses ? used(c, from->var) : define(c, from->var);
@@ -147,6 +147,17 @@ int pass_store_indices(const IrStmt *store)
 {
     if (store->flags & IR_LINEAR) return 1;
     return store->tensor->rank;
+}
+
+void pass_store_linear(IrKernel *k, IrStmt *store, const IrExpr *offset)
+{
+    int rest = store->count - pass_store_indices(store);
+    const IrExpr **args = NEW_ARRAY(k->arena, const IrExpr *, (size_t)rest + 1);
+    args[0] = offset;
+    for (int i = 0; i < rest; i++) args[1 + i] = store->args[pass_store_indices(store) + i];
+    store->args = args;
+    store->count = 1 + rest;
+    store->flags |= IR_LINEAR;
 }
 
 bool pass_any_operand(const IrStmt *stmt, PassTest test, void *user)
