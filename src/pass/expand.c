@@ -236,8 +236,8 @@ static const IrExpr *use_slot(void *user, const IrExpr *e)
     ir_any(slot, mark_counter, s);
     int n = pass_load_indices(e);
     bool guarded = e->flags & IR_GUARDED;
-    return ir_load_linear(s->scope.k, e->tensor, e->type.lanes, slot, guarded ? e->args[n] : NULL,
-                          guarded ? e->args[n + 1] : NULL);
+    return ir_load_with(s->scope.k, e->tensor, e->type.lanes, e->flags | IR_LINEAR, &slot,
+                        guarded ? e->args[n] : NULL, guarded ? e->args[n + 1] : NULL);
 }
 
 static void use_slots(Slots *s, IrBlock *block)

@@ -1,0 +1,350 @@
+/* uniform - barriers and collectives only where all threads of their group arrive together.
+ *
+ * Widths (width.h) of mutable variables are found by fixpoint: a variable assigned under a
+ * condition, after a `break` or in a loop whose trips differ between threads differs too. Then
+ * every barrier, collective and `sync grid` is checked against the conditions around it. The
+ * error names the condition and follows what made it vary.
+ */
+#include "pass/width.h"
+
+typedef struct Frame {
+    struct Frame *outer;
+    IrStmt *stmt;
+    int64_t width; /* of what decides who runs the body, and how often */
+    int64_t after; /* of the conditions under which somebody left what follows */
+    const IrStmt *leaver;
+    const IrExpr *leave_cond;
+    int depth;
+} Frame;
+
+typedef struct Left { /* of a loop: those who break out of it */
+    int64_t width;
+    const IrStmt *leaver;
+    const IrExpr *cond;
+} Left;
+
+typedef struct Uniform {
+    Widths w;
+    Diags *diags;
+    Map left;           /* loop's address to Left */
+    const IrStmt **defs; /* by variable id: the statement that made it vary most */
+    int *depth;          /* by variable id: of its definition */
+    Frame *top;
+    bool report, failed;
+} Uniform;
+
+static void walk(Uniform *u, IrBlock *block);
+
+static int64_t frame_width(Uniform *u, const Frame *f)
+{
+    int64_t width = width_join(&u->w, f->width, f->after);
+    const Left *left = base_map_get(&u->left, base_key(f->stmt));
+    return left ? width_join(&u->w, width, left->width) : width;
+}
+
+/* What decides whether a statement runs, from the frames deeper than `depth`. */
+static int64_t control_width(Uniform *u, int depth)
+{
+    int64_t width = 0;
+    for (const Frame *f = u->top; f && f->depth > depth; f = f->outer)
+        width = width_join(&u->w, width, frame_width(u, f));
+    return width;
+}
+
+/* ---- definitions ----------------------------------------------------------------------------- */
+static void set_var(Uniform *u, IrVar *var, int64_t width, const IrStmt *by)
+{
+    int64_t before = u->w.vars[var->id];
+    width_lower(&u->w, &u->w.vars[var->id], width);
+    if (before != u->w.vars[var->id] || !u->defs[var->id]) u->defs[var->id] = by;
+}
+
+static void define(Uniform *u, IrVar *var, int64_t width, const IrStmt *by)
+{
+    u->depth[var->id] = u->top ? u->top->depth : 0;
+    set_var(u, var, width, by);
+}
+
+static void store_width(Uniform *u, const IrStmt *s)
+{
+    if (s->tensor->space != IR_TILE && s->tensor->space != IR_PRIVATE) return;
+    int64_t width = width_of_all(&u->w, s->count, s->args);
+    width = width_join(&u->w, width, control_width(u, 0));
+    width_lower(&u->w, &u->w.tensors[s->tensor->id], width);
+}
+
+/* ---- leaving --------------------------------------------------------------------------------- */
+static bool is_loop(const IrStmt *s)
+{
+    return s->kind == IR_STMT_FOR || s->kind == IR_STMT_WHILE || s->kind == IR_STMT_TASKS;
+}
+
+static void leave_loop(Uniform *u, IrStmt *loop, int64_t width, const IrStmt *by,
+                       const IrExpr *cond)
+{
+    Left *left = base_map_get(&u->left, base_key(loop));
+    if (!left) {
+        left = NEW(u->w.k->arena, Left);
+        base_map_put(&u->left, base_key(loop), left);
+    }
+    int64_t before = left->width;
+    width_lower(&u->w, &left->width, width);
+    if (left->width == before) return;
+    left->leaver = by;
+    left->cond = cond;
+}
+
+/* BREAK, CONTINUE and LEAVE: whoever passes under the conditions up to the frame it ends. */
+static void leave(Uniform *u, const IrStmt *s)
+{
+    int64_t width = 0;
+    const IrExpr *cond = NULL;
+    for (Frame *f = u->top; f; f = f->outer) {
+        bool ends = s->kind == IR_STMT_LEAVE
+                        ? f->stmt->kind == IR_STMT_REGION && f->stmt->var == s->var
+                        : is_loop(f->stmt);
+        if (ends && s->kind == IR_STMT_BREAK) {
+            leave_loop(u, f->stmt, width, s, cond);
+        } else if (ends) {
+            f->after = width_join(&u->w, f->after, width);
+            if (!f->leaver) f->leaver = s;
+            if (!f->leave_cond) f->leave_cond = cond;
+        } else if (is_loop(f->stmt)) {
+            leave_loop(u, f->stmt, width, s, cond);
+        } else if (f->stmt->kind == IR_STMT_IF) { /* the rest of an `if` runs without them, too */
+            f->after = width_join(&u->w, f->after, width);
+        }
+        if (ends) return;
+        width = width_join(&u->w, width, f->width);
+        if (f->stmt->kind == IR_STMT_IF && f->width && !cond) cond = f->stmt->args[0];
+    }
+}
+
+/* ---- messages -------------------------------------------------------------------------------- */
+static const char *group_text(Uniform *u, int64_t group)
+{
+    if (group == 0) return "the grid";
+    if (group == u->w.k->block_size) return "the block";
+    if (group == 32) return "a warp";
+    return base_format(u->w.k->arena, "a group of %lld threads", (long long)group);
+}
+
+typedef struct Chain {
+    Uniform *u;
+    Diag *diag;
+    int64_t group;
+    int links;
+} Chain;
+
+static void explain(Chain *c, const IrExpr *e);
+
+static void explain_var(Chain *c, const IrVar *var)
+{
+    Uniform *u = c->u;
+    const IrStmt *def = u->defs[var->id];
+    if (!def) return;
+    Span span = pass_span(u->w.k, def->origin);
+    diag_label(u->diags, c->diag, span, "because `%s` varies", var->name->text);
+    if (def->kind == IR_STMT_ATOMIC)
+        diag_note(u->diags, c->diag, "what an atomic operation gives differs between threads");
+    bool known = def->kind == IR_STMT_LET || def->kind == IR_STMT_SET;
+    for (int i = 0; i < def->count && (known || is_loop(def)); i++)
+        if (!width_covers(&u->w, width_of(&u->w, def->args[i]), c->group)) {
+            explain(c, def->args[i]);
+            return;
+        }
+    if (def->kind == IR_STMT_SET)
+        diag_note(u->diags, c->diag, "`%s` is assigned under a condition that varies",
+                  var->name->text);
+}
+
+static void explain(Chain *c, const IrExpr *e)
+{
+    Uniform *u = c->u;
+    if (c->links++ == 6) return;
+    if (e->op == IR_VAR) {
+        explain_var(c, e->var);
+        return;
+    }
+    for (uint32_t i = 0; i < e->count; i++) {
+        if (width_covers(&u->w, width_of(&u->w, e->args[i]), c->group)) continue;
+        c->links--;
+        explain(c, e->args[i]);
+        return;
+    }
+    const char *what = group_text(u, c->group);
+    if (e->op == IR_TID)
+        diag_note(u->diags, c->diag, "the thread's index differs within %s", what);
+    else if (e->op == IR_BID)
+        diag_note(u->diags, c->diag, "the block's index differs within %s", what);
+    else if (e->op == IR_LOAD)
+        diag_note(u->diags, c->diag, "elements of `%s` may differ within %s",
+                  e->tensor->name->text, what);
+}
+
+static const char *sync_text(const IrStmt *s)
+{
+    if (s->kind == IR_STMT_COLLECTIVE) return vocab_builtin(s->builtin)->text;
+    if (s->flags & IR_ELIDABLE) return "a verb";
+    return s->scope == IR_SCOPE_GRID ? "`sync grid`" : "`sync`";
+}
+
+static Diag *report(Uniform *u, DiagCode code, const IrStmt *s, int64_t group)
+{
+    u->failed = true;
+    const char *what = sync_text(s);
+    if (s->kind == IR_STMT_COLLECTIVE) what = base_format(u->w.k->arena, "`%s`", what);
+    return diag_report(u->diags, code, pass_span(u->w.k, s->origin), what, group_text(u, group));
+}
+
+static void report_control(Uniform *u, const IrStmt *s, int64_t group, const Frame *f)
+{
+    const Left *left = base_map_get(&u->left, base_key(f->stmt));
+    bool by_control = !width_covers(&u->w, f->width, group);
+    Chain chain = {u, NULL, group, 0};
+    if (!by_control) {
+        const IrStmt *leaver = left && left->leaver ? left->leaver : f->leaver;
+        const IrExpr *cond = left && left->leaver ? left->cond : f->leave_cond;
+        chain.diag = report(u, DIAG_SYNC_AFTER_LEAVE, s, group);
+        if (leaver)
+            diag_label(u->diags, chain.diag, pass_span(u->w.k, leaver->origin),
+                       "some threads leave here");
+        if (cond) explain(&chain, cond);
+        return;
+    }
+    chain.diag = report(u, DIAG_SYNC_DIVERGES, s, group);
+    diag_label(u->diags, chain.diag, pass_span(u->w.k, f->stmt->origin),
+               f->stmt->kind == IR_STMT_ROLE ? "only some threads run this"
+                                             : "this varies between threads");
+    for (int i = 0; i < f->stmt->count; i++) {
+        if (width_covers(&u->w, width_of(&u->w, f->stmt->args[i]), group)) continue;
+        explain(&chain, f->stmt->args[i]);
+        break;
+    }
+}
+
+/* ---- the check ------------------------------------------------------------------------------- */
+static int64_t group_of(const Uniform *u, const IrStmt *s)
+{
+    int64_t block = u->w.k->block_size;
+    if (s->kind == IR_STMT_COLLECTIVE) return block < 32 ? block : 32;
+    switch (s->scope) {
+    case IR_SCOPE_WARP: return block < 32 ? block : 32;
+    case IR_SCOPE_GROUP: return s->imm;
+    case IR_SCOPE_BLOCK: return block;
+    case IR_SCOPE_GRID: return 0;
+    }
+    return block;
+}
+
+static void check_sync(Uniform *u, const IrStmt *s)
+{
+    int64_t group = group_of(u, s);
+    for (const Frame *f = u->top; f; f = f->outer) {
+        const IrStmt *stmt = f->stmt;
+        bool own_role = stmt->kind == IR_STMT_ROLE && stmt->imm2 == group;
+        bool small = stmt->kind == IR_STMT_TASKS && s->kind == IR_STMT_BARRIER &&
+                     (group == 0 || stmt->tasks->level < group);
+        if (own_role) continue;
+        if (small) {
+            Diag *d = report(u, DIAG_SYNC_IN_WORKER, s, group);
+            diag_label(u->diags, d, pass_span(u->w.k, stmt->origin), "in this loop each worker "
+                                                                     "runs its own tasks");
+            return;
+        }
+        if (width_covers(&u->w, frame_width(u, f), group)) continue;
+        report_control(u, s, group, f);
+        return;
+    }
+}
+
+static int64_t role_width(const Uniform *u, const IrStmt *s)
+{
+    if (s->imm + s->imm2 == u->w.k->block_size) return s->imm;
+    return base_gcd(s->imm, s->imm2);
+}
+
+/* Width of what decides who runs the body of a statement, and how often. */
+static int64_t inside_width(Uniform *u, const IrStmt *s)
+{
+    if (s->kind == IR_STMT_ROLE) return role_width(u, s);
+    if (s->kind == IR_STMT_TASKS) return width_of_all(&u->w, s->count - 1, s->args + 1);
+    return width_of_all(&u->w, s->count, s->args);
+}
+
+static void walk_inside(Uniform *u, IrStmt *s)
+{
+    Frame f = {.outer = u->top, .stmt = s, .width = inside_width(u, s)};
+    f.depth = u->top ? u->top->depth + 1 : 1;
+    u->top = &f;
+    if (s->kind == IR_STMT_FOR)
+        define(u, s->var, width_join(&u->w, width_of(&u->w, s->args[0]),
+                                     width_of(&u->w, s->args[2])), s);
+    for (int d = 0; s->kind == IR_STMT_TASKS && d < s->tasks->mapping->rank; d++)
+        define(u, s->tasks->vars[d], width_of_task(&u->w, s, d), s);
+    walk(u, s->body);
+    if (s->other) {
+        walk(u, s->other);
+    }
+    u->top = f.outer;
+}
+
+static void visit(Uniform *u, IrStmt *s)
+{
+    switch (s->kind) {
+    case IR_STMT_LET: define(u, s->var, width_of(&u->w, s->args[0]), s); break;
+    case IR_STMT_SET: {
+        int64_t control = control_width(u, u->depth[s->var->id]);
+        set_var(u, s->var, width_join(&u->w, width_of(&u->w, s->args[0]), control), s);
+        break;
+    }
+    case IR_STMT_STORE: store_width(u, s); break;
+    case IR_STMT_COLLECTIVE:
+        define(u, s->var, width_of_collective(&u->w, s), s);
+        if (u->report) check_sync(u, s);
+        break;
+    case IR_STMT_ATOMIC:
+        u->w.atomic[s->tensor->id] = true;
+        if (s->var) define(u, s->var, 1, s);
+        break;
+    case IR_STMT_BARRIER:
+        if (u->report) check_sync(u, s);
+        break;
+    case IR_STMT_BREAK:
+    case IR_STMT_CONTINUE:
+    case IR_STMT_LEAVE: leave(u, s); break;
+    case IR_STMT_FOR:
+    case IR_STMT_TASKS:
+    case IR_STMT_IF:
+    case IR_STMT_WHILE:
+    case IR_STMT_ROLE:
+    case IR_STMT_REGION:
+    case IR_STMT_SCOPE: walk_inside(u, s); break;
+    case IR_STMT_AWAIT:
+    case IR_STMT_TRAP:
+    case IR_STMT_PRINT:
+    case IR_STMT_COUNT: break;
+    }
+}
+
+static void walk(Uniform *u, IrBlock *block)
+{
+    for (size_t i = 0; block && i < block->stmts.len; i++) visit(u, block->stmts.data[i]);
+}
+
+bool pass_uniform(PassContext *ctx)
+{
+    IrKernel *k = ctx->k;
+    Uniform u = {.diags = ctx->diags, .left = base_map(k->arena)};
+    width_begin(&u.w, k);
+    u.defs = NEW_ARRAY(k->arena, const IrStmt *, k->vars.len + 1);
+    u.depth = NEW_ARRAY(k->arena, int, k->vars.len + 1);
+    do {
+        u.w.changed = false;
+        width_forget(&u.w);
+        walk(&u, k->body);
+    } while (u.w.changed);
+    u.report = true;
+    walk(&u, k->body);
+    return !u.failed;
+}
