@@ -428,14 +428,23 @@ static void set_value(Parse *parse, int kind, HD_YYSTYPE *value)
     const Token *token = &parse->pending.token;
     Span span = parse->pending.span;
     switch (kind) {
-    case TOK_INT: value->node = syntax_literal(parse, AST_Int, token, span); return;
+    case TOK_INT:
+        value->node = syntax_literal(parse, AST_Int, token, span);
+        return;
     case TOK_INF:
     case TOK_NAN:
-    case TOK_FLOAT: value->node = syntax_literal(parse, AST_Float, token, span); return;
+    case TOK_FLOAT:
+        value->node = syntax_literal(parse, AST_Float, token, span);
+        return;
     case TOK_TRUE:
-    case TOK_FALSE: value->node = syntax_literal(parse, AST_Bool, token, span); return;
-    case TOK_STRING: value->node = syntax_literal(parse, AST_Str, token, span); return;
-    default: value->name = token->name;
+    case TOK_FALSE:
+        value->node = syntax_literal(parse, AST_Bool, token, span);
+        return;
+    case TOK_STRING:
+        value->node = syntax_literal(parse, AST_Str, token, span);
+        return;
+    default:
+        value->name = token->name;
     }
 }
 

@@ -2,6 +2,7 @@
 #include "syntax/parse.h"
 
 #include "syntax/build.h"
+#include "syntax/format.h"
 
 #include "hd.y.h"
 
@@ -95,7 +96,7 @@ void syntax_scan_doc(Sb *doc, const char *text, size_t len)
 
 /* ---- runs */
 
-static Parse *start(Arena *arena, Interner *interner, Diags *diags, const Source *source)
+Parse *syntax_parse_start(Arena *arena, Interner *interner, Diags *diags, const Source *source)
 {
     Parse *parse = NEW(arena, Parse);
     parse->arena = arena;
@@ -133,11 +134,11 @@ Ast *syntax_parse(Arena *arena, Interner *interner, Diags *diags, const Source *
         Parse blank = {.arena = arena, .source = source};
         return empty_file(&blank);
     }
-    Parse *parse = start(arena, interner, diags, source);
+    Parse *parse = syntax_parse_start(arena, interner, diags, source);
     Ast *file = run(parse, TOK_START_FILE);
     if (parse->unbalanced && !parse->stop) {
         diag_forget(diags, before);
-        parse = start(arena, interner, diags, source);
+        parse = syntax_parse_start(arena, interner, diags, source);
         parse->trust_indent = true;
         file = run(parse, TOK_START_FILE);
     }
@@ -149,7 +150,7 @@ Ast *syntax_parse_expr(Arena *arena, Interner *interner, Diags *diags, const Sou
     Parse *parse = NULL;
     Ast *expr = NULL;
     if (check_bytes(diags, source)) {
-        parse = start(arena, interner, diags, source);
+        parse = syntax_parse_start(arena, interner, diags, source);
         expr = run(parse, TOK_START_EXPR);
     }
     if (expr) return expr;
