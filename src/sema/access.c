@@ -1,0 +1,247 @@
+/* Access: indices, slices, windows, guarded reads, members, methods. */
+#include "sema/internal.h"
+
+/* ---- x[…] ---------------------------------------------------------------------------------- */
+
+static void index_range(Sema *s, Ast *range)
+{
+    if (KID(range, Range, lo)) sema_index(s, KID(range, Range, lo));
+    if (KID(range, Range, hi)) sema_index(s, KID(range, Range, hi));
+    range->type = s->range;
+}
+
+/* Checks the indices; gives the number of dimensions they keep. */
+static int index_args(Sema *s, Ast *args)
+{
+    int kept = 0;
+    for (uint32_t i = 0; i < args->count; i++) {
+        Ast *arg = args->kid[i];
+        if (arg->kind == AST_Range) {
+            index_range(s, arg);
+            kept++;
+        } else if (arg->kind == AST_Hole) {
+            arg->type = s->range;
+            kept++;
+        } else {
+            sema_index(s, arg);
+        }
+    }
+    return kept;
+}
+
+static const Type *index_tensor(Sema *s, Ast *e, const Type *base)
+{
+    Ast *args = KID(e, Index, args);
+    int kept = index_args(s, args), count = (int)args->count;
+    if (count > base->rank) {
+        Diag *diag =
+            diag_report(s->diags, DIAG_TOO_MANY_INDICES, args->kid[base->rank]->span,
+                        sema_plural(s, (size_t)base->rank, "dimension"),
+                        base_format(s->arena, "%d indices are", count));
+        const Ast *name = KID(e, Index, base);
+        if (name->symbol) diag_label(s->diags, diag, name->symbol->span, "declared here");
+        return s->poison;
+    }
+    int rank = base->rank - count + kept;
+    if (rank == 0) return base->of;
+    return sema_type_tensor(s, base->of, rank, base->space, base->writable);
+}
+
+const Type *sema_infer_index(Sema *s, Ast *e)
+{
+    Ast *base = KID(e, Index, base), *args = KID(e, Index, args);
+    const Type *type = sema_infer(s, base);
+    if (type->kind == TYPE_TENSOR) return index_tensor(s, e, type);
+    int kept = index_args(s, args);
+    if (type->kind == TYPE_VECTOR && args->count == 1 && !kept) return type->of;
+    if (type->kind != TYPE_POISON)
+        diag_report(s->diags, DIAG_NOT_INDEXABLE, base->span, sema_text(s, type));
+    return s->poison;
+}
+
+/* ---- windows and guarded reads ------------------------------------------------------------- */
+
+const Type *sema_infer_at(Sema *s, Ast *e)
+{
+    Ast *window = KID(e, At, window), *offset = KID(e, At, offset);
+    const Type *type = sema_infer(s, window);
+    sema_index_list(s, offset);
+    if (type->kind == TYPE_POISON) return type;
+    if (type->kind != TYPE_WINDOW) {
+        diag_report(s->diags, DIAG_WINDOW, e->span,
+                    "`at (…)` places a window; write `x.tile(…)` before it");
+        return s->poison;
+    }
+    if ((int)offset->count == type->of->rank) return type->of;
+    diag_report(s->diags, DIAG_WINDOW, offset->span,
+                base_format(s->arena, "the tensor has %s, so `at` takes as many offsets, not %u",
+                            sema_plural(s, (size_t)type->of->rank, "dimension"), offset->count));
+    return s->poison;
+}
+
+const Type *sema_infer_else(Sema *s, Ast *e)
+{
+    Ast *read = KID(e, Else, read), *otherwise = KID(e, Else, otherwise);
+    const Type *type = sema_infer(s, read);
+    const Type *value = sema_infer(s, otherwise);
+    if (type->kind == TYPE_POISON) {
+        sema_settle(s, otherwise, value);
+        return type;
+    }
+    if (read->kind != AST_Index && read->kind != AST_At) {
+        diag_report(s->diags, DIAG_BAD_ELSE, read->span,
+                    sema_is_value(type) ? "a value computed otherwise" : sema_text(s, type));
+        return s->poison;
+    }
+    const Type *element = type->kind == TYPE_TENSOR ? type->of : type;
+    if (!sema_adapt(s, otherwise, value, element)) return s->poison;
+    return sema_type_readonly(s, type);
+}
+
+/* ---- x.name -------------------------------------------------------------------------------- */
+
+bool sema_module_member(Sema *s, Ast *member, Symbol **out)
+{
+    Ast *base = KID(member, Member, base);
+    if (base->kind != AST_Name) return false;
+    Symbol *of = sema_lookup(s, base->name);
+    if (!of || of->kind != SYMBOL_MODULE) return false;
+    base->symbol = of;
+    base->type = s->module_type;
+    of->used = true;
+    *out = NULL;
+    const Module *module = of->module;
+    if (!module) { /* `atomic`, whose members are built in */
+        diag_report(s->diags, DIAG_UNKNOWN_MEMBER, member->name_span, "`atomic`",
+                    member->name->text,
+                    "add, min, max, and, or, xor, exchange, cas, load, store, all to be called");
+        return true;
+    }
+    Symbol *symbol = base_map_get(module->scope, base_key(member->name));
+    if (!symbol || symbol->module != module || symbol->kind == SYMBOL_MODULE) {
+        if (((const ModuleState *)module)->broken) return true;
+        Diag *diag = diag_report(s->diags, DIAG_NOT_IN_MODULE, member->name_span,
+                                 module->path->text, member->name->text);
+        sema_suggest_public(s, diag, member->name, module);
+        return true;
+    }
+    if (!symbol->is_public) {
+        Diag *diag = diag_report(s->diags, DIAG_PRIVATE_NAME, member->name_span,
+                                 member->name->text, module->path->text);
+        diag_label(s->diags, diag, symbol->span, "declared here");
+        return true;
+    }
+    member->symbol = *out = symbol;
+    sema_mention(s, symbol, member->span);
+    return true;
+}
+
+static const Type *no_member(Sema *s, Ast *e, const Type *type, const char *has)
+{
+    diag_report(s->diags, DIAG_UNKNOWN_MEMBER, e->name_span, sema_text(s, type), e->name->text,
+                has);
+    return s->poison;
+}
+
+/* 0 for x … 3 for w; -1. */
+static int coordinate(const Name *name)
+{
+    static const char letters[] = "xyzw";
+    const char *found = name->len == 1 ? strchr(letters, name->text[0]) : NULL;
+    return found ? (int)(found - letters) : -1;
+}
+
+const Type *sema_infer_member(Sema *s, Ast *e)
+{
+    Symbol *symbol;
+    if (sema_module_member(s, e, &symbol))
+        return symbol ? sema_symbol_type(s, e, symbol) : s->poison;
+    const Type *type = sema_infer(s, KID(e, Member, base));
+    int at = coordinate(e->name);
+    switch ((int)type->kind) {
+    case TYPE_POISON: return type;
+    case TYPE_GROUP: return at >= 0 && at < 3 ? s->index : no_member(s, e, type, "`x`, `y`, `z`");
+    case TYPE_VECTOR:
+        if (at >= 0 && at < type->lanes) return type->of;
+        return no_member(s, e, type, type->lanes == 2   ? "`x`, `y`"
+                                     : type->lanes == 3 ? "`x`, `y`, `z`"
+                                                        : "`x`, `y`, `z`, `w`, and lanes `[i]`");
+    case TYPE_TENSOR:
+        if (type->space == SPACE_REG && strcmp(e->name->text, "mapping") == 0) return s->mapping;
+        return no_member(s, e, type,
+                         type->space == SPACE_REG
+                             ? "`mapping`, and methods `tile`, `transpose`, `reshape`"
+                             : "the methods `tile`, `transpose`, `reshape`; `dim(x, k)` is an extent");
+    case TYPE_MAPPING: return no_member(s, e, type, "the method `drop`");
+    default: return no_member(s, e, sema_settle(s, KID(e, Member, base), type), "none");
+    }
+}
+
+/* ---- x.method(…) --------------------------------------------------------------------------- */
+
+static CallInfo *method_info(Sema *s, Ast *call, Method method)
+{
+    CallInfo *info = sema_call_info(s, call, CALL_METHOD);
+    info->method = method;
+    return info;
+}
+
+static const Type *tile_method(Sema *s, Ast *call, const Type *base)
+{
+    Ast *args = KID(call, Call, args);
+    method_info(s, call, METHOD_TILE);
+    sema_index_list(s, args);
+    if ((int)args->count == base->rank) return sema_type_of(s, TYPE_WINDOW, base);
+    diag_report(s->diags, DIAG_WINDOW, args->span,
+                base_format(s->arena, "the tensor has %s, so `tile` takes as many extents, not %u",
+                            sema_plural(s, (size_t)base->rank, "dimension"), args->count));
+    return s->poison;
+}
+
+static const Type *transpose_method(Sema *s, Ast *call, const Type *base)
+{
+    Ast *args = KID(call, Call, args);
+    method_info(s, call, METHOD_TRANSPOSE);
+    sema_index_list(s, args);
+    if (args->count && (int)args->count != base->rank) {
+        sema_arity(s, call, "transpose", (size_t)base->rank, (size_t)base->rank);
+        return s->poison;
+    }
+    return base;
+}
+
+static const Type *reshape_method(Sema *s, Ast *call, const Type *base)
+{
+    Ast *args = KID(call, Call, args);
+    method_info(s, call, METHOD_RESHAPE);
+    sema_index_list(s, args);
+    if (!sema_arity(s, call, "reshape", 1, SIZE_MAX)) return s->poison;
+    return sema_type_tensor(s, base->of, (int)args->count, base->space, base->writable);
+}
+
+static const Type *drop_method(Sema *s, Ast *call)
+{
+    method_info(s, call, METHOD_DROP);
+    sema_index_list(s, KID(call, Call, args));
+    sema_arity(s, call, "drop", 1, 1);
+    return s->mapping;
+}
+
+const Type *sema_method(Sema *s, Ast *call, Ast *member)
+{
+    const Type *base = sema_infer(s, KID(member, Member, base));
+    const char *name = member->name->text;
+    member->type = s->poison;
+    if (base->kind == TYPE_MAPPING && strcmp(name, "drop") == 0) return drop_method(s, call);
+    if (base->kind == TYPE_TENSOR) {
+        if (strcmp(name, "tile") == 0) return tile_method(s, call, base);
+        if (strcmp(name, "transpose") == 0) return transpose_method(s, call, base);
+        if (strcmp(name, "reshape") == 0) return reshape_method(s, call, base);
+    }
+    sema_poison_args(s, call);
+    if (base->kind == TYPE_POISON) return base;
+    const char *has = base->kind == TYPE_TENSOR    ? "the methods `tile`, `transpose`, `reshape`"
+                      : base->kind == TYPE_MAPPING ? "the method `drop`"
+                                                   : "none that can be called";
+    return no_member(s, member, sema_settle(s, KID(member, Member, base), base), has);
+}
