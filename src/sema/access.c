@@ -34,10 +34,9 @@ static const Type *index_tensor(Sema *s, Ast *e, const Type *base)
     Ast *args = KID(e, Index, args);
     int kept = index_args(s, args), count = (int)args->count;
     if (count > base->rank) {
-        Diag *diag =
-            diag_report(s->diags, DIAG_TOO_MANY_INDICES, args->kid[base->rank]->span,
-                        sema_plural(s, (size_t)base->rank, "dimension"),
-                        base_format(s->arena, "%d indices are", count));
+        Diag *diag = diag_report(s->diags, DIAG_TOO_MANY_INDICES, args->kid[base->rank]->span,
+                                 sema_plural(s, (size_t)base->rank, "dimension"),
+                                 base_format(s->arena, "%d indices are", count));
         const Ast *name = KID(e, Index, base);
         if (name->symbol) diag_label(s->diags, diag, name->symbol->span, "declared here");
         return s->poison;
@@ -126,8 +125,8 @@ bool sema_module_member(Sema *s, Ast *member, Symbol **out)
         return true;
     }
     if (!symbol->is_public) {
-        Diag *diag = diag_report(s->diags, DIAG_PRIVATE_NAME, member->name_span,
-                                 member->name->text, module->path->text);
+        Diag *diag = diag_report(s->diags, DIAG_PRIVATE_NAME, member->name_span, member->name->text,
+                                 module->path->text);
         diag_label(s->diags, diag, symbol->span, "declared here");
         return true;
     }
@@ -159,21 +158,27 @@ const Type *sema_infer_member(Sema *s, Ast *e)
     const Type *type = sema_infer(s, KID(e, Member, base));
     int at = coordinate(e->name);
     switch ((int)type->kind) {
-    case TYPE_POISON: return type;
-    case TYPE_GROUP: return at >= 0 && at < 3 ? s->index : no_member(s, e, type, "`x`, `y`, `z`");
+    case TYPE_POISON:
+        return type;
+    case TYPE_GROUP:
+        return at >= 0 && at < 3 ? s->index : no_member(s, e, type, "`x`, `y`, `z`");
     case TYPE_VECTOR:
         if (at >= 0 && at < type->lanes) return type->of;
-        return no_member(s, e, type, type->lanes == 2   ? "`x`, `y`"
-                                     : type->lanes == 3 ? "`x`, `y`, `z`"
-                                                        : "`x`, `y`, `z`, `w`, and lanes `[i]`");
+        return no_member(s, e, type,
+                         type->lanes == 2   ? "`x`, `y`"
+                         : type->lanes == 3 ? "`x`, `y`, `z`"
+                                            : "`x`, `y`, `z`, `w`, and lanes `[i]`");
     case TYPE_TENSOR:
         if (type->space == SPACE_REG && strcmp(e->name->text, "mapping") == 0) return s->mapping;
-        return no_member(s, e, type,
-                         type->space == SPACE_REG
-                             ? "`mapping`, and methods `tile`, `transpose`, `reshape`"
-                             : "the methods `tile`, `transpose`, `reshape`; `dim(x, k)` is an extent");
-    case TYPE_MAPPING: return no_member(s, e, type, "the method `drop`");
-    default: return no_member(s, e, sema_settle(s, KID(e, Member, base), type), "none");
+        return no_member(
+            s, e, type,
+            type->space == SPACE_REG
+                ? "`mapping`, and methods `tile`, `transpose`, `reshape`"
+                : "the methods `tile`, `transpose`, `reshape`; `dim(x, k)` is an extent");
+    case TYPE_MAPPING:
+        return no_member(s, e, type, "the method `drop`");
+    default:
+        return no_member(s, e, sema_settle(s, KID(e, Member, base), type), "none");
     }
 }
 

@@ -25,8 +25,7 @@ static AtomicRule atomic_rule(Builtin builtin)
     return rules[builtin];
 }
 
-static const Type *bad_target(Sema *s, Ast *e, Builtin builtin, const char *what,
-                              const char *found)
+static const Type *bad_target(Sema *s, Ast *e, Builtin builtin, const char *what, const char *found)
 {
     diag_report(s->diags, DIAG_ATOMIC_TARGET, e->span, vocab_builtin(builtin)->text, what, found);
     return s->poison;
@@ -46,8 +45,8 @@ static const Type *target(Sema *s, Ast *e, Builtin builtin)
                           base_format(s->arena, "an element of %s", sema_text(s, base)));
     if (!rule.reads_only && !sema_writable(s, KID(e, Index, base), base)) return s->poison;
     if (!sema_type_within(type, rule.mask))
-        return bad_target(s, e, builtin,
-                          rule.mask == MASK_INT ? "integers" : "numbers", sema_text(s, type));
+        return bad_target(s, e, builtin, rule.mask == MASK_INT ? "integers" : "numbers",
+                          sema_text(s, type));
     if (type->kind == TYPE_SCALAR && vocab_elem(type->elem)->bits < 32)
         return bad_target(s, e, builtin, "elements of 32 or 64 bits", sema_text(s, type));
     return type;
@@ -93,8 +92,7 @@ const Type *sema_call_atomic(Sema *s, Ast *call, Builtin builtin)
     CallInfo *info = sema_call_info(s, call, CALL_BUILTIN);
     info->builtin = builtin;
     if (s->place != PLACE_FN && s->place != PLACE_KERNEL) {
-        sema_needs_device(s, call,
-                          base_format(s->arena, "`%s`", vocab_builtin(builtin)->text));
+        sema_needs_device(s, call, base_format(s->arena, "`%s`", vocab_builtin(builtin)->text));
         return s->poison;
     }
     if (!sema_arity(s, call, vocab_builtin(builtin)->text, 1 + rule.values, 3 + rule.values))

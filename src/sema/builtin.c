@@ -304,8 +304,8 @@ static bool well_placed(Sema *s, Ast *call, const BuiltinInfo *info)
         diag_report(s->diags, DIAG_TEST_ONLY, call->span, base_format(s->arena, "`%s`", what));
         return false;
     }
-    bool device = info->cls == BUILTIN_COLLECTIVE || info->cls == BUILTIN_VERB ||
-                  info->cls == BUILTIN_ATOMIC;
+    bool device =
+        info->cls == BUILTIN_COLLECTIVE || info->cls == BUILTIN_VERB || info->cls == BUILTIN_ATOMIC;
     if (!device || s->place == PLACE_FN || s->place == PLACE_KERNEL) return true;
     return sema_needs_device(s, call, base_format(s->arena, "`%s`", what));
 }
@@ -316,12 +316,18 @@ static const Type *by_class(Sema *s, Ast *call, Builtin builtin, Ast *brackets)
     case BUILTIN_MATH:
         if (builtin == BUILTIN_BITCAST) return bitcast(s, call, brackets);
         return builtin == BUILTIN_DOT4 ? dot4(s, call) : math(s, call, builtin);
-    case BUILTIN_COLLECTIVE: return collective(s, call, builtin);
-    case BUILTIN_ATOMIC: return sema_call_atomic(s, call, builtin);
-    case BUILTIN_VERB: return builtin == BUILTIN_COPY ? copy(s, call) : reduce(s, call, brackets);
-    case BUILTIN_MAPPING: return mapping_call(s, call, builtin);
-    case BUILTIN_MISC: return misc(s, call, builtin);
-    case BUILTIN_TEST: return test_builtin(s, call, builtin);
+    case BUILTIN_COLLECTIVE:
+        return collective(s, call, builtin);
+    case BUILTIN_ATOMIC:
+        return sema_call_atomic(s, call, builtin);
+    case BUILTIN_VERB:
+        return builtin == BUILTIN_COPY ? copy(s, call) : reduce(s, call, brackets);
+    case BUILTIN_MAPPING:
+        return mapping_call(s, call, builtin);
+    case BUILTIN_MISC:
+        return misc(s, call, builtin);
+    case BUILTIN_TEST:
+        return test_builtin(s, call, builtin);
     }
     return s->poison;
 }

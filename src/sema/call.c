@@ -38,7 +38,8 @@ void sema_poison_args(Sema *s, Ast *call)
     for (uint32_t i = 0; i < args->count; i++) {
         Ast *arg = args->kid[i];
         if (arg->kind == AST_NamedArg) arg = KID(arg, NamedArg, value);
-        if (arg->kind != AST_Hole && !sema_fn_named(s, arg)) sema_settle(s, arg, sema_infer(s, arg));
+        if (arg->kind != AST_Hole && !sema_fn_named(s, arg))
+            sema_settle(s, arg, sema_infer(s, arg));
     }
 }
 
@@ -61,12 +62,22 @@ static const Symbol *root_symbol(const Ast *e)
 {
     for (;;) {
         switch ((int)e->kind) {
-        case AST_Index: e = KID(e, Index, base); break;
-        case AST_Member: e = KID(e, Member, base); break;
-        case AST_At: e = KID(e, At, window); break;
-        case AST_Call: e = KID(e, Call, callee); break;
-        case AST_Name: return e->symbol;
-        default: return NULL;
+        case AST_Index:
+            e = KID(e, Index, base);
+            break;
+        case AST_Member:
+            e = KID(e, Member, base);
+            break;
+        case AST_At:
+            e = KID(e, At, window);
+            break;
+        case AST_Call:
+            e = KID(e, Call, callee);
+            break;
+        case AST_Name:
+            return e->symbol;
+        default:
+            return NULL;
         }
     }
 }
@@ -78,8 +89,8 @@ static void read_only(Sema *s, Ast *e)
     if (e->kind == AST_Else) why = "`else` makes a view that can only be read";
     if (symbol && symbol->kind == SYMBOL_CONST) why = "it is a constant";
     if (symbol && symbol->kind == SYMBOL_PARAM)
-        why = base_format(s->arena, "declare parameter `%s` as `out` or `inout`",
-                          symbol->name->text);
+        why =
+            base_format(s->arena, "declare parameter `%s` as `out` or `inout`", symbol->name->text);
     Diag *diag = diag_report(s->diags, DIAG_READ_ONLY, e->span, why);
     if (symbol && symbol->decl) diag_label(s->diags, diag, symbol->span, "declared here");
 }
@@ -233,8 +244,7 @@ static KernelArgs kernel_args(Sema *s, Ast *call, Symbol *kernel, Inference *inf
 {
     Ast *list = KID(call, Call, args), *tunes = KID(kernel->decl, Kernel, tunes);
     KernelArgs out = {NEW_ARRAY(s->arena, Ast *, list->count), 0};
-    Binding *bindings =
-        NEW_ARRAY(s->arena, Binding, (size_t)inference->count + list->count);
+    Binding *bindings = NEW_ARRAY(s->arena, Binding, (size_t)inference->count + list->count);
     memcpy(bindings, inference->bindings, (size_t)inference->count * sizeof *bindings);
     for (uint32_t i = 0; i < list->count; i++) {
         Ast *arg = list->kid[i];

@@ -20,8 +20,7 @@ static const Type *no_conversion(Sema *s, Ast *e, const Type *have, const Type *
     else if (have->kind == TYPE_TENSOR)
         why = have->space == SPACE_REG ? "only tiles of numbers convert"
                                        : "convert its elements, or a register tile of them";
-    diag_report(s->diags, DIAG_NO_CONVERSION, e->span, sema_text(s, have), sema_text(s, want),
-                why);
+    diag_report(s->diags, DIAG_NO_CONVERSION, e->span, sema_text(s, have), sema_text(s, want), why);
     return s->poison;
 }
 
@@ -30,7 +29,8 @@ static const Type *convert(Sema *s, Ast *arg, const Type *want)
     const Type *have = sema_infer(s, arg);
     const Type *element = want->kind == TYPE_VECTOR ? want->of : want;
     if (sema_type_literal(s, have)) {
-        if (sema_adapts(s, have, element)) return sema_adapt(s, arg, have, element) ? want : s->poison;
+        if (sema_adapts(s, have, element))
+            return sema_adapt(s, arg, have, element) ? want : s->poison;
         have = sema_settle(s, arg, have);
     }
     if (have->kind == TYPE_POISON) return want;
@@ -51,8 +51,7 @@ static const Type *call_cast(Sema *s, Ast *call, const Type *want, Ast *brackets
     const char *name = sema_text(s, want);
     sema_call_info(s, call, CALL_CAST);
     if (brackets)
-        diag_report(s->diags, DIAG_BRACKET_ARGUMENT, brackets->span, name,
-                    "a conversion has none");
+        diag_report(s->diags, DIAG_BRACKET_ARGUMENT, brackets->span, name, "a conversion has none");
     if (!sema_type_mask(want) && want->kind != TYPE_POISON) {
         sema_poison_args(s, call);
         diag_report(s->diags, DIAG_NOT_CALLABLE, call->span, name,
@@ -95,18 +94,24 @@ static const Type *call_symbol(Sema *s, Ast *call, Ast *callee, Symbol *symbol, 
         return not_callable(s, call, "an element", type);
     }
     switch ((int)symbol->kind) {
-    case SYMBOL_FN: return sema_call_fn(s, call, symbol, brackets);
-    case SYMBOL_KERNEL: return sema_call_kernel(s, call, symbol, brackets);
-    case SYMBOL_BUILTIN: return sema_call_builtin(s, call, symbol->builtin, brackets);
-    case SYMBOL_GENERIC_FN: return sema_call_fn_value(s, call, symbol);
-    case SYMBOL_FN_OP: return sema_call_operator(s, call, symbol);
+    case SYMBOL_FN:
+        return sema_call_fn(s, call, symbol, brackets);
+    case SYMBOL_KERNEL:
+        return sema_call_kernel(s, call, symbol, brackets);
+    case SYMBOL_BUILTIN:
+        return sema_call_builtin(s, call, symbol->builtin, brackets);
+    case SYMBOL_GENERIC_FN:
+        return sema_call_fn_value(s, call, symbol);
+    case SYMBOL_FN_OP:
+        return sema_call_operator(s, call, symbol);
     case SYMBOL_GENERIC_TYPE:
         return call_cast(s, call, sema_resolve(s, symbol->type), brackets);
     case SYMBOL_MAPPING:
         if (KID(symbol->decl, MappingDecl, params)->count)
             return sema_call_mapping(s, call, symbol);
         return not_callable(s, call, "a mapping without parameters", s->mapping);
-    default: break;
+    default:
+        break;
     }
     const Type *type = sema_symbol_type(s, callee, symbol);
     callee->type = type;
@@ -161,7 +166,8 @@ static const Type *call_member(Sema *s, Ast *call, Ast *member, Ast *brackets)
         sema_poison_args(s, call);
         return s->poison;
     }
-    if (brackets) return not_callable(s, call, "an element", sema_value(s, KID(call, Call, callee)));
+    if (brackets)
+        return not_callable(s, call, "an element", sema_value(s, KID(call, Call, callee)));
     return sema_method(s, call, member);
 }
 

@@ -12,7 +12,8 @@ bool sema_is_value(const Type *type)
     case TYPE_RANGE:
     case TYPE_MODULE:
     case TYPE_TYPE:
-    case TYPE_WINDOW: return false;
+    case TYPE_WINDOW:
+        return false;
     case TYPE_POISON:
     case TYPE_SCALAR:
     case TYPE_VECTOR:
@@ -20,7 +21,8 @@ bool sema_is_value(const Type *type)
     case TYPE_TUPLE:
     case TYPE_TENSOR:
     case TYPE_MAPPING:
-    case TYPE_STRING: return true;
+    case TYPE_STRING:
+        return true;
     }
     return true;
 }
@@ -44,8 +46,7 @@ const Type *sema_not_a_value(Sema *s, Ast *e, const Type *type)
                     "`.tile(…)` gives a window's size; say where it lies with `at (…)`");
     else
         diag_report(s->diags, DIAG_NOT_A_VALUE, e->span,
-                    base_format(s->arena, "%s", texts[type->kind].what),
-                    texts[type->kind].advice);
+                    base_format(s->arena, "%s", texts[type->kind].what), texts[type->kind].advice);
     return e->type = s->poison;
 }
 
@@ -114,21 +115,29 @@ const Type *sema_symbol_type(Sema *s, Ast *e, Symbol *symbol)
 {
     const char *call = "call it with arguments in parentheses";
     switch (symbol->kind) {
-    case SYMBOL_CONST: sema_const_resolve(s, (Item *)symbol); return symbol->type;
+    case SYMBOL_CONST:
+        sema_const_resolve(s, (Item *)symbol);
+        return symbol->type;
     case SYMBOL_MAPPING:
         if (symbol->decl && KID(symbol->decl, MappingDecl, params)->count)
             return uncalled(s, e, "the parametrised mapping", "give its arguments in parentheses");
         return s->mapping;
-    case SYMBOL_FN: return uncalled(s, e, "function", call);
-    case SYMBOL_KERNEL: return uncalled(s, e, "kernel", "call it in a test or bench");
-    case SYMBOL_GENERIC_FN: return uncalled(s, e, "function", call);
-    case SYMBOL_BUILTIN: return uncalled(s, e, "built-in function", call);
+    case SYMBOL_FN:
+        return uncalled(s, e, "function", call);
+    case SYMBOL_KERNEL:
+        return uncalled(s, e, "kernel", "call it in a test or bench");
+    case SYMBOL_GENERIC_FN:
+        return uncalled(s, e, "function", call);
+    case SYMBOL_BUILTIN:
+        return uncalled(s, e, "built-in function", call);
     case SYMBOL_FN_OP:
         return uncalled(s, e, "operator", "it stands in brackets, as in `reduce[add](…)`");
     case SYMBOL_GENERIC_TYPE:
         return sema_type_of(s, TYPE_TYPE, sema_resolve(s, symbol->type));
-    case SYMBOL_SPECIAL: return special_type(s, e, symbol);
-    case SYMBOL_TEST: return s->poison;
+    case SYMBOL_SPECIAL:
+        return special_type(s, e, symbol);
+    case SYMBOL_TEST:
+        return s->poison;
     case SYMBOL_MODULE:
     case SYMBOL_MAPPING_PARAM:
     case SYMBOL_GENERIC_INT:
@@ -139,7 +148,8 @@ const Type *sema_symbol_type(Sema *s, Ast *e, Symbol *symbol)
     case SYMBOL_LET:
     case SYMBOL_VAR:
     case SYMBOL_SHARED:
-    case SYMBOL_REG: return sema_resolve(s, symbol->type);
+    case SYMBOL_REG:
+        return sema_resolve(s, symbol->type);
     }
     return s->poison;
 }
@@ -268,24 +278,42 @@ static const Type *misplaced(Sema *s, Ast *e)
 static const Type *infer(Sema *s, Ast *e)
 {
     switch ((int)e->kind) {
-    case AST_Name: return infer_name(s, e);
-    case AST_Int: return s->literal_int;
-    case AST_Float: return s->literal_float;
-    case AST_Bool: return s->boolean;
-    case AST_Str: return s->string;
-    case AST_Unary: return sema_infer_unary(s, e);
-    case AST_Binary: return sema_infer_binary(s, e);
-    case AST_Cond: return infer_cond(s, e);
-    case AST_Index: return sema_infer_index(s, e);
-    case AST_Call: return sema_infer_call(s, e);
-    case AST_Member: return sema_infer_member(s, e);
-    case AST_At: return sema_infer_at(s, e);
-    case AST_Else: return sema_infer_else(s, e);
-    case AST_Order: return infer_order(s, e);
-    case AST_Tuple: return infer_tuple(s, e);
-    case AST_Array: return infer_array(s, e);
-    case AST_Random: return infer_random(s, e);
-    default: return misplaced(s, e);
+    case AST_Name:
+        return infer_name(s, e);
+    case AST_Int:
+        return s->literal_int;
+    case AST_Float:
+        return s->literal_float;
+    case AST_Bool:
+        return s->boolean;
+    case AST_Str:
+        return s->string;
+    case AST_Unary:
+        return sema_infer_unary(s, e);
+    case AST_Binary:
+        return sema_infer_binary(s, e);
+    case AST_Cond:
+        return infer_cond(s, e);
+    case AST_Index:
+        return sema_infer_index(s, e);
+    case AST_Call:
+        return sema_infer_call(s, e);
+    case AST_Member:
+        return sema_infer_member(s, e);
+    case AST_At:
+        return sema_infer_at(s, e);
+    case AST_Else:
+        return sema_infer_else(s, e);
+    case AST_Order:
+        return infer_order(s, e);
+    case AST_Tuple:
+        return infer_tuple(s, e);
+    case AST_Array:
+        return infer_array(s, e);
+    case AST_Random:
+        return infer_random(s, e);
+    default:
+        return misplaced(s, e);
     }
 }
 

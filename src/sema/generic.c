@@ -51,8 +51,10 @@ bool sema_unify(Sema *s, Inference *inference, const Type *pattern, const Type *
         return pattern->rank == actual->rank && spaces_agree(s, pattern->space, actual->space) &&
                sema_unify(s, inference, pattern->of, actual->of);
     case TYPE_TUPLE:
-    case TYPE_FN: return unify_items(s, inference, pattern, actual);
-    default: return false;
+    case TYPE_FN:
+        return unify_items(s, inference, pattern, actual);
+    default:
+        return false;
     }
 }
 
@@ -86,9 +88,12 @@ static bool is_known(const Binding *binding)
 {
     const GenericSymbol *generic = (const GenericSymbol *)binding->generic;
     switch ((int)binding->generic->kind) {
-    case SYMBOL_GENERIC_TYPE: return binding->type;
-    case SYMBOL_GENERIC_FN: return binding->value;
-    default: return binding->value || generic->inferable;
+    case SYMBOL_GENERIC_TYPE:
+        return binding->type;
+    case SYMBOL_GENERIC_FN:
+        return binding->value;
+    default:
+        return binding->value || generic->inferable;
     }
 }
 
@@ -135,10 +140,14 @@ static Binding *next_of(Inference *inference, SymbolKind kind)
 static const char *kind_text(SymbolKind kind)
 {
     switch ((int)kind) {
-    case SYMBOL_GENERIC_TYPE: return "type";
-    case SYMBOL_GENERIC_FN: return "function";
-    case SYMBOL_GENERIC_MAPPING: return "mapping";
-    default: return "integer";
+    case SYMBOL_GENERIC_TYPE:
+        return "type";
+    case SYMBOL_GENERIC_FN:
+        return "function";
+    case SYMBOL_GENERIC_MAPPING:
+        return "mapping";
+    default:
+        return "integer";
     }
 }
 
@@ -176,9 +185,9 @@ void sema_bind_brackets(Sema *s, Inference *inference, Ast *brackets, const char
         if (!bracket_kind(s, arg, &kind)) continue;
         Binding *binding = next_of(inference, kind);
         if (!binding) {
-            diag_report(s->diags, DIAG_BRACKET_ARGUMENT, arg->span, callee,
-                        base_format(s->arena, "it has no %s parameter left to bind",
-                                    kind_text(kind)));
+            diag_report(
+                s->diags, DIAG_BRACKET_ARGUMENT, arg->span, callee,
+                base_format(s->arena, "it has no %s parameter left to bind", kind_text(kind)));
         } else if (kind == SYMBOL_GENERIC_TYPE) {
             binding->type = arg->type->of;
         } else {

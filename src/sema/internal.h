@@ -21,7 +21,7 @@ enum {
 /* A symbol of a generic type parameter knows its bound. */
 typedef struct GenericSymbol {
     Symbol symbol;
-    unsigned mask; /* of a type parameter */
+    unsigned mask;  /* of a type parameter */
     bool inferable; /* of an integer or mapping parameter: some parameter's type mentions it */
 } GenericSymbol;
 
@@ -41,7 +41,7 @@ typedef struct Item {
     VEC(Edge) edges;
     ItemState state;  /* of a constant's type */
     ItemState walked; /* by the search for cycles */
-    bool imported_only;
+    bool cyclic;      /* a circle through it is reported */
 } Item;
 
 /* Where an expression or statement stands: decides which names and statements mean something. */
@@ -58,7 +58,7 @@ typedef struct Scope {
     struct ScopeSlot {
         const Name *name;
         Local *local;
-    } *slots;
+    } * slots;
     uint32_t slot_count;
     VEC(uint32_t) used_slots;
     VEC(const Name *) trail; /* bound names, innermost last */
@@ -117,19 +117,19 @@ typedef struct Sema {
     Ast *owner;
     Place place;
     const Type *result; /* of the function being checked */
-    int loops, depth;
+    int loops;
     bool broken; /* a statement of this body did not parse */
     VEC(Narrowing) narrowings;
     VEC(Symbol *) watched; /* variables, for the warning about unused ones */
     VEC(Item *) items;
-    VEC(Diag *) late;
 } Sema;
 
 /* ---- types.c ---- */
 void sema_types_init(Sema *s);
 const Type *sema_type_vector(Sema *s, const Type *of, int lanes);
 const Type *sema_type_tensor(Sema *s, const Type *of, int rank, Space space, bool writable);
-const Type *sema_type_list(Sema *s, TypeKind kind, const Type *of, int count, const Type *const *items);
+const Type *sema_type_list(Sema *s, TypeKind kind, const Type *of, int count,
+                           const Type *const *items);
 const Type *sema_type_of(Sema *s, TypeKind kind, const Type *of);
 const Type *sema_type_var(Sema *s, const Symbol *symbol);
 const Type *sema_type_readonly(Sema *s, const Type *type);
@@ -144,10 +144,12 @@ const char *sema_text(Sema *s, const Type *type);
 void sema_scope_open(Sema *s);
 void sema_scope_close(Sema *s);
 void sema_scope_clear(Sema *s);
-Symbol *sema_symbol_new(Sema *s, SymbolKind kind, Ast *decl, const Name *name, Span span, const Type *type);
+Symbol *sema_symbol_new(Sema *s, SymbolKind kind, Ast *decl, const Name *name, Span span,
+                        const Type *type);
 /* Binds in the innermost scope; reports a second binding of the name there. */
 void sema_bind(Sema *s, Symbol *symbol);
-Symbol *sema_declare(Sema *s, SymbolKind kind, Ast *decl, const Name *name, Span span, const Type *type);
+Symbol *sema_declare(Sema *s, SymbolKind kind, Ast *decl, const Name *name, Span span,
+                     const Type *type);
 Symbol *sema_lookup_local(Sema *s, const Name *name);
 Symbol *sema_lookup(Sema *s, const Name *name); /* locals, module, prelude; NULL */
 const Type *sema_lookup_type(Sema *s, const Name *name);
@@ -193,7 +195,8 @@ const Type *sema_not_a_value(Sema *s, Ast *e, const Type *type);
 const Type *sema_symbol_type(Sema *s, Ast *e, Symbol *symbol);
 const Type *sema_infer_unary(Sema *s, Ast *e);
 const Type *sema_infer_binary(Sema *s, Ast *e);
-const Type *sema_operate(Sema *s, Ast *at, Op op, Ast *left, const Type *lt, Ast *right, const Type *rt);
+const Type *sema_operate(Sema *s, Ast *at, Op op, Ast *left, const Type *lt, Ast *right,
+                         const Type *rt);
 const Type *sema_operator_on(Sema *s, Op op, const Type *type); /* NULL if not defined */
 const Type *sema_infer_index(Sema *s, Ast *e);
 const Type *sema_infer_at(Sema *s, Ast *e);

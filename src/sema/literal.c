@@ -32,10 +32,9 @@ static bool adapt_to_integer(Sema *s, Ast *e, bool negative, const Type *want)
     if (info->cls == CLASS_UINT && negative && size)
         return report_range(s, e, true, want, "unsigned numbers are not negative");
     if (size <= most + (negative && info->cls != CLASS_UINT)) return true;
-    const char *why = negative ? base_format(s->arena, "the smallest is -%llu",
-                                             (unsigned long long)most + 1)
-                               : base_format(s->arena, "the largest is %llu",
-                                             (unsigned long long)most);
+    const char *why =
+        negative ? base_format(s->arena, "the smallest is -%llu", (unsigned long long)most + 1)
+                 : base_format(s->arena, "the largest is %llu", (unsigned long long)most);
     return report_range(s, e, negative, want, why);
 }
 
@@ -46,8 +45,9 @@ static bool adapt_to_float(Sema *s, Ast *e, bool negative, const Type *want)
         bool exact = value < 0x1p64 && (uint64_t)value == (uint64_t)e->value.i &&
                      scalar_to_double(scalar_float(want->elem, value)) == value;
         if (exact) return true;
-        return report_range(s, e, negative, want,
-                            "it has no exact value there; write it with a decimal point to round it");
+        return report_range(
+            s, e, negative, want,
+            "it has no exact value there; write it with a decimal point to round it");
     }
     double rounded = scalar_to_double(scalar_float(want->elem, e->value.f));
     if (!isinf(e->value.f) && !isnan(e->value.f) && (isinf(rounded) || isnan(rounded)))
@@ -69,7 +69,8 @@ static bool adapt_tree(Sema *s, Ast *e, bool negative, const Type *want)
     e->type = want;
     switch ((int)e->kind) {
     case AST_Int:
-    case AST_Float: return adapt_number(s, e, negative, want);
+    case AST_Float:
+        return adapt_number(s, e, negative, want);
     case AST_Unary:
         return adapt_tree(s, KID(e, Unary, operand), negative != (e->op == OP_NEG), want);
     case AST_Cond: {
@@ -80,7 +81,8 @@ static bool adapt_tree(Sema *s, Ast *e, bool negative, const Type *want)
         bool ok = adapt_tree(s, KID(e, Binary, left), false, want);
         return adapt_tree(s, KID(e, Binary, right), false, want) && ok;
     }
-    default: return true;
+    default:
+        return true;
     }
 }
 

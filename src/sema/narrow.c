@@ -15,8 +15,7 @@ static void narrow_pair(Sema *s, const Ast *left, const Ast *right)
         a = b;
         b = swap;
     }
-    if (a->kind == TYPE_VAR && a != b)
-        VEC_PUSH(s->arena, s->narrowings, (Narrowing){a->symbol, b});
+    if (a->kind == TYPE_VAR && a != b) VEC_PUSH(s->arena, s->narrowings, (Narrowing){a->symbol, b});
 }
 
 /* What `cond` being `truth` says about type parameters. */

@@ -20,10 +20,14 @@ static unsigned operand_mask(Op op)
 static const char *needs(Op op)
 {
     switch (operand_mask(op)) {
-    case MASK_BOOL: return "bool operands";
-    case MASK_INT: return "integers";
-    case MASK_NUM: return "numbers";
-    default: return "scalars";
+    case MASK_BOOL:
+        return "bool operands";
+    case MASK_INT:
+        return "integers";
+    case MASK_NUM:
+        return "numbers";
+    default:
+        return "scalars";
     }
 }
 
@@ -133,7 +137,8 @@ const Type *sema_operate(Sema *s, Ast *at, Op op, Ast *left, const Type *lt, Ast
         Ast *literal = literal_l ? left : right;
         if (!sema_is_value(other)) return sema_not_a_value(s, literal_l ? right : left, other);
         if (wants_mapping(other, op)) return pair_error(s, at, op, left, lt, right, rt);
-        if (other->kind != TYPE_POISON && !sema_type_within(sema_type_element(other), operand_mask(op)))
+        if (other->kind != TYPE_POISON &&
+            !sema_type_within(sema_type_element(other), operand_mask(op)))
             return kind_error(s, at, op, needs(op), other);
         if (!meet(s, literal, literal->type, other)) return compares ? s->boolean : s->poison;
         if (literal_l) lt = compares ? rt : sema_type_element(rt);

@@ -235,10 +235,14 @@ static Symbol *prelude_symbol(Sema *s, SymbolKind kind, const char *text, const 
 static void add_specials(Sema *s)
 {
     static const char *const specials[] = {
-        [SPECIAL_THREAD] = "thread",         [SPECIAL_LANE] = "lane",
-        [SPECIAL_WARP] = "warp",             [SPECIAL_WARPGROUP] = "warpgroup",
-        [SPECIAL_BLOCK] = "block",           [SPECIAL_GRID] = "grid",
-        [SPECIAL_BLOCK_SIZE] = "block_size", [SPECIAL_ARCH] = "arch",
+        [SPECIAL_THREAD] = "thread",
+        [SPECIAL_LANE] = "lane",
+        [SPECIAL_WARP] = "warp",
+        [SPECIAL_WARPGROUP] = "warpgroup",
+        [SPECIAL_BLOCK] = "block",
+        [SPECIAL_GRID] = "grid",
+        [SPECIAL_BLOCK_SIZE] = "block_size",
+        [SPECIAL_ARCH] = "arch",
         [SPECIAL_TARGET_CPU] = "target_cpu",
     };
     for (size_t i = 0; i < BASE_LEN(specials); i++) {

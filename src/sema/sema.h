@@ -7,6 +7,22 @@
  * binder, `node->call` of every Call. Types inside a generic definition may hold type variables;
  * lowering substitutes them. What depends on values (extents, mappings, worker counts, `where`) is
  * checked by lowering, once per instance. Owner of everything: the session's arena.
+ *
+ * Reading the annotations:
+ * - A callee's own `type` means nothing (poison); `call` of the Call node says all. A Name in the
+ *   brackets of a call that is used as a function value has its function type as `type`; where it
+ *   names a generic function, its `call` (kind CALL_FN) holds that function's bindings.
+ * - In index positions (indices, extents, ranges, offsets, mappings) sized integers may stand:
+ *   the node keeps its type, and the reader converts to index.
+ * - `vector op scalar` and `tile op scalar` (either order): the operand nodes keep their types, the
+ *   Binary has the vector's or the tile's.  `acc = 0` and `reg … = 0` on a tile: of each element.
+ * - x[i] with fewer indices than dimensions is a view, as if `_` followed.
+ * - In `if T == f64 { … }` (also `?:`, `!=`, `&&`) the nodes of the branch have f64 for T.
+ * - A kernel call in a test gives all arguments (then its type is VOID) or all but the `out` ones
+ *   (then its type is the `out` tensor or a tuple of them); `name: value` arguments choose tune
+ *   values and are bindings whose `generic` is the TUNE symbol.
+ * - The order and scope words of an atomic are Name nodes of type VOID without a symbol.
+ * - A builtin named by its operator (SYMBOL_FN_OP) may be called: `add(a, b)` is CALL_FN_VALUE.
  */
 #ifndef SEMA_SEMA_H
 #define SEMA_SEMA_H
@@ -88,7 +104,7 @@ struct Symbol {
     Span span;   /* of the name where it is declared */
     Ast *decl;   /* the declaring node; for a SIZE, the Name in the extents that declared it */
     const Type *type;
-    Module *module;
+    Module *module; /* that declares it; of a SYMBOL_MODULE: the module it names, NULL for `atomic` */
     Ast *owner;  /* the Fn, Kernel, Test … whose body declares it; NULL at top level */
     uint32_t id; /* dense in the program: lowering's environments are keyed by it */
     Builtin builtin;

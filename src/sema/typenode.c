@@ -87,9 +87,9 @@ static void layout_word(Sema *s, Ast *word)
     for (size_t i = 0; i < BASE_LEN(words); i++) {
         if (strcmp(word->name->text, words[i].text) != 0) continue;
         if (args->count < words[i].min || args->count > words[i].max)
-            diag_report(s->diags, DIAG_LAYOUT_WORD, word->span,
-                        base_format(s->arena, "`layout %s` takes %s", words[i].text,
-                                    words[i].takes));
+            diag_report(
+                s->diags, DIAG_LAYOUT_WORD, word->span,
+                base_format(s->arena, "`layout %s` takes %s", words[i].text, words[i].takes));
     }
     sema_index_list(s, args);
 }

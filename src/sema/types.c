@@ -81,11 +81,9 @@ const Type *sema_type_vector(Sema *s, const Type *of, int lanes)
 
 const Type *sema_type_tensor(Sema *s, const Type *of, int rank, Space space, bool writable)
 {
-    return make(s, &(Type){.kind = TYPE_TENSOR,
-                           .of = of,
-                           .rank = rank,
-                           .space = space,
-                           .writable = writable});
+    return make(
+        s,
+        &(Type){.kind = TYPE_TENSOR, .of = of, .rank = rank, .space = space, .writable = writable});
 }
 
 const Type *sema_type_list(Sema *s, TypeKind kind, const Type *of, int count,
@@ -140,15 +138,24 @@ const Type *sema_type_element(const Type *type)
 const char *sema_mask_text(unsigned mask)
 {
     switch (mask) {
-    case MASK_BOOL: return "bool";
-    case MASK_SINT: return "a signed integer type";
-    case MASK_UINT: return "an unsigned integer type";
-    case MASK_FLOAT: return "a floating-point type";
-    case MASK_INDEX: return "index";
-    case MASK_INT: return "an integer type";
-    case MASK_NUM: return "a numeric type";
-    case MASK_SCALAR: return "a scalar type";
-    default: return "an element type";
+    case MASK_BOOL:
+        return "bool";
+    case MASK_SINT:
+        return "a signed integer type";
+    case MASK_UINT:
+        return "an unsigned integer type";
+    case MASK_FLOAT:
+        return "a floating-point type";
+    case MASK_INDEX:
+        return "index";
+    case MASK_INT:
+        return "an integer type";
+    case MASK_NUM:
+        return "a numeric type";
+    case MASK_SCALAR:
+        return "a scalar type";
+    default:
+        return "an element type";
     }
 }
 
@@ -233,27 +240,53 @@ static void fn_text(Sb *out, const Type *type)
 static void type_text(Sb *out, const Type *type)
 {
     switch (type->kind) {
-    case TYPE_POISON: base_sb_str(out, "unknown"); break;
-    case TYPE_VOID: base_sb_str(out, "nothing"); break;
-    case TYPE_SCALAR: base_sb_str(out, type->elem ? vocab_elem(type->elem)->text : "a literal"); break;
+    case TYPE_POISON:
+        base_sb_str(out, "unknown");
+        break;
+    case TYPE_VOID:
+        base_sb_str(out, "nothing");
+        break;
+    case TYPE_SCALAR:
+        base_sb_str(out, type->elem ? vocab_elem(type->elem)->text : "a literal");
+        break;
     case TYPE_VECTOR:
         type_text(out, type->of);
         base_sb_printf(out, "x%d", type->lanes);
         break;
-    case TYPE_VAR: base_sb_str(out, type->symbol->name->text); break;
-    case TYPE_TUPLE: list_text(out, type); break;
-    case TYPE_TENSOR: tensor_text(out, type); break;
-    case TYPE_MAPPING: base_sb_str(out, "mapping"); break;
-    case TYPE_FN: fn_text(out, type); break;
-    case TYPE_GROUP: base_sb_str(out, "group"); break;
-    case TYPE_STRING: base_sb_str(out, "string"); break;
-    case TYPE_RANGE: base_sb_str(out, "range"); break;
-    case TYPE_MODULE: base_sb_str(out, "module"); break;
+    case TYPE_VAR:
+        base_sb_str(out, type->symbol->name->text);
+        break;
+    case TYPE_TUPLE:
+        list_text(out, type);
+        break;
+    case TYPE_TENSOR:
+        tensor_text(out, type);
+        break;
+    case TYPE_MAPPING:
+        base_sb_str(out, "mapping");
+        break;
+    case TYPE_FN:
+        fn_text(out, type);
+        break;
+    case TYPE_GROUP:
+        base_sb_str(out, "group");
+        break;
+    case TYPE_STRING:
+        base_sb_str(out, "string");
+        break;
+    case TYPE_RANGE:
+        base_sb_str(out, "range");
+        break;
+    case TYPE_MODULE:
+        base_sb_str(out, "module");
+        break;
     case TYPE_TYPE:
         base_sb_str(out, "type ");
         type_text(out, type->of);
         break;
-    case TYPE_WINDOW: base_sb_str(out, "window"); break;
+    case TYPE_WINDOW:
+        base_sb_str(out, "window");
+        break;
     }
 }
 
