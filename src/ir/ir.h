@@ -38,6 +38,8 @@ enum IrFlags {
     IR_AUTO = 16,     /* TASKS: mapping was chosen by `auto` */
     IR_PROVED = 32,   /* LOAD, STORE: bounds proved; --check need not look */
     IR_COPY = 64,     /* TASKS: came from the verb copy */
+    IR_ONCE = 128,    /* any statement, CPU: run once for the block, not by each of its threads */
+    IR_THREADS = 256, /* FOR, CPU: iterations are threads between barriers: independent */
 };
 
 /* A scalar (lanes 1) or vector element type. */

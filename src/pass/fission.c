@@ -1,0 +1,252 @@
+/* fission - a block's threads become loops (CPU).
+ *
+ * Requires expanded task loops. Afterwards TID, barriers and collectives are gone: the kernel is a
+ * serial program. Statements that need no other thread run in a loop over the threads of their
+ * group; control that holds a barrier or a collective of the group is run once for the group, its
+ * conditions decided by the group's first thread (the uniform pass has proved that they agree);
+ * what needs only smaller groups runs in a loop over those. A warp's collectives exchange values
+ * through an array of its lanes. What lives across the pieces becomes an array over the threads.
+ */
+#include "pass/fission.h"
+
+/* Statements gathered for the next loop over the group's threads. */
+typedef struct Run {
+    IrBlock *block;
+    int64_t level; /* of the subgroups that it needs; 1: none */
+} Run;
+
+static void process(Fission *f, const IrBlock *in, const Group *g, IrBlock *out);
+
+static IrVar *new_index(Fission *f, const char *name)
+{
+    return ir_new_var(f->k, pass_make_name(f->k, "%s", name), (IrType){ELEM_INDEX, 1}, false);
+}
+
+/* ---- loops over threads and subgroups -------------------------------------------------------- */
+
+static Container *open_container(Fission *f, const IrStmt *loop, Group group)
+{
+    Container *c = NEW(f->k->arena, Container);
+    *c = (Container){f->current, group, f->current ? f->current->depth + 1 : 1};
+    base_map_put(&f->containers, base_key(loop), c);
+    f->current = c;
+    return c;
+}
+
+static void thread_loop(Fission *f, const IrBlock *in, const Group *g, IrBlock *out)
+{
+    IrKernel *k = f->k;
+    if (g->count == 1) {
+        for (size_t i = 0; i < in->stmts.len; i++)
+            VEC_PUSH(k->arena, out->stmts, in->stmts.data[i]);
+        return;
+    }
+    IrVar *lane = new_index(f, "t");
+    IrStmt *loop = ir_for(k, out, lane, ir_index(k, 0), g->limit, ir_index(k, 1));
+    loop->flags |= IR_THREADS;
+    loop->body->stmts = in->stmts;
+    const IrExpr *thread = ir_binary(k, IR_ADD, g->base, ir_var(k, lane));
+    Container *c = open_container(f, loop, (Group){thread, ir_index(k, 1), 1});
+    f->current = c->outer;
+}
+
+static void subgroups(Fission *f, const IrBlock *in, const Group *g, int64_t size, IrBlock *out)
+{
+    IrKernel *k = f->k;
+    int64_t count = (g->count + size - 1) / size;
+    IrVar *number = new_index(f, size == 32 ? "w" : "g");
+    IrStmt *loop = ir_for(k, out, number, ir_index(k, 0), ir_index(k, count), ir_index(k, 1));
+    const IrExpr *first = ir_binary(k, IR_MUL, ir_var(k, number), ir_index(k, size));
+    Group sub = {ir_binary(k, IR_ADD, g->base, first), ir_index(k, size), size};
+    if (g->count % size || g->limit->op != IR_CONST)
+        sub.limit = ir_binary(k, IR_MIN, sub.limit, ir_binary(k, IR_SUB, g->limit, first));
+    Container *c = open_container(f, loop, sub);
+    process(f, in, &sub, loop->body);
+    f->current = c->outer;
+}
+
+/* ---- jumps out of a run ---------------------------------------------------------------------- */
+
+static bool has_region(const IrBlock *block, const IrVar *label)
+{
+    for (size_t i = 0; block && i < block->stmts.len; i++) {
+        const IrStmt *s = block->stmts.data[i];
+        if (s->kind == IR_STMT_REGION && s->var == label) return true;
+        if (has_region(s->body, label) || has_region(s->other, label)) return true;
+    }
+    return false;
+}
+
+/* A thread that leaves a region whose end stands outside of this loop has only the rest of its
+ * own iteration to skip: nothing else follows in the region (levels.c). */
+static bool retarget(const IrBlock *run, const IrBlock *block, IrVar *label)
+{
+    bool any = false;
+    for (size_t i = 0; block && i < block->stmts.len; i++) {
+        IrStmt *s = block->stmts.data[i];
+        if (s->kind == IR_STMT_LEAVE && !has_region(run, s->var)) {
+            s->var = label;
+            any = true;
+        }
+        any |= retarget(run, s->body, label);
+        any |= retarget(run, s->other, label);
+    }
+    return any;
+}
+
+static IrBlock *close_jumps(Fission *f, IrBlock *run)
+{
+    IrKernel *k = f->k;
+    IrVar *label = ir_new_var(k, pass_make_name(k, "thread_done"), (IrType){ELEM_BOOL, 1}, false);
+    if (!retarget(run, run, label)) return run;
+    IrBlock *outer = ir_new_block(k);
+    IrStmt *region = ir_append(k, outer, IR_STMT_REGION);
+    region->var = label;
+    region->body = run;
+    return outer;
+}
+
+static void flush(Fission *f, Run *run, const Group *g, IrBlock *out)
+{
+    IrBlock *block = run->block;
+    int64_t level = run->level;
+    *run = (Run){ir_new_block(f->k), 1};
+    if (block->stmts.len == 0) return;
+    if (level > 1)
+        subgroups(f, block, g, level, out);
+    else
+        thread_loop(f, close_jumps(f, block), g, out);
+}
+
+/* ---- collectives of a warp ------------------------------------------------------------------- */
+
+static IrTensor *lane_array(Fission *f, const char *name, Elem elem, int64_t count)
+{
+    const IrExpr *extent = ir_index(f->k, count);
+    return ir_new_tensor(f->k, pass_make_name(f->k, "%s", name), IR_SHARED, elem, 1, &extent);
+}
+
+static const IrExpr *own_lane(Fission *f, const Group *g)
+{
+    return ir_binary(f->k, IR_SUB, ir_tid(f->k), g->base);
+}
+
+/* The lane a shuffle reads: its own where there is no such lane. */
+static const IrExpr *source_lane(Fission *f, const IrStmt *s, const Group *g)
+{
+    IrKernel *k = f->k;
+    const IrExpr *own = own_lane(f, g), *by = ir_cast(k, (IrType){ELEM_INDEX, 1}, s->args[1]);
+    const IrExpr *from = by;
+    if (s->builtin == BUILTIN_SHUFFLE) from = ir_binary(k, IR_MOD, by, ir_index(k, 32));
+    if (s->builtin == BUILTIN_SHUFFLE_XOR) from = ir_binary(k, IR_BITXOR, own, by);
+    if (s->builtin == BUILTIN_SHUFFLE_UP) from = ir_binary(k, IR_SUB, own, by);
+    if (s->builtin == BUILTIN_SHUFFLE_DOWN) from = ir_binary(k, IR_ADD, own, by);
+    const IrExpr *inside = ir_binary(k, IR_AND, ir_binary(k, IR_GE, from, ir_index(k, 0)),
+                                     ir_binary(k, IR_LT, from, g->limit));
+    return ir_select(k, inside, from, own);
+}
+
+/* Folds the lanes' values into one of the warp. */
+static void vote(Fission *f, const IrStmt *s, const IrTensor *lanes, const Group *g, IrBlock *out)
+{
+    IrKernel *k = f->k;
+    bool all = s->builtin == BUILTIN_VOTE_ALL, bits = s->builtin == BUILTIN_BALLOT;
+    IrVar *sum = ir_new_var(k, s->var->name, s->var->type, true), *lane = new_index(f, "lane");
+    ir_let(k, out, sum, bits ? ir_int(k, s->var->type.elem, 0) : ir_bool(k, all));
+    IrStmt *loop = ir_for(k, out, lane, ir_index(k, 0), g->limit, ir_index(k, 1));
+    const IrExpr *index = ir_var(k, lane), *old = ir_var(k, sum);
+    const IrExpr *value = ir_load(k, lanes, 1, &index, NULL, NULL);
+    if (bits) {
+        const IrExpr *bit = ir_cast(k, s->var->type, value);
+        bit = ir_binary(k, IR_SHL, bit, ir_cast(k, s->var->type, index));
+        value = ir_binary(k, IR_BITOR, old, bit);
+    } else {
+        value = ir_binary(k, all ? IR_AND : IR_OR, old, value);
+    }
+    ir_set(k, loop->body, sum, value);
+    ir_let(k, out, s->var, old);
+}
+
+static void collective(Fission *f, const IrStmt *s, Run *run, const Group *g, IrBlock *out)
+{
+    IrKernel *k = f->k;
+    const IrExpr *lane = own_lane(f, g), *own = s->args[0];
+    IrTensor *values = lane_array(f, "lanes", own->type.elem, g->count);
+    ir_set_origin(k, s->origin);
+    ir_store(k, run->block, values, &lane, own, NULL);
+    bool shuffles = s->builtin != BUILTIN_VOTE_ANY && s->builtin != BUILTIN_VOTE_ALL &&
+                    s->builtin != BUILTIN_BALLOT;
+    flush(f, run, g, out);
+    if (!shuffles) {
+        vote(f, s, values, g, out);
+        return;
+    }
+    const IrExpr *from = source_lane(f, s, g);
+    ir_let(k, run->block, s->var, ir_load(k, values, 1, &from, NULL, NULL));
+}
+
+/* ---- control --------------------------------------------------------------------------------- */
+
+static IrBlock *process_into(Fission *f, const IrBlock *in, const Group *g)
+{
+    if (!in) return NULL;
+    IrBlock *out = ir_new_block(f->k);
+    process(f, in, g, out);
+    return out;
+}
+
+/* A statement that the group comes to together. */
+static void control(Fission *f, IrStmt *s, const Group *g, IrBlock *out)
+{
+    IrKernel *k = f->k;
+    if (s->kind == IR_STMT_BARRIER && s->scope != IR_SCOPE_GRID) return;
+    if (!(s->flags & IR_ONCE)) {
+        Group role = {ir_index(k, s->imm), ir_index(k, s->imm2), s->imm2};
+        Container *before = f->current;
+        if (s->kind == IR_STMT_ROLE) open_container(f, s, role);
+        s->body = process_into(f, s->body, s->kind == IR_STMT_ROLE ? &role : g);
+        f->current = before;
+        s->other = process_into(f, s->other, g);
+    }
+    VEC_PUSH(k->arena, out->stmts, s);
+}
+
+static bool together(const Fission *f, const IrStmt *s, const Group *g)
+{
+    if (s->kind == IR_STMT_ROLE) return g->base->op == IR_CONST;
+    int64_t level = fission_level(f, s);
+    return level > 1 && level >= g->count;
+}
+
+static void process(Fission *f, const IrBlock *in, const Group *g, IrBlock *out)
+{
+    Run run = {ir_new_block(f->k), 1};
+    for (size_t i = 0; in && i < in->stmts.len; i++) {
+        IrStmt *s = in->stmts.data[i];
+        ir_set_origin(f->k, s->origin);
+        if (s->kind == IR_STMT_COLLECTIVE && together(f, s, g)) {
+            collective(f, s, &run, g, out);
+        } else if (together(f, s, g)) {
+            flush(f, &run, g, out);
+            control(f, s, g, out);
+        } else {
+            int64_t level = fission_level(f, s);
+            if (level > run.level) run.level = level;
+            VEC_PUSH(f->k->arena, run.block->stmts, s);
+        }
+    }
+    flush(f, &run, g, out);
+}
+
+bool pass_fission(PassContext *ctx)
+{
+    IrKernel *k = ctx->k;
+    Fission f = {.k = k, .levels = base_map(k->arena), .containers = base_map(k->arena)};
+    fission_find_levels(&f, k->body);
+    Group all = {ir_index(k, 0), ir_index(k, k->block_size), k->block_size};
+    IrBlock *out = ir_new_block(k);
+    process(&f, k->body, &all, out);
+    k->body = out;
+    fission_settle(&f, out);
+    return true;
+}

@@ -1,0 +1,47 @@
+/* Private to fission: groups of threads, and what stands where after the split. */
+#ifndef PASS_FISSION_H
+#define PASS_FISSION_H
+
+#include "pass/internal.h"
+
+/* Threads [base, base + limit) of the block; limit is at most count. */
+typedef struct Group {
+    const IrExpr *base, *limit;
+    int64_t count;
+} Group;
+
+/* A loop over threads, or over subgroups of threads, that fission made. */
+typedef struct Container {
+    struct Container *outer;
+    Group group; /* of one iteration */
+    int depth;
+} Container;
+
+/* Where a variable, a tile or a private array lives. */
+typedef struct Home {
+    Container *defined;    /* around the definition; NULL: the whole block */
+    Container *common;     /* innermost one around the definition and all uses */
+    bool seen, crosses;    /* some use cannot see the definition */
+    bool repeated;         /* something about it stands in a loop that the group runs together */
+    const IrExpr *value;   /* LET of an immutable variable: what it stands for, in terms of TID */
+    const IrTensor *array; /* what replaces it */
+} Home;
+
+typedef struct Fission {
+    IrKernel *k;
+    Map levels;                     /* of statements, by address: level + 1 */
+    Map containers;                 /* of FOR statements that fission made */
+    Home *vars, *tensors;           /* by id */
+    size_t var_count, tensor_count; /* of those that were there before settling */
+    Container *current;             /* while building and while walking */
+    const IrExpr *thread;           /* what TID means at the current place */
+    int loops;                      /* loops around the current place that a group runs together */
+} Fission;
+
+/* fission_levels.c: how many threads a statement needs together (1: each for itself). */
+void fission_find_levels(Fission *f, IrBlock *block);
+int64_t fission_level(const Fission *f, const IrStmt *s);
+/* fission_homes.c: gives a place to what lives across the split, and replaces TID. */
+void fission_settle(Fission *f, IrBlock *block);
+
+#endif
