@@ -60,7 +60,7 @@ static void hd_yyerror(const Span *span, Parse *parse, const char *text);
 %token <name> NAME "a name"
 %token <node> INT "an integer" FLOAT "a number" STRING "a string"
 %token HOLE "_"
-%token LPAREN "(" RPAREN ")" LBRACKET "[" RBRACKET "]" LBRACE "{" RBRACE "}" SET_OPEN "{ of a set"
+%token LPAREN "(" RPAREN ")" LBRACKET "[" RBRACKET "]" LBRACE "{" RBRACE "}" SET_OPEN "a set"
 %token COMMA "," SEMI ";" COLON ":" QUESTION "?" DOT "." ARROW "->"
 %token ASSIGN "=" ASSIGN_ADD "+=" ASSIGN_SUB "-=" ASSIGN_MUL "*=" ASSIGN_DIV "/=" ASSIGN_MOD "%="
 %token ASSIGN_AND "&=" ASSIGN_OR "|=" ASSIGN_XOR "^=" ASSIGN_SHL "<<=" ASSIGN_SHR ">>="

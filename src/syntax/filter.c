@@ -242,13 +242,21 @@ static bool has_opener(const Parse *parse, int kind)
     return false;
 }
 
+/* Is the pending token the last on its line? */
+static bool ends_line(const Parse *parse)
+{
+    const char *p = parse->source->text + (parse->pending.span.end - parse->source->base);
+    while (*p == ' ' || *p == '\t' || *p == '\r') p++;
+    return *p == '\n' || *p == '\0' || (p[0] == '/' && p[1] == '/');
+}
+
 /* Inside ( [ or a set: does the pending token show that it was never closed? */
 static bool group_ends(const Parse *parse, Bracket top)
 {
     const Pending *next = &parse->pending;
     if (next->kind == TOK_END || starts_afresh(parse)) return true;
     if (parse->quiet && next->newline && next->indent <= top.indent) return true;
-    if (next->kind == TOK_LBRACE) return true;
+    if (next->kind == TOK_LBRACE) return ends_line(parse);
     bool closes =
         next->kind == TOK_RPAREN || next->kind == TOK_RBRACKET || next->kind == TOK_RBRACE;
     if (!closes || closer_of(top.kind) == next->kind || !has_opener(parse, next->kind))
@@ -297,13 +305,21 @@ static bool line_separates(const Parse *parse)
     return !syntax_continues_statement(next->kind);
 }
 
+/* With trusted columns: a `}` that belongs to no open block by its place. */
+static bool misplaced(const Parse *parse)
+{
+    if (!parse->trust_indent) return false;
+    Bracket top = VEC_LAST(parse->brackets);
+    return parse->pending.newline ? top.indent != parse->pending.indent : top.line != parse->line;
+}
+
 /* A token that has to stand before the pending one; 0 for none, AGAIN after a silent change. */
 static int synthetic(Parse *parse)
 {
     char top = top_kind(parse);
     if (in_group(top)) return group_ends(parse, VEC_LAST(parse->brackets)) ? close_open(parse) : 0;
     bool ends = top == '{' && block_ends(parse);
-    if (ends || (top == '{' && parse->pending.kind == TOK_RBRACE)) {
+    if (ends || (top == '{' && parse->pending.kind == TOK_RBRACE && !misplaced(parse))) {
         if (parse->last != TOK_SEP && parse->last != TOK_LBRACE) return separate(parse);
         return ends ? close_open(parse) : 0;
     }
@@ -324,7 +340,10 @@ static void push(Parse *parse, char kind, uint32_t at)
 
 static int open_brace(Parse *parse, uint32_t at)
 {
-    if (parse->brackets.len == 0 && parse->last == TOK_IN) {
+    /* A set's, by its place; or, in what is broken already, hardly a block's. */
+    bool tunes = parse->quiet && parse->header && parse->tuning && !ends_line(parse);
+    if (in_group(top_kind(parse)) ||
+        (parse->brackets.len == 0 && (parse->last == TOK_IN || tunes))) {
         push(parse, 's', at);
         return TOK_SET_OPEN;
     }
@@ -338,14 +357,6 @@ static int stray(Parse *parse, const char *text)
     syntax_error(parse, DIAG_STRAY_BRACKET, parse->pending.span, text, NULL);
     parse->quiet = true;
     return AGAIN;
-}
-
-/* With trusted columns: a `}` that belongs to no open block by its place. */
-static bool misplaced(const Parse *parse)
-{
-    if (!parse->trust_indent) return false;
-    Bracket top = VEC_LAST(parse->brackets);
-    return parse->pending.newline ? top.indent != parse->pending.indent : top.line != parse->line;
 }
 
 static int close_bracket(Parse *parse, int kind)
@@ -391,6 +402,8 @@ static void note_word(Parse *parse, Word *word, Span span)
     if (word->token == TOK_KERNEL || word->token == TOK_FN || word->token == TOK_TEST ||
         word->token == TOK_BENCH)
         parse->header = true;
+    if (word->cls == WORD_CLAUSE && word->token != TOK_IN && word->token != TOK_ELSE)
+        parse->tuning = word->token == TOK_TUNE;
 }
 
 /* Hands out the pending token; AGAIN if it is dropped. */
@@ -498,5 +511,5 @@ void syntax_end_item(Parse *parse)
         VEC_LAST(parse->stack) = MAKE0(Error, VEC_LAST(parse->stack)->span);
     syntax_enter_block(parse);
     parse->item_failed = false;
-    parse->header = false;
+    parse->header = parse->tuning = false;
 }

@@ -90,6 +90,7 @@ typedef struct Parse {
     VEC(Bracket) brackets;
     uint32_t blocks;   /* open `{` of blocks */
     bool header;       /* between `kernel`, `fn`, `test`, `bench` and its body */
+    bool tuning;       /* in a `tune` clause */
     bool for_header;   /* between `for` and its body */
     bool trust_indent; /* second try: braces do not balance, so columns decide */
     bool unbalanced;   /* a block's brace is missing or stray */
