@@ -1,0 +1,314 @@
+/* Sessions, loading, kernels, modules. */
+#include "compile/compile.h"
+
+#include "compile/internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* Every public call runs its work inside `guarded`, where escapes land. */
+CompileStatus compile_guarded(Compile *s, CompileStatus (*work)(Compile *, void *), void *data)
+{
+    s->escape.kind = ESCAPE_NONE;
+    s->escape.pass = NULL;
+    if (setjmp(s->escape.env) == 0) return work(s, data);
+    if (s->escape.kind == ESCAPE_MEMORY) {
+        s->message = "out of memory";
+        return COMPILE_MEMORY;
+    }
+    s->message = s->escape.message;
+    return COMPILE_INTERNAL;
+}
+
+static CompileStatus start(Compile *s, void *data)
+{
+    (void)data;
+    s->arena = base_arena_create(&s->escape);
+    s->interner = base_interner_create(s->arena);
+    s->diags = diag_create(s->arena);
+    return COMPILE_OK;
+}
+
+Compile *compile_create(void)
+{
+    Compile *s = calloc(1, sizeof *s);
+    if (s && compile_guarded(s, start, NULL) != COMPILE_OK) {
+        compile_destroy(s);
+        return NULL;
+    }
+    return s;
+}
+
+void compile_destroy(Compile *s)
+{
+    if (!s) return;
+    base_arena_destroy(s->arena);
+    free(s);
+}
+
+/* ---- loading ---------------------------------------------------------------------------------- */
+
+typedef struct Load {
+    const char *path, *text;
+    size_t len;
+    char *formatted;
+} Load;
+
+static CompileStatus read_source(Compile *s, Load *load, Source **source)
+{
+    char *text = NULL;
+    if (load->text) {
+        text = base_strndup(s->arena, load->text, load->len);
+    } else {
+        int error = base_file_read(s->arena, load->path, &text, &load->len);
+        if (error) {
+            s->message = base_format(s->arena, "cannot read %s: %s", load->path, strerror(error));
+            return COMPILE_IO;
+        }
+    }
+    *source = diag_add_source(s->diags, strcmp(load->path, "-") == 0 ? "<stdin>" : load->path, text,
+                              load->len);
+    if (*source) return COMPILE_OK;
+    s->message = base_format(s->arena, "cannot read %s: %s", load->path, strerror(EFBIG));
+    return COMPILE_IO;
+}
+
+static CompileStatus load_work(Compile *s, void *data)
+{
+    Source *source;
+    CompileStatus status = read_source(s, data, &source);
+    if (status != COMPILE_OK) return status;
+    s->program = sema_check(s->arena, s->interner, s->diags, source, compile_library, NULL);
+    return s->diags->errors ? COMPILE_WRONG : COMPILE_OK;
+}
+
+CompileStatus compile_load(Compile *s, const char *path, const char *text, size_t len)
+{
+    Load load = {path, text, len, NULL};
+    return compile_guarded(s, load_work, &load);
+}
+
+static CompileStatus format_work(Compile *s, void *data)
+{
+    Load *load = data;
+    Source *source;
+    CompileStatus status = read_source(s, load, &source);
+    if (status != COMPILE_OK) return status;
+    syntax_parse(s->arena, s->interner, s->diags, source);
+    if (s->diags->errors) return COMPILE_WRONG;
+    load->formatted = syntax_format(s->arena, s->interner, source);
+    return COMPILE_OK;
+}
+
+CompileStatus compile_format(Compile *s, const char *path, const char *text, size_t len, char **formatted)
+{
+    Load load = {path, text, len, NULL};
+    CompileStatus status = compile_guarded(s, format_work, &load);
+    *formatted = load.formatted;
+    return status;
+}
+
+/* ---- kernels ---------------------------------------------------------------------------------- */
+
+static const Symbol *next_kernel(const Compile *s, uint32_t *at, bool only_public)
+{
+    const Ast *items = KID(s->program->main->file, File, items);
+    while (*at < items->count) {
+        const Ast *item = items->kid[(*at)++];
+        if (item->kind != AST_Kernel || !item->symbol) continue;
+        if (!only_public || (item->flags & AST_PUB)) return item->symbol;
+    }
+    return NULL;
+}
+
+static bool has_public(const Compile *s)
+{
+    uint32_t at = 0;
+    return next_kernel(s, &at, true) != NULL;
+}
+
+int compile_kernel_count(const Compile *s)
+{
+    bool only = has_public(s);
+    int count = 0;
+    for (uint32_t at = 0; next_kernel(s, &at, only);) count++;
+    return count;
+}
+
+const Symbol *compile_kernel(const Compile *s, int index)
+{
+    bool only = has_public(s);
+    uint32_t at = 0;
+    const Symbol *kernel = NULL;
+    for (int i = 0; i <= index; i++) kernel = next_kernel(s, &at, only);
+    return kernel;
+}
+
+const Symbol *compile_find_kernel(const Compile *s, const char *name)
+{
+    uint32_t at = 0;
+    for (const Symbol *k; (k = next_kernel(s, &at, false));)
+        if (strcmp(k->name->text, name) == 0) return k;
+    return NULL;
+}
+
+/* ---- lowering and passes ------------------------------------------------------------------------ */
+
+/* Shared memory a block may use, by architecture (CUDA C++ Programming Guide, "Compute
+ * Capabilities", maximum amount of shared memory per thread block). */
+static int64_t shared_limit(int arch)
+{
+    if (arch < 80) return 64 * 1024;
+    if (arch == 80 || arch == 87) return 163 * 1024;
+    if (arch == 90 || arch == 100 || arch == 103) return 227 * 1024;
+    return 99 * 1024;
+}
+
+typedef struct Build {
+    const CompileOptions *options;
+    TargetModule *module;
+} Build;
+
+static LowerStatus lower_one(Compile *s, const CompileOptions *o, const Symbol *kernel, bool cpu,
+                             const LowerPoint *point, IrKernel **out)
+{
+    LowerOptions lower = {.cpu = cpu,
+                          .arch = cpu ? 0 : o->arch,
+                          .shared_limit = cpu ? 0 : shared_limit(o->arch),
+                          .define_count = o->define_count,
+                          .defines = o->defines};
+    s->escape.pass = "lower";
+    LowerStatus status = lower_kernel(s->arena, s->program, kernel, &lower, point, out);
+    s->escape.pass = NULL;
+    return status;
+}
+
+static bool run_passes(Compile *s, const CompileOptions *o, IrKernel *kernel, bool cpu,
+                       const TargetVariant *variant)
+{
+    PassOptions pass = {.target = cpu ? PASS_FOR_CPU : PASS_FOR_CUDA,
+                        .arch = cpu ? 0 : o->arch,
+                        .check = o->check,
+                        .shuffle_threads = o->shuffle_threads,
+                        .verify = o->verify,
+                        .index_bits = variant->index_bits,
+                        .alignment = variant->alignment,
+                        .print_after = o->print_after,
+                        .stop_after = o->stop_after,
+                        .print_to = o->print_to,
+                        .seconds = o->seconds};
+    return pass_run(kernel, s->diags, &pass);
+}
+
+static bool add_variant(Compile *s, const CompileOptions *o, const Symbol *kernel,
+                        const LowerPoint *point, TargetInstance *instance, bool cpu, int bits, int alignment)
+{
+    TargetVariant *v = &instance->variants[instance->variant_count];
+    *v = (TargetVariant){.index_bits = bits, .alignment = alignment};
+    IrKernel *k;
+    if (lower_one(s, o, kernel, cpu, point, &k) != LOWER_OK || !run_passes(s, o, k, cpu, v)) return false;
+    if (cpu) v->cpu = k;
+    else v->cuda = k;
+    instance->variant_count++;
+    return true;
+}
+
+enum { ALIGNED = 16, MAX_VARIANTS = 4 };
+
+/* The CPU's code takes 64-bit indices and any alignment; CUDA's is versioned. */
+static bool build_instance(Compile *s, const CompileOptions *o, const Symbol *kernel,
+                           const LowerPoint *point, TargetInstance *instance)
+{
+    instance->variants = NEW_ARRAY(s->arena, TargetVariant, MAX_VARIANTS);
+    return (!o->cuda || (add_variant(s, o, kernel, point, instance, false, 32, ALIGNED) &&
+                         add_variant(s, o, kernel, point, instance, false, 32, 1) &&
+                         add_variant(s, o, kernel, point, instance, false, 64, 1))) &&
+           (!o->cpu || add_variant(s, o, kernel, point, instance, true, 64, 1));
+}
+
+static bool build_kernel(Compile *s, const CompileOptions *o, const Symbol *kernel, TargetKernel *out)
+{
+    LowerPoint point = lower_first_point(s->arena, kernel);
+    if (o->point) memcpy(point.choice, o->point, (size_t)point.count * sizeof *point.choice);
+    LowerOptions lower = {.define_count = o->define_count, .defines = o->defines};
+    IrKernel *k = NULL;
+    LowerStatus status;
+    while ((status = lower_one(s, o, kernel, !o->cuda, &point, &k)) == LOWER_EXCLUDED)
+        if (o->point || !lower_next_point(kernel, &lower, &point)) break;
+    if (status == LOWER_EXCLUDED)
+        diag_report(s->diags, DIAG_TUNE_EMPTY, kernel->span, kernel->name->text);
+    if (status != LOWER_OK) return false;
+    out->instances = NEW(s->arena, TargetInstance);
+    out->instance_count = 1;
+    out->instances[0].kernel = k;
+    return build_instance(s, o, kernel, &point, &out->instances[0]);
+}
+
+static CompileStatus module_work(Compile *s, void *data)
+{
+    Build *b = data;
+    const CompileOptions *o = b->options;
+    TargetModule *m = NEW(s->arena, TargetModule);
+    const Symbol *only = o->kernel ? compile_find_kernel(s, o->kernel) : NULL;
+    int count = o->kernel ? only != NULL : compile_kernel_count(s);
+    m->name = base_path_stem(s->arena, s->program->main->source->path);
+    m->check = o->check;
+    m->kernels = NEW_ARRAY(s->arena, TargetKernel, (size_t)count + 1);
+    for (int i = 0; i < count; i++)
+        if (build_kernel(s, o, only ? only : compile_kernel(s, i), &m->kernels[m->kernel_count]))
+            m->kernel_count++;
+    b->module = m;
+    return s->diags->errors ? COMPILE_WRONG : COMPILE_OK;
+}
+
+CompileStatus compile_module(Compile *s, const CompileOptions *options, TargetModule **module)
+{
+    Build build = {options, NULL};
+    CompileStatus status = compile_guarded(s, module_work, &build);
+    *module = build.module;
+    return status;
+}
+
+/* ---- checking ------------------------------------------------------------------------------------ */
+
+enum { MAX_POINTS = 4096 }; /* of a tune space that `check` looks at */
+
+static void check_kernel(Compile *s, const CompileOptions *o, const Symbol *kernel)
+{
+    LowerPoint point = lower_first_point(s->arena, kernel);
+    LowerOptions lower = {.define_count = o->define_count, .defines = o->defines};
+    TargetVariant variant = {.index_bits = 64, .alignment = 1};
+    bool valid = false;
+    int points = 0;
+    size_t before = s->diags->errors;
+    do {
+        IrKernel *k;
+        LowerStatus status = lower_one(s, o, kernel, !o->cuda, &point, &k);
+        if (status == LOWER_EXCLUDED) continue;
+        valid = true;
+        if (status == LOWER_OK) run_passes(s, o, k, !o->cuda, &variant);
+    } while (s->diags->errors == before && ++points < MAX_POINTS &&
+             lower_next_point(kernel, &lower, &point));
+    if (!valid) diag_report(s->diags, DIAG_TUNE_EMPTY, kernel->span, kernel->name->text);
+}
+
+/* A kernel with generics has no instance of its own: its uses are checked where they are. */
+static bool is_generic(const Symbol *kernel)
+{
+    return KID(kernel->decl, Kernel, generics)->count > 0;
+}
+
+static CompileStatus check_work(Compile *s, void *data)
+{
+    const CompileOptions *o = data;
+    uint32_t at = 0;
+    for (const Symbol *kernel; (kernel = next_kernel(s, &at, false));)
+        if (!is_generic(kernel)) check_kernel(s, o, kernel);
+    return s->diags->errors ? COMPILE_WRONG : COMPILE_OK;
+}
+
+CompileStatus compile_check(Compile *s, const CompileOptions *options)
+{
+    CompileOptions copy = *options;
+    return compile_guarded(s, check_work, &copy);
+}

@@ -1,0 +1,79 @@
+/* compile/ - the façade: source in; diagnostics, typed program, IR, module and emitted text out.
+ *
+ * Entry points: `compile_create`, `compile_load`, `compile_module`. A session owns every arena of
+ * one compilation; all that it returns lives until `compile_destroy`. Calls return a status and
+ * never print, exit or leak: memory that runs out and broken invariants come back as
+ * COMPILE_MEMORY and COMPILE_INTERNAL with a message.
+ */
+#ifndef COMPILE_COMPILE_H
+#define COMPILE_COMPILE_H
+
+#include "lower/lower.h"
+#include "pass/pass.h"
+#include "target/target.h"
+
+typedef enum {
+    COMPILE_OK,
+    COMPILE_WRONG,    /* the program is: see session->diags */
+    COMPILE_IO,       /* a file could not be read: session->message */
+    COMPILE_MEMORY,
+    COMPILE_INTERNAL, /* session->message names pass and node */
+} CompileStatus;
+
+typedef struct Compile {
+    Escape escape;
+    Arena *arena;
+    Interner *interner;
+    Diags *diags;
+    Program *program; /* after compile_load */
+    const char *message;
+} Compile;
+
+typedef struct CompileOptions {
+    bool cpu;                /* code for the CPU */
+    bool cuda;               /* CUDA C++ */
+    int arch;                /* what `arch` and shared-memory limits mean in CUDA code: 80, 90 … */
+    const char *kernel;      /* only this one; NULL: every exported kernel of the main file */
+    int define_count;
+    const LowerDefine *defines;
+    const int *point;        /* the tune point of `kernel`; NULL: the first that `where` allows */
+    bool check, shuffle_threads, verify;
+    const char *print_after, *stop_after;
+    Sb *print_to;
+    double *seconds;         /* pass_count() entries, added to; NULL */
+} CompileOptions;
+
+Compile *compile_create(void); /* NULL: memory ran out */
+void compile_destroy(Compile *session);
+
+/* Reads, parses and checks a file ("-": standard input), or `text` under the name `path` where it
+ * is not NULL. */
+CompileStatus compile_load(Compile *session, const char *path, const char *text, size_t len);
+/* Lowers every kernel at every tune point and runs the passes: everything but code. */
+CompileStatus compile_check(Compile *session, const CompileOptions *options);
+/* The module of the chosen kernels, ready for the emitters. */
+CompileStatus compile_module(Compile *session, const CompileOptions *options, TargetModule **module);
+
+typedef enum {
+    COMPILE_AST,
+    COMPILE_TYPED,
+    COMPILE_IR,   /* after the passes of the chosen target */
+    COMPILE_C,    /* of the CPU target, whole: ABI, kernels, tables */
+    COMPILE_CU,
+    COMPILE_MANIFEST,
+} CompileKind;
+/* Emits text into `out` (an Sb of any arena that outlives the call). */
+CompileStatus compile_emit(Compile *session, const CompileOptions *options, CompileKind kind, Sb *out);
+
+/* Formats the file that was read as `text`. */
+CompileStatus compile_format(Compile *session, const char *path, const char *text, size_t len, char **formatted);
+
+/* Kernels of the main file that a library exports: those marked `pub`, or all if none is. */
+int compile_kernel_count(const Compile *session);
+const Symbol *compile_kernel(const Compile *session, int index);
+const Symbol *compile_find_kernel(const Compile *session, const char *name);
+
+/* The text of an embedded library module ("std.math"); NULL if there is none. */
+const char *compile_library(void *user, const char *path, size_t *len);
+
+#endif
