@@ -12,7 +12,7 @@ const char *compile_library(void *user, const char *path, size_t *len)
     for (const EmbedFile *f = embed_stdlib; f->name; f++) {
         const char *file = f->name + sizeof folder - 1;
         if (strncmp(file, path, name) == 0 && strcmp(file + name, ".hd") == 0) {
-            *len = f->size;
+            *len = f->len;
             return f->text;
         }
     }

@@ -1,0 +1,53 @@
+/* hdc FILE.hd: compile, or print one stage. */
+#include "hdc/hdc.h"
+
+#include "runtime/cc.h"
+#include "runtime/library.h"
+
+typedef struct EmitName {
+    const char *name;
+    CompileKind kind;
+} EmitName;
+static const EmitName emit_names[] = {
+    {"ast", COMPILE_AST}, {"typed", COMPILE_TYPED}, {"ir", COMPILE_IR},
+    {"c", COMPILE_C},     {"cu", COMPILE_CU},       {"manifest", COMPILE_MANIFEST},
+};
+
+static ExitStatus emit_text(Options *o, Compile *s, CompileKind kind)
+{
+    CompileOptions c = compile_options(o);
+    if (kind == COMPILE_C) c.cuda = false;
+    if (kind == COMPILE_CU) c.cpu = false;
+    if (kind == COMPILE_IR) {
+        if (o->target && strcmp(o->target, "cuda") == 0) c.cpu = false;
+        else c.cuda = false;
+    }
+    Sb out = base_sb(s->arena), printed = base_sb(s->arena);
+    c.print_to = &printed;
+    CompileStatus status = compile_emit(s, &c, kind, &out);
+    if (printed.len) fwrite(printed.data, 1, printed.len, stderr);
+    ExitStatus result = report_status(o, s, status);
+    return result == EXIT_DONE ? write_output(o, base_sb_text(&out), out.len) : result;
+}
+
+ExitStatus verb_build(Options *o)
+{
+    if (o->words.len == 0) {
+        if (!o->verb) {
+            verb_help(o);
+            return EXIT_CALL;
+        }
+        options_die_call("which file?");
+    }
+    if (o->words.len > 1) options_die_call("one file at a time, not `%s` too", o->words.data[1]);
+    ExitStatus status;
+    Compile *s = open_session(o, o->words.data[0], &status);
+    if (!s) return status;
+    const EmitName *found = NULL;
+    for (size_t i = 0; o->emit && i < BASE_LEN(emit_names); i++)
+        if (strcmp(o->emit, emit_names[i].name) == 0) found = &emit_names[i];
+    if (found) status = emit_text(o, s, found->kind);
+    else status = EXIT_CALL;
+    compile_destroy(s);
+    return status;
+}

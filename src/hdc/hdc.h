@@ -1,0 +1,78 @@
+/* hdc/ - the command line: one file a verb.
+ *
+ * Entry point: main.c. Each verb is a function of the parsed options that returns the process's
+ * exit status. Messages go to stderr, results to stdout. This is the only floor that may print,
+ * exit, or hold global state.
+ */
+#ifndef HDC_HDC_H
+#define HDC_HDC_H
+
+#include "host/host.h"
+
+#include <stdio.h>
+
+typedef enum {
+    EXIT_DONE = 0,
+    EXIT_WRONG = 1,       /* diagnostics, or a test failed */
+    EXIT_CALL = 2,        /* the call is wrong */
+    EXIT_ENVIRONMENT = 3, /* something is lacking, or a launch failed */
+    EXIT_INTERNAL = 4,
+} ExitStatus;
+
+typedef struct Pair {
+    const char *name, *value;
+} Pair;
+
+typedef struct Options {
+    Arena *arena;
+    Escape escape;
+    const char *verb;
+    VEC(const char *) words;   /* what is neither verb nor option */
+    VEC(Pair) assignments;     /* NAME=VALUE words of `run` */
+    VEC(Pair) inputs, outputs; /* --in, --out */
+    VEC(LowerDefine) defines;
+    const char *output;        /* -o */
+    const char *emit, *target, *device, *json, *svg, *shape, *filter;
+    const char *print_after, *stop_after, *compare;
+    VEC(int) archs;
+    int64_t workers;
+    uint64_t seed;
+    bool check, diagnostics_json, verbose, time_passes, warnings_as_errors, json_flag, fmt_check;
+    bool shuffle, generic, help;
+} Options;
+
+/* False: a message was printed; the exit status is EXIT_CALL. */
+bool options_parse(Options *options, int argc, char **argv);
+void options_die_call(const char *fmt, ...) BASE_PRINTF(1, 2) BASE_NORETURN;
+
+/* What a call of the compiler left: prints diagnostics; the exit status it means. */
+ExitStatus report_status(Options *options, Compile *session, CompileStatus status);
+ExitStatus report_failure(const HdFailure *failure);
+bool use_color(FILE *file);
+/* Writes text to -o, or to stdout where there is none. */
+ExitStatus write_output(const Options *options, const char *data, size_t len);
+CompileOptions compile_options(const Options *options);
+bool host_options(const Options *options, HostOptions *host); /* false: reported */
+/* Loads FILE into a new session; prints what is wrong. *status is the exit status if NULL. */
+Compile *open_session(Options *options, const char *path, ExitStatus *status);
+
+ExitStatus verb_build(Options *options);
+ExitStatus verb_check(Options *options);
+ExitStatus verb_run(Options *options);
+ExitStatus verb_test(Options *options);
+ExitStatus verb_bench(Options *options);
+ExitStatus verb_map(Options *options);
+ExitStatus verb_fmt(Options *options);
+ExitStatus verb_explain(Options *options);
+ExitStatus verb_doctor(Options *options);
+ExitStatus verb_cache(Options *options);
+ExitStatus verb_help(Options *options);
+
+typedef struct Verb {
+    const char *name;
+    ExitStatus (*run)(Options *);
+    const char *synopsis, *summary;
+} Verb;
+extern const Verb verbs[]; /* ends with a NULL name */
+
+#endif

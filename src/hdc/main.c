@@ -1,0 +1,157 @@
+/* The command line's entry, and what all verbs share. */
+#include "hdc/hdc.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+const Verb verbs[] = {
+    {"build", verb_build, "[build] FILE.hd [-o OUT] [--emit=KIND]", "compile a file"},
+    {"check", verb_check, "check FILE…", "everything but code"},
+    {"run", verb_run, "run FILE.hd ENTRY [m=512 …] [--in a=x.npy] [--out c=c.npy]", "run one kernel"},
+    {"test", verb_test, "test PATH… [--filter TEXT]", "run the tests in the sources"},
+    {"bench", verb_bench, "bench PATH… [--json F] | bench --compare A B", "run the benches in the sources"},
+    {"map", verb_map, "map 'EXPR' [--shape 64,8] [--workers 128] [--json] [--svg F]", "draw a task mapping"},
+    {"fmt", verb_fmt, "fmt [--check] PATH…", "bring sources into the canonical layout"},
+    {"explain", verb_explain, "explain CODE", "what a diagnostic means"},
+    {"doctor", verb_doctor, "doctor", "what was found on this machine"},
+    {"cache", verb_cache, "cache [status|clear]", "compiled kernels kept for reuse"},
+    {"help", verb_help, "help [VERB]", "this text, or that of a verb"},
+    {NULL, NULL, NULL, NULL},
+};
+
+bool use_color(FILE *file)
+{
+    const char *no_color = getenv("NO_COLOR");
+    return isatty(fileno(file)) && !(no_color && *no_color);
+}
+
+ExitStatus report_status(Options *o, Compile *s, CompileStatus status)
+{
+    Diags *diags = s ? s->diags : NULL;
+    if (diags && (diags->list.len || o->diagnostics_json)) {
+        Sb out = base_sb(s->arena);
+        if (o->diagnostics_json) diag_render_json(diags, &out);
+        else diag_render_text(diags, &out, use_color(stderr));
+        fwrite(out.data, 1, out.len, stderr);
+        diags->list.len = 0;
+    }
+    switch (status) {
+    case COMPILE_OK: return EXIT_DONE;
+    case COMPILE_WRONG: return EXIT_WRONG;
+    case COMPILE_IO: fprintf(stderr, "hdc: %s\n", s->message); return EXIT_ENVIRONMENT;
+    case COMPILE_MEMORY: fputs("hdc: out of memory\n", stderr); return EXIT_ENVIRONMENT;
+    case COMPILE_INTERNAL: break;
+    }
+    fprintf(stderr, "hdc: internal error%s%s: %s\nThis is a defect of hdc: please report it, with the "
+                    "source that caused it.\n",
+            s->escape.pass ? " in " : "", s->escape.pass ? s->escape.pass : "", s->message);
+    return EXIT_INTERNAL;
+}
+
+ExitStatus report_failure(const HdFailure *failure)
+{
+    fprintf(stderr, "hdc: %s\n", failure->text);
+    return failure->status == HD_BAD_CALL ? EXIT_WRONG : EXIT_ENVIRONMENT;
+}
+
+ExitStatus write_output(const Options *o, const char *data, size_t len)
+{
+    if (!o->output || strcmp(o->output, "-") == 0) {
+        bool good = fwrite(data, 1, len, stdout) == len;
+        if (fflush(stdout) != 0 || !good) {
+            fputs("hdc: cannot write to standard output\n", stderr);
+            return EXIT_ENVIRONMENT;
+        }
+        return EXIT_DONE;
+    }
+    int error = base_file_write(o->output, data, len);
+    if (!error) return EXIT_DONE;
+    fprintf(stderr, "hdc: cannot write %s: %s\n", o->output, strerror(error));
+    return EXIT_ENVIRONMENT;
+}
+
+static bool wants(const Options *o, const char *target)
+{
+    if (!o->target) return true;
+    const char *at = strstr(o->target, target);
+    return at != NULL;
+}
+
+CompileOptions compile_options(const Options *o)
+{
+    if (o->target && !wants(o, "cpu") && !wants(o, "cuda"))
+        options_die_call("--target is `cpu`, `cuda` or `cpu,cuda`, not `%s`", o->target);
+#ifdef NDEBUG
+    bool verify = false;
+#else
+    bool verify = true;
+#endif
+    return (CompileOptions){.cpu = wants(o, "cpu"),
+                            .cuda = wants(o, "cuda"),
+                            .arch = o->archs.len ? o->archs.data[0] : 80,
+                            .define_count = (int)o->defines.len,
+                            .defines = o->defines.data,
+                            .check = o->check,
+                            .shuffle_threads = o->shuffle,
+                            .verify = verify || getenv("HD_VERIFY") != NULL,
+                            .print_after = o->print_after,
+                            .stop_after = o->stop_after};
+}
+
+bool host_options(const Options *o, HostOptions *host)
+{
+    *host = (HostOptions){.seed = o->seed};
+    if (!o->device || strcmp(o->device, "cpu") == 0) return true;
+    if (strncmp(o->device, "cuda", 4) == 0 && (o->device[4] == '\0' || o->device[4] == ':')) {
+        host->cuda = true;
+        host->device = o->device[4] ? atoi(o->device + 5) : 0;
+        return true;
+    }
+    options_die_call("--device is `cpu` or `cuda:N`, not `%s`", o->device);
+}
+
+Compile *open_session(Options *o, const char *path, ExitStatus *status)
+{
+    Compile *s = compile_create();
+    if (!s) {
+        fputs("hdc: out of memory\n", stderr);
+        *status = EXIT_ENVIRONMENT;
+        return NULL;
+    }
+    s->diags->warnings_as_errors = o->warnings_as_errors;
+    CompileStatus loaded = compile_load(s, path, NULL, 0);
+    *status = EXIT_DONE;
+    if (loaded == COMPILE_OK) return s;
+    *status = report_status(o, s, loaded);
+    compile_destroy(s);
+    return NULL;
+}
+
+static int run(Options *o, int argc, char **argv)
+{
+    if (setjmp(o->escape.env)) {
+        fputs("hdc: out of memory\n", stderr);
+        return EXIT_ENVIRONMENT;
+    }
+    o->arena = base_arena_create(&o->escape);
+    options_parse(o, argc, argv);
+    if (o->verb && strcmp(o->verb, "version") == 0) {
+        puts("hdc 0.1.0");
+        return EXIT_DONE;
+    }
+    if (o->help) {
+        if (o->verb) VEC_PUSH(o->arena, o->words, o->verb);
+        return verb_help(o);
+    }
+    for (const Verb *v = verbs; v->name; v++)
+        if (o->verb && strcmp(o->verb, v->name) == 0) return v->run(o);
+    return verb_build(o);
+}
+
+int main(int argc, char **argv)
+{
+    static Options options;
+    int status = run(&options, argc, argv);
+    base_arena_destroy(options.arena);
+    return status;
+}
