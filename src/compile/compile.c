@@ -312,3 +312,42 @@ CompileStatus compile_check(Compile *s, const CompileOptions *options)
     CompileOptions copy = *options;
     return compile_guarded(s, check_work, &copy);
 }
+
+/* ---- mappings ------------------------------------------------------------------------------------ */
+
+typedef struct MapRequest {
+    const char *name;
+    int rank;
+    const int64_t *shape;
+    int64_t workers;
+    const Mapping *mapping;
+} MapRequest;
+
+static CompileStatus mapping_work(Compile *s, void *data)
+{
+    MapRequest *r = data;
+    const Ast *items = KID(s->program->main->file, File, items);
+    for (uint32_t i = 0; i < items->count; i++) {
+        const Ast *item = items->kid[i];
+        if (item->kind != AST_MappingDecl || strcmp(item->name->text, r->name) != 0) continue;
+        int64_t shape[MAPPING_MAX_RANK];
+        const Ast *declared = KID(item, MappingDecl, shape);
+        int rank = r->rank;
+        if (rank) memcpy(shape, r->shape, (size_t)rank * sizeof *shape);
+        if (!rank && declared)
+            for (; rank < (int)declared->count; rank++) shape[rank] = declared->kid[rank]->value.i;
+        r->mapping = lower_mapping_expr(s->arena, s->program, KID(item, MappingDecl, value), rank,
+                                        rank ? shape : NULL, r->workers);
+    }
+    if (!r->mapping && !s->diags->errors)
+        diag_report(s->diags, DIAG_NO_SUCH_MAPPING, s->program->main->file->span, r->name);
+    return s->diags->errors ? COMPILE_WRONG : COMPILE_OK;
+}
+
+const Mapping *compile_mapping(Compile *s, const char *name, int rank, const int64_t *shape,
+                               int64_t workers, CompileStatus *status)
+{
+    MapRequest request = {name, rank, shape, workers, NULL};
+    *status = compile_guarded(s, mapping_work, &request);
+    return *status == COMPILE_OK ? request.mapping : NULL;
+}

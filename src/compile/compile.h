@@ -73,6 +73,10 @@ int compile_kernel_count(const Compile *session);
 const Symbol *compile_kernel(const Compile *session, int index);
 const Symbol *compile_find_kernel(const Compile *session, const char *name);
 
+/* The top-level mapping `name` of the main file; NULL (and COMPILE_WRONG) if it cannot be made. */
+const Mapping *compile_mapping(Compile *session, const char *name, int rank, const int64_t *shape,
+                               int64_t workers, CompileStatus *status);
+
 /* The text of an embedded library module ("std.math"); NULL if there is none. */
 const char *compile_library(void *user, const char *path, size_t *len);
 
