@@ -1,4 +1,4 @@
-target_link_libraries(hd_runtime PUBLIC Threads::Threads ${CMAKE_DL_LIBS})
+target_link_libraries(hd_runtime PUBLIC Threads::Threads ${CMAKE_DL_LIBS} m)
 # The text of emitted C: module.h opens it; the rest is what a self-contained library needs.
 hd_embed(hd_runtime library
   runtime/module.h runtime/dlpack.h runtime/host.h runtime/cpu.h
