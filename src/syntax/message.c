@@ -3,9 +3,9 @@
 
 Diag *syntax_error(Parse *parse, DiagCode code, Span span, const char *arg0, const char *arg1)
 {
-    bool said =
-        parse->scanning ? parse->scan_failed || (parse->quiet && !parse->newline) : parse->quiet;
-    *(parse->scanning ? &parse->scan_failed : &parse->quiet) = true;
+    bool *said_so = parse->scanning && parse->newline ? &parse->scan_failed : &parse->quiet;
+    bool said = *said_so;
+    *said_so = true;
     parse->item_failed = true;
     if (said || parse->stop) return NULL;
     if (++parse->errors >= PARSE_MAX_ERRORS) parse->stop = true;

@@ -95,8 +95,8 @@ typedef struct Parse {
     bool trust_indent; /* second try: braces do not balance, so columns decide */
     bool unbalanced;   /* a block's brace is missing or stray */
 
-    /* errors; what the scanner reports belongs to the token that it goes on to read, which may be
-     * the next statement's, so it is noted apart and counts when that token is handed out */
+    /* errors; what the scanner reports on a new line may belong to the next statement, so it is
+     * noted apart and counts when the token it goes on to read is handed out */
     bool scanning, scan_failed;
     bool quiet;          /* something was reported in this statement */
     bool recovering;     /* the parser skips to a separator */
