@@ -1,7 +1,11 @@
-/* Affine forms of index expressions. */
+/* Affine forms of index expressions: products of sums are multiplied out, so that every term is a
+ * constant times a product of atoms. */
 #include "pass/internal.h"
 
+enum { MAX_PRODUCT = 24 }; /* terms that multiplying out may make */
+
 typedef struct Builder {
+    IrKernel *k;
     Arena *arena;
     int64_t constant;
     VEC(PassTerm) terms;
@@ -21,6 +25,29 @@ static bool constant_of(const IrExpr *e, int64_t *value)
 {
     if (!ir_is_const(e)) return false;
     *value = e->value.i;
+    return true;
+}
+
+static void add_expr(Builder *b, const IrExpr *e, int64_t scale);
+
+/* (sum) * (sum), term by term; false if that makes too many, or nothing new. */
+static bool add_product(Builder *b, const IrExpr *e, int64_t scale)
+{
+    PassAffine x = pass_affine(b->k, e->args[0]), y = pass_affine(b->k, e->args[1]);
+    int terms = (x.count + 1) * (y.count + 1);
+    bool simple = x.count == 1 && y.count == 1 && x.terms[0].coef == 1 && y.terms[0].coef == 1;
+    if (terms > MAX_PRODUCT || (simple && !x.constant && !y.constant)) return false;
+    for (int i = 0; i <= x.count; i++) {
+        for (int j = 0; j <= y.count; j++) {
+            int64_t coef = i < x.count ? x.terms[i].coef : x.constant;
+            int64_t other = j < y.count ? y.terms[j].coef : y.constant;
+            if (!base_mul(coef, other, &coef) || !base_mul(coef, scale, &coef)) coef = 0;
+            if (i == x.count && j == y.count) b->constant += coef;
+            else if (i == x.count) add_term(b, y.terms[j].atom, coef);
+            else if (j == y.count) add_term(b, x.terms[i].atom, coef);
+            else add_term(b, ir_binary(b->k, IR_MUL, x.terms[i].atom, y.terms[j].atom), coef);
+        }
+    }
     return true;
 }
 
@@ -45,14 +72,14 @@ static void add_expr(Builder *b, const IrExpr *e, int64_t scale)
     } else if (linear && e->op == IR_SHL && constant_of(e->args[1], &c) && c >= 0 && c < 40 &&
                base_mul((int64_t)1 << c, scale, &product)) {
         add_expr(b, e->args[0], product);
-    } else {
+    } else if (!linear || e->op != IR_MUL || !add_product(b, e, scale)) {
         add_term(b, e, scale);
     }
 }
 
-PassAffine pass_affine(Arena *arena, const IrExpr *e)
+PassAffine pass_affine(IrKernel *k, const IrExpr *e)
 {
-    Builder b = {.arena = arena};
+    Builder b = {.k = k, .arena = k->arena};
     add_expr(&b, e, 1);
     int count = 0;
     for (size_t i = 0; i < b.terms.len; i++)

@@ -9,6 +9,7 @@ typedef struct PassContext {
     IrKernel *k;
     Diags *diags;
     const PassOptions *options;
+    Map names; /* expression id + 1 to the Name of the variable that it was the value of */
 } PassContext;
 
 #define PASS(id, name, target, function, requires, ensures) bool function(PassContext *ctx);
@@ -19,7 +20,7 @@ typedef struct PassContext {
 /* A name of the kernel's own; names need not be unique. */
 const Name *pass_make_name(IrKernel *k, const char *fmt, ...) BASE_PRINTF(2, 3);
 Span pass_span(const IrKernel *k, uint32_t origin);
-/* An immutable variable with the value's interval and multiple. */
+/* An immutable variable. */
 IrVar *pass_new_let(IrKernel *k, IrBlock *b, const Name *name, const IrExpr *value);
 /* Replaces every operand below `block`, in place. */
 void pass_map_block(IrKernel *k, IrBlock *block, IrReplace replace, void *user);
@@ -52,6 +53,7 @@ void pass_store_linear(IrKernel *k, IrStmt *store, const IrExpr *offset);
 typedef bool (*PassTest)(void *user, const IrExpr *e);
 bool pass_any_below(IrBlock *block, PassTest test, void *user);
 bool pass_any_operand(const IrStmt *stmt, PassTest test, void *user);
+bool pass_uses_var(const IrExpr *e, const IrVar *var);
 bool pass_const_loop(const IrStmt *loop, int64_t *lo, int64_t *step, int64_t *trip);
 
 /* ---- affine forms (affine.c) ----------------------------------------------------------------- */
@@ -66,9 +68,21 @@ typedef struct PassAffine {
     int count;
     PassTerm *terms;
 } PassAffine;
-PassAffine pass_affine(Arena *arena, const IrExpr *e);
+PassAffine pass_affine(IrKernel *k, const IrExpr *e);
 int64_t pass_affine_coef(const PassAffine *a, const IrExpr *atom);
 const IrExpr *pass_affine_build(IrKernel *k, const PassAffine *a);
+
+/* ---- divisibility (facts.c) ------------------------------------------------------------------ */
+/* What is known of sizes in this variant: by size number, a divisor. */
+typedef struct PassFacts {
+    IrKernel *k;
+    int alignment; /* bytes, of every parameter's base */
+    int64_t *sizes;
+} PassFacts;
+PassFacts pass_facts(IrKernel *k, const PassOptions *options);
+int64_t pass_multiple(const PassFacts *f, const IrExpr *e);
+/* Elements to which a tensor's storage is aligned (a power of two, at most 16). */
+int pass_base_multiple(const PassFacts *f, const IrTensor *t);
 
 /* ---- values in scope (scope.c) --------------------------------------------------------------- */
 /* A loop counter of constant range: values lo, lo + step, … (trip of them). */

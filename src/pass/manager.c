@@ -71,7 +71,7 @@ static bool run_row(PassContext *ctx, int index)
 
 bool pass_run(IrKernel *kernel, Diags *diags, const PassOptions *options)
 {
-    PassContext ctx = {kernel, diags, options};
+    PassContext ctx = {kernel, diags, options, base_map(kernel->arena)};
     for (int i = 0; i < pass_count(); i++) {
         if (rows[i].target != PASS_FOR_ALL && rows[i].target != options->target) continue;
         if (!run_row(&ctx, i)) return false;
@@ -82,7 +82,7 @@ bool pass_run(IrKernel *kernel, Diags *diags, const PassOptions *options)
 
 bool pass_run_one(IrKernel *kernel, Diags *diags, const PassOptions *options, const char *name)
 {
-    PassContext ctx = {kernel, diags, options};
+    PassContext ctx = {kernel, diags, options, base_map(kernel->arena)};
     for (int i = 0; i < pass_count(); i++)
         if (named(name, rows[i].name)) return run_row(&ctx, i);
     return false;

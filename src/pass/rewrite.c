@@ -28,9 +28,6 @@ Span pass_span(const IrKernel *k, uint32_t origin)
 IrVar *pass_new_let(IrKernel *k, IrBlock *b, const Name *name, const IrExpr *value)
 {
     IrVar *var = ir_new_var(k, name, value->type, false);
-    var->lo = value->lo;
-    var->hi = value->hi;
-    if (vocab_elem_is_int(value->type.elem)) var->multiple = ir_multiple(value);
     ir_let(k, b, var, value);
     return var;
 }
@@ -177,6 +174,16 @@ bool pass_any_below(IrBlock *block, PassTest test, void *user)
             return true;
     }
     return false;
+}
+
+static bool is_var(void *user, const IrExpr *e)
+{
+    return e->op == IR_VAR && e->var == user;
+}
+
+bool pass_uses_var(const IrExpr *e, const IrVar *var)
+{
+    return ir_any(e, is_var, (void *)(uintptr_t)var);
 }
 
 bool pass_const_loop(const IrStmt *loop, int64_t *lo, int64_t *step, int64_t *trip)

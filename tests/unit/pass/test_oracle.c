@@ -9,7 +9,7 @@
 
 static PassOptions options(void)
 {
-    return (PassOptions){.target = PASS_FOR_CUDA, .arch = 80, .index_bits = 64, .alignment = 16};
+    return (PassOptions){.verify = true, .target = PASS_FOR_CUDA, .arch = 80, .index_bits = 64, .alignment = 16};
 }
 
 static void expect_same(Session *s, const int64_t *sizes)

@@ -1,0 +1,74 @@
+/* layouts - indices become linear element offsets.
+ *
+ * First the values of immutable integer variables are written out where they are used (their names
+ * are remembered for `hoist`, which names common parts again), so that offsets are sums over
+ * thread, block, counters and sizes. Then every access to a parameter, a shared tensor, a private
+ * array or a table gets one linear offset under its layout.
+ */
+#include "pass/internal.h"
+
+typedef struct Layouts {
+    PassContext *ctx;
+    PassScope scope;
+} Layouts;
+
+static bool written_out(Layouts *l, const IrStmt *s)
+{
+    if (s->kind != IR_STMT_LET || s->var->mutable) return false;
+    return base_map_get(&l->scope.values, (uint64_t)s->var->id + 1) != NULL;
+}
+
+static void inline_lets(Layouts *l, IrBlock *block)
+{
+    if (!block) return;
+    size_t kept = 0;
+    for (size_t i = 0; i < block->stmts.len; i++) {
+        IrStmt *s = block->stmts.data[i];
+        for (int j = 0; j < s->count; j++) s->args[j] = pass_resolve(&l->scope, s->args[j]);
+        if (s->kind == IR_STMT_LET) pass_scope_let(&l->scope, s);
+        if (written_out(l, s)) {
+            uint64_t key = (uint64_t)s->args[0]->id + 1;
+            if (!base_map_get(&l->ctx->names, key))
+                base_map_put(&l->ctx->names, key, (void *)(uintptr_t)s->var->name);
+            continue;
+        }
+        inline_lets(l, s->body);
+        inline_lets(l, s->other);
+        block->stmts.data[kept++] = s;
+    }
+    block->stmts.len = kept;
+}
+
+static bool wants_offset(const IrTensor *t, uint32_t flags)
+{
+    return !(flags & IR_LINEAR) && t->space != IR_TILE;
+}
+
+static const IrExpr *linear_load(void *user, const IrExpr *e)
+{
+    IrKernel *k = user;
+    if (e->op != IR_LOAD || !wants_offset(e->tensor, e->flags)) return NULL;
+    int n = pass_load_indices(e);
+    bool guarded = e->flags & IR_GUARDED;
+    const IrExpr *offset = ir_offset(k, e->tensor, e->args);
+    return ir_load_with(k, e->tensor, e->type.lanes, e->flags | IR_LINEAR, &offset,
+                        guarded ? e->args[n] : NULL, guarded ? e->args[n + 1] : NULL);
+}
+
+static bool linear_stmt(void *user, IrStmt *s)
+{
+    IrKernel *k = user;
+    pass_map_stmt(k, s, linear_load, k);
+    bool access = s->kind == IR_STMT_STORE || s->kind == IR_STMT_ATOMIC;
+    if (access && wants_offset(s->tensor, s->flags))
+        pass_store_linear(k, s, ir_offset(k, s->tensor, s->args));
+    return true;
+}
+
+bool pass_layouts(PassContext *ctx)
+{
+    Layouts l = {ctx, pass_scope_begin(ctx->k)};
+    inline_lets(&l, ctx->k->body);
+    ir_walk(ctx->k->body, linear_stmt, ctx->k);
+    return true;
+}
