@@ -87,6 +87,10 @@ static const Type *not_callable(Sema *s, Ast *call, const char *what, const Type
 
 static const Type *call_symbol(Sema *s, Ast *call, Ast *callee, Symbol *symbol, Ast *brackets)
 {
+    if (symbol->type && symbol->type->kind == TYPE_POISON) {
+        sema_poison_args(s, call);
+        return s->poison;
+    }
     bool generic = symbol->kind == SYMBOL_FN || symbol->kind == SYMBOL_KERNEL ||
                    symbol->kind == SYMBOL_BUILTIN;
     if (brackets && !generic && symbol->kind != SYMBOL_GENERIC_TYPE) {

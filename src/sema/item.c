@@ -29,7 +29,8 @@ static void declare(Sema *s, ModuleState *state, Ast *node)
     VEC_PUSH(s->arena, s->items, (Item *)symbol);
     if (kind == SYMBOL_TEST) return;
     const Symbol *first = base_map_get(state->module.scope, base_key(node->name));
-    if (!first) {
+    bool failed_import = first && first->type && first->type->kind == TYPE_POISON;
+    if (!first || failed_import) {
         base_map_put(state->module.scope, base_key(node->name), symbol);
         return;
     }

@@ -5,13 +5,6 @@
 
 void sema_group(Sema *s, Ast *group)
 {
-    static const char *const words[] = {"thread", "lane", "warp", "warpgroup", "block"};
-    bool known = false;
-    for (size_t i = 0; i < BASE_LEN(words); i++) known |= strcmp(group->name->text, words[i]) == 0;
-    if (!known) {
-        Diag *diag = diag_report(s->diags, DIAG_UNKNOWN_GROUP, group->span, group->name->text);
-        diag_suggest(s->diags, diag, group->name->text, BASE_LEN(words), words);
-    }
     if (KID(group, Group, index)) sema_index(s, KID(group, Group, index));
     if (KID(group, Group, end)) sema_index(s, KID(group, Group, end));
 }

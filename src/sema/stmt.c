@@ -192,25 +192,24 @@ static void return_stmt(Sema *s, Ast *stmt)
     }
 }
 
+static bool block_returns(const Ast *block)
+{
+    const Ast *list = KID(block, Block, stmts);
+    for (uint32_t i = list->count; i-- > 0;)
+        if (sema_returns(list->kid[i])) return true;
+    return false;
+}
+
 /* Does every path through `stmt` end in a return? */
 bool sema_returns(const Ast *stmt)
 {
-    for (;;) {
-        if (stmt->kind == AST_Error) return true;
-        if (stmt->kind == AST_Return) return true;
-        if (stmt->kind == AST_Scope) {
-            stmt = KID(stmt, Scope, body);
-        } else if (stmt->kind == AST_Block) {
-            const Ast *list = KID(stmt, Block, stmts);
-            if (!list->count) return false;
-            stmt = list->kid[list->count - 1];
-        } else if (stmt->kind == AST_If && KID(stmt, If, otherwise)) {
-            if (!sema_returns(KID(stmt, If, then))) return false;
-            stmt = KID(stmt, If, otherwise);
-        } else {
-            return false;
-        }
+    while (stmt->kind == AST_If && KID(stmt, If, otherwise)) {
+        if (!sema_returns(KID(stmt, If, then))) return false;
+        stmt = KID(stmt, If, otherwise);
     }
+    if (stmt->kind == AST_Block) return block_returns(stmt);
+    if (stmt->kind == AST_Scope) return block_returns(KID(stmt, Scope, body));
+    return stmt->kind == AST_Return || stmt->kind == AST_Error;
 }
 
 /* ---- effects ------------------------------------------------------------------------------- */
