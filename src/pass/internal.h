@@ -36,6 +36,7 @@ typedef struct PassClone {
 PassClone pass_clone_begin(IrKernel *k);
 void pass_clone_bind(PassClone *c, const IrVar *var, const IrExpr *value);
 void pass_clone_into(PassClone *c, IrBlock *to, const IrBlock *from);
+void pass_clone_one(PassClone *c, IrBlock *to, IrStmt *from);
 const IrExpr *pass_clone_expr(PassClone *c, const IrExpr *e);
 
 /* Index operands of a memory access: how many, before value or guard. */
@@ -46,6 +47,9 @@ static inline const IrExpr *pass_store_value(const IrStmt *s)
     return s->args[pass_store_indices(s)];
 }
 
+/* Another STORE like `store`, which has a linear offset. guard: NULL for none. */
+void pass_append_store(IrKernel *k, IrBlock *to, const IrStmt *store, const IrExpr *offset,
+                       const IrExpr *value, const IrExpr *guard);
 /* Gives a STORE or ATOMIC one linear offset instead of its indices. */
 void pass_store_linear(IrKernel *k, IrStmt *store, const IrExpr *offset);
 

@@ -107,7 +107,7 @@ static const IrTasks *clone_tasks(PassClone *c, const IrTasks *tasks)
     return copy;
 }
 
-static void clone_stmt(PassClone *c, IrBlock *to, IrStmt *from)
+void pass_clone_one(PassClone *c, IrBlock *to, IrStmt *from)
 {
     IrKernel *k = c->k;
     ir_set_origin(k, from->origin);
@@ -131,7 +131,7 @@ static void clone_stmt(PassClone *c, IrBlock *to, IrStmt *from)
 
 void pass_clone_into(PassClone *c, IrBlock *to, const IrBlock *from)
 {
-    for (size_t i = 0; i < from->stmts.len; i++) clone_stmt(c, to, from->stmts.data[i]);
+    for (size_t i = 0; i < from->stmts.len; i++) pass_clone_one(c, to, from->stmts.data[i]);
 }
 
 /* ---- questions ------------------------------------------------------------------------------- */
@@ -155,6 +155,20 @@ void pass_store_linear(IrKernel *k, IrStmt *store, const IrExpr *offset)
     store->args = args;
     store->count = 1 + rest;
     store->flags |= IR_LINEAR;
+}
+
+void pass_append_store(IrKernel *k, IrBlock *to, const IrStmt *store, const IrExpr *offset,
+                       const IrExpr *value, const IrExpr *guard)
+{
+    if (guard && ir_is_const(guard) && !guard->value.i) return;
+    if (guard && ir_is_const(guard)) guard = NULL;
+    IrStmt *s = ir_append(k, to, IR_STMT_STORE);
+    s->tensor = store->tensor;
+    s->flags = store->flags & ~(uint32_t)IR_GUARDED;
+    if (guard) s->flags |= IR_GUARDED;
+    const IrExpr *args[] = {offset, value, guard};
+    s->count = guard ? 3 : 2;
+    s->args = base_copy(k->arena, args, sizeof args);
 }
 
 bool pass_any_operand(const IrStmt *stmt, PassTest test, void *user)

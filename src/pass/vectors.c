@@ -1,0 +1,402 @@
+/* vectors - consecutive unrolled accesses become one wide access.
+ *
+ * An unrolled loop of constant trips whose body is straight-line code (perhaps under one condition)
+ * is cut into groups of v iterations. An access whose offset is the loop's counter plus a multiple
+ * of its width is made once for the group: a load before the group's iterations, a store after
+ * them. A guard is tested once if it provably decides all of a group alike, which needs the sizes
+ * in it to be multiples of the width (facts.c). Widths are powers of two of at most 16 bytes.
+ */
+#include "pass/internal.h"
+
+enum { WIDEST = 16, MAX_WIDE = 32 };
+
+/* One access of the body to widen. */
+typedef struct Wide {
+    const IrExpr *load;   /* or NULL: */
+    const IrStmt *store;
+    int lanes;
+    IrVar *lane;          /* load: stands for the lane in the body; store: takes the value */
+    const IrExpr **parts; /* load: the vectors; store: the values, one a lane */
+} Wide;
+
+typedef struct Group {
+    PassContext *ctx;
+    PassFacts facts;
+    IrStmt *loop;
+    IrBlock *body;
+    const IrVar *counter;
+    int64_t trip;
+    int width; /* iterations in a group */
+    int count;
+    Wide list[MAX_WIDE];
+    IrBlock *to;
+} Group;
+
+/* ---- may it be widened? ---------------------------------------------------------------------- */
+/* e = counter * coef + rest, rest free of the counter: the affine form, and coef. */
+static bool split(Group *g, const IrExpr *e, PassAffine *rest, int64_t *coef)
+{
+    *rest = pass_affine(g->ctx->k, e);
+    *coef = 0;
+    for (int i = 0; i < rest->count; i++) {
+        const IrExpr *atom = rest->terms[i].atom;
+        if (atom->op == IR_VAR && atom->var == g->counter) {
+            *coef = rest->terms[i].coef;
+            rest->terms[i].coef = 0;
+        } else if (pass_uses_var(atom, g->counter)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int64_t rest_multiple(const Group *g, const PassAffine *rest)
+{
+    PassAffine variable = *rest;
+    variable.constant = 0;
+    return pass_multiple(&g->facts, pass_affine_build(g->ctx->k, &variable));
+}
+
+static bool consecutive(Group *g, const IrExpr *offset, int lanes)
+{
+    PassAffine rest;
+    int64_t coef;
+    return split(g, offset, &rest, &coef) && coef == 1 && rest.constant % lanes == 0 &&
+           rest_multiple(g, &rest) % lanes == 0;
+}
+
+/* Is `difference < bound` decided alike by all of an aligned group? With difference = X + counter
+ * it is if X - bound is a multiple of the width; with X - counter, if it is one less. */
+static bool below_together(Group *g, const IrExpr *a, const IrExpr *b, int64_t bound)
+{
+    PassAffine rest;
+    int64_t coef;
+    IrKernel *k = g->ctx->k;
+    if (a->type.elem != ELEM_INDEX) return false;
+    if (!split(g, ir_binary(k, IR_SUB, a, b), &rest, &coef)) return false;
+    if (coef == 0) return true;
+    if ((coef != 1 && coef != -1) || rest_multiple(g, &rest) % g->width) return false;
+    int64_t at = base_floor_mod(rest.constant - bound, g->width);
+    return coef == 1 ? at == 0 : at == g->width - 1;
+}
+
+static bool decided_together(Group *g, const IrExpr *e)
+{
+    if (!pass_uses_var(e, g->counter)) return true;
+    if (e->op == IR_AND || e->op == IR_OR)
+        return decided_together(g, e->args[0]) && decided_together(g, e->args[1]);
+    if (e->op == IR_NOT) return decided_together(g, e->args[0]);
+    if (e->op == IR_LT || e->op == IR_GE) return below_together(g, e->args[0], e->args[1], 0);
+    if (e->op == IR_LE || e->op == IR_GT) return below_together(g, e->args[0], e->args[1], 1);
+    return false;
+}
+
+static int lanes_for(const Group *g, const IrTensor *t)
+{
+    int bits = vocab_elem(t->elem)->bits, lanes = bits < 8 ? 1 : WIDEST * 8 / bits;
+    int base = pass_base_multiple(&g->facts, t);
+    if (lanes > g->width) lanes = g->width;
+    return lanes > base ? base : lanes;
+}
+
+static bool is_memory(const IrTensor *t)
+{
+    return t->space == IR_SHARED || t->space == IR_PARAM;
+}
+
+/* What the body does with a tensor besides the access in hand. */
+typedef struct Others {
+    const IrTensor *tensor;
+    const IrExpr *offset; /* accesses at this offset are allowed: `same` */
+    int loads, same_loads, stores, same_stores;
+} Others;
+
+static bool count_load(void *user, const IrExpr *e)
+{
+    Others *o = user;
+    if (e->op != IR_LOAD || e->tensor != o->tensor) return false;
+    o->loads++;
+    if (e->args[0] == o->offset) o->same_loads++;
+    return false;
+}
+
+static Others others(const Group *g, const IrTensor *t, const IrExpr *offset, size_t from)
+{
+    Others o = {.tensor = t, .offset = offset};
+    for (size_t i = from; i < g->body->stmts.len; i++) {
+        const IrStmt *s = g->body->stmts.data[i];
+        pass_any_operand(s, count_load, &o);
+        if (s->kind != IR_STMT_STORE || s->tensor != t) continue;
+        o.stores++;
+        if (s->args[0] == offset) o.same_stores++;
+    }
+    return o;
+}
+
+static bool uses_own(void *user, const IrExpr *e)
+{
+    const Group *g = user;
+    for (size_t i = 0; i < g->body->stmts.len; i++) {
+        const IrStmt *s = g->body->stmts.data[i];
+        if (e->op == IR_VAR && s->var == e->var) return true;
+    }
+    return e->op == IR_LOAD || (e->op == IR_VAR && e->var->mutable);
+}
+
+static bool can_widen_load(Group *g, const IrExpr *e, int *lanes)
+{
+    *lanes = lanes_for(g, e->tensor);
+    if (*lanes < 2 || e->type.lanes != 1 || !is_memory(e->tensor)) return false;
+    if (!(e->flags & IR_LINEAR) || !consecutive(g, e->args[0], *lanes)) return false;
+    for (uint32_t i = 0; i < e->count; i++)
+        if (ir_any(e->args[i], uses_own, g)) return false;
+    if (e->flags & IR_GUARDED &&
+        (!decided_together(g, e->args[1]) || pass_uses_var(e->args[2], g->counter)))
+        return false;
+    Others o = others(g, e->tensor, e->args[0], 0);
+    return o.stores == o.same_stores;
+}
+
+static bool can_widen_store(Group *g, size_t index, int *lanes)
+{
+    const IrStmt *s = g->body->stmts.data[index];
+    *lanes = lanes_for(g, s->tensor);
+    if (*lanes < 2 || !is_memory(s->tensor) || pass_store_value(s)->type.lanes != 1) return false;
+    if (!(s->flags & IR_LINEAR) || !consecutive(g, s->args[0], *lanes)) return false;
+    if (ir_any(s->args[0], uses_own, g)) return false;
+    if (s->flags & IR_GUARDED &&
+        (ir_any(s->args[2], uses_own, g) || !decided_together(g, s->args[2])))
+        return false;
+    Others all = others(g, s->tensor, s->args[0], 0);
+    Others later = others(g, s->tensor, s->args[0], index + 1);
+    return all.stores == 1 && all.loads == all.same_loads && later.loads == 0;
+}
+
+/* ---- choosing -------------------------------------------------------------------------------- */
+static void add_wide(Group *g, Wide wide)
+{
+    if (g->count < MAX_WIDE) g->list[g->count++] = wide;
+}
+
+static void choose_loads(Group *g, const IrExpr *e)
+{
+    int lanes;
+    uint32_t certain = e->count;
+    for (int i = 0; i < g->count; i++)
+        if (g->list[i].load == e) return;
+    if (e->op == IR_LOAD && can_widen_load(g, e, &lanes))
+        add_wide(g, (Wide){.load = e, .lanes = lanes});
+    if (e->op == IR_LOAD && e->flags & IR_GUARDED) certain = e->count - 1;
+    if (e->op == IR_AND || e->op == IR_OR || e->op == IR_SELECT) certain = 1;
+    for (uint32_t i = 0; i < certain; i++) choose_loads(g, e->args[i]);
+}
+
+/* Everything that can be widened for groups of `width`. */
+static bool choose(Group *g, int width)
+{
+    g->width = width;
+    g->count = 0;
+    int lanes;
+    for (size_t i = 0; i < g->body->stmts.len; i++) {
+        const IrStmt *s = g->body->stmts.data[i];
+        bool store = s->kind == IR_STMT_STORE;
+        bool wide = store && can_widen_store(g, i, &lanes);
+        if (wide) add_wide(g, (Wide){.store = s, .lanes = lanes});
+        bool skips = store && s->flags & IR_GUARDED && !wide;
+        for (int j = 0; j < s->count && !skips; j++) choose_loads(g, s->args[j]);
+    }
+    return g->count > 0;
+}
+
+static bool straight(IrBlock *body)
+{
+    for (size_t i = 0; i < body->stmts.len; i++) {
+        IrStmtKind kind = body->stmts.data[i]->kind;
+        if (kind != IR_STMT_LET && kind != IR_STMT_SET && kind != IR_STMT_STORE) return false;
+    }
+    return body->stmts.len > 0;
+}
+
+/* ---- making ---------------------------------------------------------------------------------- */
+static const IrExpr *use_lane(void *user, const IrExpr *e)
+{
+    Group *g = user;
+    for (int i = 0; i < g->count && e->op == IR_LOAD; i++)
+        if (g->list[i].load == e) return ir_var(g->ctx->k, g->list[i].lane);
+    return NULL;
+}
+
+/* The body with its wide loads named, so that iterations can be cloned from it. */
+static void name_lanes(Group *g)
+{
+    IrKernel *k = g->ctx->k;
+    for (int i = 0; i < g->count; i++) {
+        Wide *w = &g->list[i];
+        const IrTensor *t = w->load ? w->load->tensor : w->store->tensor;
+        const Name *name = pass_make_name(k, "%s_v", t->name->text);
+        w->lane = ir_new_var(k, name, (IrType){t->elem, 1}, false);
+        w->parts = NEW_ARRAY(k->arena, const IrExpr *, (size_t)g->width);
+    }
+}
+
+static bool is_momentary(void *user, const IrExpr *e)
+{
+    (void)user;
+    return e->op == IR_LOAD || (e->op == IR_VAR && e->var->mutable);
+}
+
+/* The vector whose lanes these are, in order; or a new one. */
+static const IrExpr *gather(IrKernel *k, IrType type, const IrExpr *const *lanes)
+{
+    const IrExpr *whole = lanes[0]->op == IR_LANE ? lanes[0]->args[0] : NULL;
+    for (int i = 0; i < type.lanes && whole; i++)
+        if (lanes[i]->op != IR_LANE || lanes[i]->args[0] != whole || lanes[i]->imm != i)
+            whole = NULL;
+    if (whole && whole->type.lanes == type.lanes) return whole;
+    return ir_vector(k, type, lanes);
+}
+
+static PassClone at_iteration(Group *g, const IrExpr *iteration)
+{
+    PassClone c = pass_clone_begin(g->ctx->k);
+    pass_clone_bind(&c, g->counter, iteration);
+    return c;
+}
+
+static const IrExpr *plus(IrKernel *k, const IrExpr *a, int64_t b)
+{
+    return ir_binary(k, IR_ADD, a, ir_index(k, b));
+}
+
+static void make_loads(Group *g, Wide *w, const IrExpr *first)
+{
+    IrKernel *k = g->ctx->k;
+    for (int at = 0; at < g->width; at += w->lanes) {
+        PassClone c = at_iteration(g, plus(k, first, at));
+        const IrExpr *offset = pass_clone_expr(&c, w->load->args[0]), *guard = NULL, *other = NULL;
+        if (w->load->flags & IR_GUARDED) {
+            guard = pass_clone_expr(&c, w->load->args[1]);
+            other = ir_splat(k, w->lanes, pass_clone_expr(&c, w->load->args[2]));
+        }
+        const IrExpr *wide = ir_load_with(k, w->load->tensor, w->lanes, w->load->flags, &offset,
+                                          guard, other);
+        w->parts[at / w->lanes] = ir_var(k, pass_new_let(k, g->to, w->lane->name, wide));
+    }
+}
+
+static void make_store(Group *g, Wide *w, const IrExpr *first)
+{
+    IrKernel *k = g->ctx->k;
+    for (int at = 0; at < g->width; at += w->lanes) {
+        PassClone c = at_iteration(g, plus(k, first, at));
+        const IrExpr *offset = pass_clone_expr(&c, w->store->args[0]), *guard = NULL;
+        if (w->store->flags & IR_GUARDED) guard = pass_clone_expr(&c, w->store->args[2]);
+        const IrExpr *value =
+            gather(k, (IrType){w->store->tensor->elem, w->lanes}, w->parts + at);
+        pass_append_store(k, g->to, w->store, offset, value, guard);
+    }
+}
+
+static void make_iteration(Group *g, const IrExpr *first, int lane)
+{
+    IrKernel *k = g->ctx->k;
+    PassClone c = at_iteration(g, plus(k, first, lane));
+    for (int i = 0; i < g->count; i++) {
+        Wide *w = &g->list[i];
+        if (!w->load) continue;
+        pass_clone_bind(&c, w->lane, ir_lane(k, w->parts[lane / w->lanes], lane % w->lanes));
+    }
+    for (size_t i = 0; i < g->body->stmts.len; i++) {
+        IrStmt *s = g->body->stmts.data[i];
+        Wide *wide = NULL;
+        for (int j = 0; j < g->count; j++)
+            if (g->list[j].store == s) wide = &g->list[j];
+        ir_set_origin(k, s->origin);
+        if (!wide) {
+            pass_clone_one(&c, g->to, s);
+            continue;
+        }
+        const IrExpr *value = pass_clone_expr(&c, pass_store_value(s));
+        bool plain = !ir_any(value, is_momentary, NULL);
+        wide->parts[lane] =
+            plain ? value : ir_var(k, pass_new_let(k, g->to, wide->lane->name, value));
+    }
+}
+
+static void make_group(Group *g, const IrExpr *first)
+{
+    for (int i = 0; i < g->count; i++)
+        if (g->list[i].load) make_loads(g, &g->list[i], first);
+    for (int lane = 0; lane < g->width; lane++) make_iteration(g, first, lane);
+    for (int i = 0; i < g->count; i++)
+        if (g->list[i].store) make_store(g, &g->list[i], first);
+}
+
+/* Puts the widened loop into `to`; `cond` is the condition around the body, or NULL. */
+static void widen(Group *g, IrBlock *to, const IrExpr *cond)
+{
+    IrKernel *k = g->ctx->k;
+    ir_set_origin(k, g->loop->origin);
+    const IrExpr *first = ir_index(k, 0);
+    name_lanes(g);
+    for (size_t i = 0; i < g->body->stmts.len; i++)
+        pass_map_stmt(k, g->body->stmts.data[i], use_lane, g);
+    if (g->trip > g->width) {
+        IrVar *var = ir_new_var(k, g->counter->name, g->counter->type, false);
+        IrStmt *loop = ir_for(k, to, var, ir_index(k, 0), ir_index(k, g->trip / g->width),
+                              ir_index(k, 1));
+        loop->flags |= IR_UNROLL;
+        first = ir_binary(k, IR_MUL, ir_var(k, var), ir_index(k, g->width));
+        to = loop->body;
+    }
+    if (cond) {
+        PassClone c = at_iteration(g, first);
+        to = ir_if(k, to, pass_clone_expr(&c, cond), false)->body;
+    }
+    g->to = to;
+    make_group(g, first);
+}
+
+/* The widest grouping that widens something; false if there is none. */
+static bool try_loop(PassContext *ctx, const PassFacts *facts, IrBlock *to, IrStmt *loop)
+{
+    int64_t lo, step;
+    Group g = {.ctx = ctx, .facts = *facts, .loop = loop, .body = loop->body,
+               .counter = loop->var};
+    if (!(loop->flags & IR_UNROLL) || !pass_const_loop(loop, &lo, &step, &g.trip)) return false;
+    if (lo != 0 || step != 1 || loop->body->stmts.len == 0) return false;
+    const IrStmt *only = loop->body->stmts.data[0];
+    bool split_if = loop->body->stmts.len == 1 && only->kind == IR_STMT_IF && !only->other;
+    const IrExpr *cond = split_if ? only->args[0] : NULL;
+    if (cond) g.body = only->body;
+    if (!straight(g.body)) return false;
+    for (int width = WIDEST; width >= 2; width /= 2) {
+        g.width = width;
+        if (g.trip % width || !choose(&g, width)) continue;
+        if (cond && (ir_any(cond, uses_own, &g) || !decided_together(&g, cond))) continue;
+        widen(&g, to, cond);
+        return true;
+    }
+    return false;
+}
+
+static void walk(PassContext *ctx, const PassFacts *facts, IrBlock *block)
+{
+    if (!block) return;
+    IrBlock old = *block;
+    memset(&block->stmts, 0, sizeof block->stmts);
+    for (size_t i = 0; i < old.stmts.len; i++) {
+        IrStmt *s = old.stmts.data[i];
+        if (s->kind == IR_STMT_FOR && try_loop(ctx, facts, block, s)) continue;
+        walk(ctx, facts, s->body);
+        walk(ctx, facts, s->other);
+        VEC_PUSH(ctx->k->arena, block->stmts, s);
+    }
+}
+
+bool pass_vectors(PassContext *ctx)
+{
+    PassFacts facts = pass_facts(ctx->k, ctx->options);
+    walk(ctx, &facts, ctx->k->body);
+    return true;
+}
