@@ -240,37 +240,55 @@ const IrExpr *ir_arg(IrKernel *k, int number, Elem elem)
     return ir_node(k, IR_ARG, type, 0, (uint64_t)number, 0, NULL);
 }
 
-const IrExpr *ir_var(IrKernel *k, IrVar *var)
+const IrExpr *ir_var_node(IrKernel *k, IrVar *var)
 {
     Interval range = ir_type_range(var->type);
     if (var->lo > range.lo) range.lo = var->lo;
     if (var->hi < range.hi) range.hi = var->hi;
-    bool integer = var->type.lanes == 1 && vocab_elem_is_int(var->type.elem);
-    if (integer && range.lo == range.hi) return ir_int(k, var->type.elem, range.lo);
+    if (range.lo > range.hi) range = ir_type_range(var->type);
     return ir_leaf(k, IR_VAR, var->type, (uint64_t)(uintptr_t)var, range);
 }
 
-/* A leaf of [0, hi]; the constant 0 if that is all it can be. */
-static const IrExpr *counter(IrKernel *k, IrOp op, int dim, int64_t hi)
+const IrExpr *ir_var(IrKernel *k, IrVar *var)
 {
-    if (hi == 0) return ir_index(k, 0);
-    return ir_leaf(k, op, index_type, (uint64_t)dim, (Interval){0, hi});
+    const IrExpr *e = ir_var_node(k, var);
+    return e->lo == e->hi && ir_is_integer(e) ? ir_int(k, var->type.elem, e->lo) : e;
+}
+
+/* The largest value of TID, BID or GDIM. */
+static int64_t counter_top(const IrKernel *k, IrOp op, int dim)
+{
+    if (op == IR_TID) return k->block_size > 0 ? k->block_size - 1 : INT64_MAX;
+    int64_t extent = k->grid[dim] ? k->grid[dim]->hi : LARGEST_SIZE;
+    if (extent > LARGEST_SIZE) extent = LARGEST_SIZE;
+    if (op == IR_BID) extent--;
+    return extent > 0 ? extent : 0;
+}
+
+const IrExpr *ir_counter_node(IrKernel *k, IrOp op, int dim)
+{
+    Interval range = {0, counter_top(k, op, dim)};
+    return ir_leaf(k, op, index_type, (uint64_t)dim, range);
+}
+
+static const IrExpr *counter(IrKernel *k, IrOp op, int dim)
+{
+    if (counter_top(k, op, dim) == 0) return ir_index(k, 0);
+    return ir_counter_node(k, op, dim);
 }
 
 const IrExpr *ir_tid(IrKernel *k)
 {
-    return counter(k, IR_TID, 0, k->block_size > 0 ? k->block_size - 1 : INT64_MAX);
+    return counter(k, IR_TID, 0);
 }
 
 const IrExpr *ir_bid(IrKernel *k, int dim)
 {
-    int64_t hi = k->grid[dim] ? k->grid[dim]->hi : LARGEST_SIZE;
-    return counter(k, IR_BID, dim, hi == INT64_MAX ? LARGEST_SIZE : hi > 0 ? hi - 1 : 0);
+    return counter(k, IR_BID, dim);
 }
 
 const IrExpr *ir_gdim(IrKernel *k, int dim)
 {
     const IrExpr *extent = k->grid[dim];
-    if (extent && ir_is_const(extent)) return extent;
-    return counter(k, IR_GDIM, dim, extent && extent->hi > 0 ? extent->hi : LARGEST_SIZE);
+    return extent && ir_is_const(extent) ? extent : counter(k, IR_GDIM, dim);
 }

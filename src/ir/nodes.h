@@ -26,6 +26,9 @@ const IrExpr *ir_node(IrKernel *k, IrOp op, IrType type, uint32_t flags, uint64_
                       int count, const IrExpr *const *args);
 /* The same for a leaf whose interval is a fact of the kernel; a known node takes the new one. */
 const IrExpr *ir_leaf(IrKernel *k, IrOp op, IrType type, uint64_t payload, Interval range);
+/* Leaves that the public makers may fold to constants. */
+const IrExpr *ir_var_node(IrKernel *k, IrVar *var);
+const IrExpr *ir_counter_node(IrKernel *k, IrOp op, int dim); /* TID, BID, GDIM */
 /* An operator or mathematical node of operands of fitting types, as it stands. */
 const IrExpr *ir_operator(IrKernel *k, IrOp op, int count, const IrExpr *const *args);
 const IrExpr *ir_operator2(IrKernel *k, IrOp op, const IrExpr *a, const IrExpr *b);

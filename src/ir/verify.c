@@ -378,8 +378,10 @@ static bool verify_header(IrVerifier *v)
     const IrKernel *k = v->k;
     const IrStmt *s = NULL;
     RULE(k->name && k->body && k->block_size >= 1, "no name, body or block");
-    RULE(k->block_dims[0] * k->block_dims[1] * k->block_dims[2] == k->block_size,
-         "the block's dimensions do not make its size");
+    int64_t threads = 1;
+    bool fits = true;
+    for (int i = 0; i < 3; i++) fits = fits && base_mul(threads, k->block_dims[i], &threads);
+    RULE(fits && threads == k->block_size, "the block's dimensions do not make its size");
     for (int i = 0; i < 3; i++) {
         if (!ir_verify_expr(v, NULL, k->grid[i])) return false;
         RULE(has_type(k->grid[i], ELEM_INDEX), "a grid extent is no index");
