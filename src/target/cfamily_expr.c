@@ -169,11 +169,17 @@ static bool known(const IrExpr *e)
     return e->lo != INT64_MIN && e->hi != INT64_MAX;
 }
 
+/* Quotients (of a divisor that is no -1) and right shifts never leave the range. */
+static bool may_wrap(const IrExpr *e)
+{
+    return e->op != IR_DIV && e->op != IR_MOD && e->op != IR_SHR && !known(e);
+}
+
 static void int_arithmetic(CWriter *w, const IrExpr *e, CPrec prec)
 {
     Elem elem = e->type.elem;
     bool is_signed = vocab_elem(elem)->cls == CLASS_SINT;
-    if (elem == ELEM_INDEX || (is_signed && vocab_elem(elem)->bits >= 32 && known(e))) {
+    if (elem == ELEM_INDEX || (is_signed && vocab_elem(elem)->bits >= 32 && !may_wrap(e))) {
         plain_binary(w, e, prec);
     } else if (is_small_int(elem)) {
         bool paren = prec > C_UNARY;
