@@ -80,7 +80,7 @@ Ast *syntax_list(Parse *parse, ListStart list, Span span)
 {
     size_t count = parse->stack.len - list.start;
     Ast *node = new_node(parse, AST_List, span, (uint32_t)count);
-    with_kids(parse, node, parse->stack.data + list.start);
+    with_kids(parse, node, count ? parse->stack.data + list.start : NULL);
     parse->stack.len = list.start;
     return node;
 }

@@ -381,6 +381,7 @@ char *syntax_format(Arena *arena, Interner *interner, const Source *source)
                 .count = (uint32_t)items.len,
                 .out = base_sb(arena),
                 .last = UINT32_MAX};
+    base_sb_text(&f.out); /* allocates, so that offsets into it are always to something */
     bool range_colon = false;
     for (uint32_t i = 0; i < f.count; i++) {
         uint32_t breaks = breaks_before(&f, i);
