@@ -43,6 +43,8 @@ static const Type *index_tensor(Sema *s, Ast *e, const Type *base)
     }
     int rank = base->rank - count + kept;
     if (rank == 0) return base->of;
+    for (uint32_t i = 0; i < args->count; i++)
+        if (args->kid[i]->type->kind == TYPE_POISON) return s->poison;
     return sema_type_tensor(s, base->of, rank, base->space, base->writable);
 }
 

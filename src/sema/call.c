@@ -162,7 +162,7 @@ const Type *sema_call_fn(Sema *s, Ast *call, Symbol *fn, Ast *brackets)
     CallInfo *info = sema_call_info(s, call, CALL_FN);
     info->callee = fn;
     Inference inference = sema_inference(s, KID(fn->decl, Fn, generics));
-    sema_bind_brackets(s, &inference, brackets, name);
+    bool known = sema_bind_brackets(s, &inference, brackets, name);
     info->bindings = inference.bindings;
     info->binding_count = inference.count;
     const Type *type = fn->type;
@@ -173,8 +173,11 @@ const Type *sema_call_fn(Sema *s, Ast *call, Symbol *fn, Ast *brackets)
     }
     size_t errors = s->diags->errors;
     bool ok = arguments(s, &inference, args, type, KID(fn->decl, Fn, params));
-    if (ok && s->diags->errors == errors) sema_generics_known(s, &inference, call, name);
+    if (known && ok && sema_type_sound(type) && s->diags->errors == errors)
+        sema_generics_known(s, &inference, call, name);
+    if (inference.count && !sema_type_sound(type)) return s->poison;
     const Type *result = sema_inferred(s, &inference, type->of);
+    if (!ok && result != type->of) return s->poison;
     for (int i = 0; i < inference.count; i++)
         if (inference.bindings[i].generic->kind == SYMBOL_GENERIC_TYPE &&
             !inference.bindings[i].type)
@@ -310,7 +313,7 @@ const Type *sema_call_kernel(Sema *s, Ast *call, Symbol *kernel, Ast *brackets)
         return s->poison;
     }
     Inference inference = sema_inference(s, KID(kernel->decl, Kernel, generics));
-    sema_bind_brackets(s, &inference, brackets, name);
+    bool known = sema_bind_brackets(s, &inference, brackets, name);
     KernelArgs given = kernel_args(s, call, kernel, &inference);
     info->bindings = inference.bindings;
     info->binding_count = inference.count;
@@ -328,6 +331,7 @@ const Type *sema_call_kernel(Sema *s, Ast *call, Symbol *kernel, Ast *brackets)
         Ast *arg = given.args[at++];
         argument(s, &inference, arg, sema_infer(s, arg), type->items[i], params->kid[i]->symbol);
     }
-    if (s->diags->errors == errors) sema_generics_known(s, &inference, call, name);
+    if (known && sema_type_sound(type) && s->diags->errors == errors)
+        sema_generics_known(s, &inference, call, name);
     return kernel_result(s, kernel, &inference, all);
 }

@@ -56,8 +56,21 @@ const Type *sema_value(Sema *s, Ast *e)
     return sema_is_value(type) ? type : sema_not_a_value(s, e, type);
 }
 
+/* The parts of a tuple meet the parts of its type, so that literals among them adapt. */
+static void expect_tuple(Sema *s, Ast *e, const Type *want)
+{
+    Ast *items = KID(e, Tuple, items);
+    for (uint32_t i = 0; i < items->count; i++) sema_expect(s, items->kid[i], want->items[i]);
+    e->type = want;
+}
+
 void sema_expect(Sema *s, Ast *e, const Type *want)
 {
+    if (e->kind == AST_Tuple && want->kind == TYPE_TUPLE &&
+        (int)KID(e, Tuple, items)->count == want->count) {
+        expect_tuple(s, e, want);
+        return;
+    }
     sema_adapt(s, e, sema_infer(s, e), want);
 }
 

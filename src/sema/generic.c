@@ -172,28 +172,34 @@ static bool bracket_kind(Sema *s, Ast *arg, SymbolKind *kind)
     return arg->type->kind == TYPE_TYPE || sema_is_value(arg->type);
 }
 
-/* Bracket arguments bind by kind, in order. */
-void sema_bind_brackets(Sema *s, Inference *inference, Ast *brackets, const char *callee)
+static bool bind_bracket(Sema *s, Inference *inference, Ast *arg, const char *callee)
 {
-    for (uint32_t i = 0; brackets && i < brackets->count; i++) {
-        Ast *arg = brackets->kid[i];
-        SymbolKind kind = SYMBOL_GENERIC_INT;
-        if (arg->kind == AST_Hole || arg->kind == AST_Range) {
-            diag_report(s->diags, DIAG_HOLE, arg->span);
-            continue;
-        }
-        if (!bracket_kind(s, arg, &kind)) continue;
-        Binding *binding = next_of(inference, kind);
-        if (!binding) {
-            diag_report(
-                s->diags, DIAG_BRACKET_ARGUMENT, arg->span, callee,
-                base_format(s->arena, "it has no %s parameter left to bind", kind_text(kind)));
-        } else if (kind == SYMBOL_GENERIC_TYPE) {
-            binding->type = arg->type->of;
-        } else {
-            binding->value = arg;
-        }
+    SymbolKind kind = SYMBOL_GENERIC_INT;
+    if (arg->kind == AST_Hole || arg->kind == AST_Range) {
+        diag_report(s->diags, DIAG_HOLE, arg->span);
+        return false;
     }
+    if (!bracket_kind(s, arg, &kind)) return false;
+    Binding *binding = next_of(inference, kind);
+    if (!binding) {
+        diag_report(s->diags, DIAG_BRACKET_ARGUMENT, arg->span, callee,
+                    base_format(s->arena, "it has no %s parameter left to bind", kind_text(kind)));
+        return false;
+    }
+    if (kind == SYMBOL_GENERIC_TYPE)
+        binding->type = arg->type->of;
+    else
+        binding->value = arg;
+    return arg->type->kind != TYPE_TYPE || arg->type->of->kind != TYPE_POISON;
+}
+
+/* Bracket arguments bind by kind, in order. False after reporting. */
+bool sema_bind_brackets(Sema *s, Inference *inference, Ast *brackets, const char *callee)
+{
+    bool ok = true;
+    for (uint32_t i = 0; brackets && i < brackets->count; i++)
+        ok &= bind_bracket(s, inference, brackets->kid[i], callee);
+    return ok;
 }
 
 /* ---- functions as values ------------------------------------------------------------------- */
@@ -262,9 +268,9 @@ static bool value_fits(Sema *s, Ast *value, const Type *want)
     const Symbol *symbol = value->symbol;
     const Type *result = NULL;
     const Type *fixed = sema_fn_type_of(s, (Symbol *)(uintptr_t)symbol);
+    if (symbol->kind == SYMBOL_FN && !sema_type_sound(symbol->type)) return true;
     if (fixed) return fixed == want;
-    if (symbol->kind == SYMBOL_FN)
-        return symbol->type->kind == TYPE_POISON || generic_value(s, value, want);
+    if (symbol->kind == SYMBOL_FN) return generic_value(s, value, want);
     if (symbol->kind == SYMBOL_BUILTIN)
         result = sema_builtin_on(s, symbol->builtin, want->count, want->items);
     else if (want->count == 2 && want->items[0] == want->items[1])
@@ -276,7 +282,7 @@ bool sema_fn_value(Sema *s, Ast *value, const Type *want)
 {
     const Symbol *symbol = value->symbol;
     value->type = want;
-    if (want->kind == TYPE_POISON || value_fits(s, value, want)) return true;
+    if (!sema_type_sound(want) || value_fits(s, value, want)) return true;
     const char *why = symbol->type && symbol->type->kind == TYPE_FN
                           ? base_format(s->arena, "it is %s", sema_text(s, symbol->type))
                           : "it is not defined for these types";

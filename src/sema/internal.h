@@ -1,128 +1,8 @@
-/* Internals of sema/: the checker's state and what its files offer each other. */
+/* What the files of sema/ offer each other. Functions that take an expression write its type. */
 #ifndef SEMA_INTERNAL_H
 #define SEMA_INTERNAL_H
 
-#include "sema/sema.h"
-
-/* ---- classes of element types, as sets: a bound is the set it admits --------------------- */
-enum {
-    MASK_BOOL = 1 << CLASS_BOOL,
-    MASK_SINT = 1 << CLASS_SINT,
-    MASK_UINT = 1 << CLASS_UINT,
-    MASK_FLOAT = 1 << CLASS_FLOAT,
-    MASK_INDEX = 1 << CLASS_INDEX,
-    MASK_VECTOR = 1 << 5,
-    MASK_INT = MASK_SINT | MASK_UINT | MASK_INDEX,
-    MASK_NUM = MASK_INT | MASK_FLOAT,
-    MASK_SCALAR = MASK_NUM | MASK_BOOL,
-    MASK_ANY = MASK_SCALAR | MASK_VECTOR,
-};
-
-/* A symbol of a generic type parameter knows its bound. */
-typedef struct GenericSymbol {
-    Symbol symbol;
-    unsigned mask;  /* of a type parameter */
-    bool inferable; /* of an integer or mapping parameter: some parameter's type mentions it */
-} GenericSymbol;
-
-/* One mention of a function, constant or mapping in the body of another item. */
-typedef struct Edge {
-    struct Item *to;
-    Span span;
-} Edge;
-
-typedef enum { ITEM_NEW, ITEM_BUSY, ITEM_DONE } ItemState;
-
-/* A top-level declaration. `locals` are the names its signature binds, in order: generics, tunes,
- * parameters, sizes. */
-typedef struct Item {
-    Symbol symbol;
-    VEC(Symbol *) locals;
-    VEC(Edge) edges;
-    ItemState state;  /* of a constant's type */
-    ItemState walked; /* by the search for cycles */
-    bool cyclic;      /* a circle through it is reported */
-} Item;
-
-/* Where an expression or statement stands: decides which names and statements mean something. */
-typedef enum { PLACE_CONST, PLACE_CLAUSE, PLACE_FN, PLACE_KERNEL, PLACE_TEST } Place;
-
-typedef struct Local {
-    Symbol *symbol;
-    struct Local *outer; /* the binding this one hides */
-    uint32_t depth;
-} Local;
-
-/* Names bound in the bodies being checked. Emptied after each item at a cost of the slots used. */
-typedef struct Scope {
-    struct ScopeSlot {
-        const Name *name;
-        Local *local;
-    } * slots;
-    uint32_t slot_count;
-    VEC(uint32_t) used_slots;
-    VEC(const Name *) trail; /* bound names, innermost last */
-    VEC(uint32_t) marks;     /* length of the trail where each open scope began */
-} Scope;
-
-typedef struct Narrowing {
-    const Symbol *var;
-    const Type *type;
-} Narrowing;
-
-typedef struct TypeNode {
-    Type type;
-    struct TypeNode *next; /* same hash */
-} TypeNode;
-
-/* An imported name of a module, for the warning about unused ones. */
-typedef struct Imported {
-    Ast *node; /* the Name, or the Import */
-    const Symbol *symbol;
-    bool used;
-} Imported;
-
-typedef struct ModuleState {
-    Module module;
-    bool loading;
-    bool broken;  /* a declaration did not parse: unknown names may be its fault */
-    Map imported; /* name -> Imported */
-    struct ModuleState *importer;
-} ModuleState;
-
-typedef struct Sema {
-    Program program; /* first: a Program is its Sema */
-    Arena *arena;
-    Diags *diags;
-    SemaLibrary library;
-    void *library_user;
-    Map modules; /* interned identity -> ModuleState */
-    ModuleState *module;
-
-    Map types; /* hash -> TypeNode chain */
-    uint32_t type_count;
-    const Type *scalar[ELEM_COUNT];
-    const Type *poison, *none, *mapping, *group, *string, *range, *module_type, *word;
-    const Type *literal_int, *literal_float; /* of literals that have not met a type */
-    const Type *index, *boolean;
-
-    Map prelude;       /* name -> Symbol: built-ins, operators, specials */
-    Map prelude_types; /* name -> Type */
-    Scope scope;
-    Map unknown; /* name -> Item in which it was reported */
-    int suggestions;
-    const Name *name_atomic;
-
-    Item *item;
-    Ast *owner;
-    Place place;
-    const Type *result; /* of the function being checked */
-    int loops;
-    bool broken; /* a statement of this body did not parse */
-    VEC(Narrowing) narrowings;
-    VEC(Symbol *) watched; /* variables, for the warning about unused ones */
-    VEC(Item *) items;
-} Sema;
+#include "sema/state.h"
 
 /* ---- types.c ---- */
 void sema_types_init(Sema *s);
@@ -137,6 +17,7 @@ unsigned sema_type_mask(const Type *type);
 bool sema_type_within(const Type *type, unsigned mask); /* poison is within every mask */
 bool sema_type_literal(const Sema *s, const Type *type);
 const Type *sema_type_element(const Type *type); /* of a vector or register tile; else itself */
+bool sema_type_sound(const Type *fn);            /* no poison in a function type */
 const char *sema_mask_text(unsigned mask);       /* "an integer type" */
 const char *sema_text(Sema *s, const Type *type);
 
@@ -235,7 +116,7 @@ typedef struct Inference {
 Inference sema_inference(Sema *s, Ast *generics);
 bool sema_unify(Sema *s, Inference *inference, const Type *pattern, const Type *actual);
 const Type *sema_inferred(Sema *s, const Inference *inference, const Type *type);
-void sema_bind_brackets(Sema *s, Inference *inference, Ast *brackets, const char *callee);
+bool sema_bind_brackets(Sema *s, Inference *inference, Ast *brackets, const char *callee);
 bool sema_bound_ok(Sema *s, const Binding *binding, Span span);
 bool sema_generics_known(Sema *s, Inference *inference, Ast *call, const char *callee);
 /* Checks a name used as a function value against the function type `want`. */

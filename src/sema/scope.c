@@ -207,6 +207,19 @@ void sema_suggest_public(Sema *s, Diag *diag, const Name *name, const Module *mo
     diag_suggest(s->diags, diag, name->text, out.len, out.data);
 }
 
+/* Is the name near that of an import that failed? Then that one was misspelt, and is reported. */
+static bool failed_import(Sema *s, const Name *name)
+{
+    const Map *imported = &s->module->imported;
+    for (size_t i = 0; i < imported->len; i++) {
+        const Symbol *symbol = ((const Imported *)imported->entries[i].value)->symbol;
+        if (symbol->type && symbol->type->kind == TYPE_POISON &&
+            base_edit_distance(symbol->name->text, name->text, 2) <= 2)
+            return true;
+    }
+    return false;
+}
+
 /* One report of a name in each item; none where something that did not parse may be the cause. */
 void sema_unknown(Sema *s, DiagCode code, const Name *name, Span span)
 {
@@ -218,6 +231,7 @@ void sema_unknown(Sema *s, DiagCode code, const Name *name, Span span)
         void *out;
     } cast = {.in = here};
     base_map_put(&s->unknown, base_key(name), cast.out);
+    if (failed_import(s, name)) return;
     Diag *diag = diag_report(s->diags, code, span, name->text);
     sema_suggest(s, diag, name, code == DIAG_UNKNOWN_TYPE);
 }

@@ -35,21 +35,21 @@ typedef struct Module Module;
 
 /* ---- types: hash-consed, so equal types are equal pointers ---------------------------------- */
 typedef enum {
-    TYPE_POISON,  /* of what was already reported: compatible with everything */
+    TYPE_POISON, /* of what was already reported: compatible with everything */
     TYPE_VOID,
-    TYPE_SCALAR,  /* elem */
-    TYPE_VECTOR,  /* of: SCALAR or VAR; lanes */
-    TYPE_VAR,     /* symbol: a generic type parameter */
-    TYPE_TUPLE,   /* items */
-    TYPE_TENSOR,  /* of: SCALAR, VECTOR or VAR; rank; space; writable */
+    TYPE_SCALAR, /* elem */
+    TYPE_VECTOR, /* of: SCALAR or VAR; lanes */
+    TYPE_VAR,    /* symbol: a generic type parameter */
+    TYPE_TUPLE,  /* items */
+    TYPE_TENSOR, /* of: SCALAR, VECTOR or VAR; rank; space; writable */
     TYPE_MAPPING,
-    TYPE_FN,      /* items: parameters; of: result */
-    TYPE_GROUP,   /* `block`, `grid` as names with members x y z */
+    TYPE_FN,    /* items: parameters; of: result */
+    TYPE_GROUP, /* `block`, `grid` as names with members x y z */
     TYPE_STRING,
-    TYPE_RANGE,   /* range(…) */
+    TYPE_RANGE, /* range(…) */
     TYPE_MODULE,
-    TYPE_TYPE,    /* an expression that names a type: of */
-    TYPE_WINDOW,  /* x.tile(…) before `at` */
+    TYPE_TYPE,   /* an expression that names a type: of */
+    TYPE_WINDOW, /* x.tile(…) before `at` */
 } TypeKind;
 
 typedef enum { SPACE_GLOBAL, SPACE_SHARED, SPACE_REG, SPACE_TABLE, SPACE_HOST } Space;
@@ -69,42 +69,49 @@ struct Type {
 
 /* ---- symbols ------------------------------------------------------------------------------- */
 typedef enum {
-    SYMBOL_CONST,      /* decl Const; a compile-time value, maybe a table (TYPE_TENSOR, SPACE_TABLE) */
-    SYMBOL_MAPPING,    /* decl MappingDecl, top level or local; parametrised if it has params */
+    SYMBOL_CONST,   /* decl Const; a compile-time value, maybe a table (TYPE_TENSOR, SPACE_TABLE) */
+    SYMBOL_MAPPING, /* decl MappingDecl, top level or local; parametrised if it has params */
     SYMBOL_MAPPING_PARAM, /* a parameter of a parametrised mapping: an index */
     SYMBOL_FN,
     SYMBOL_KERNEL,
-    SYMBOL_MODULE,     /* import … as m, or `std.x` itself */
+    SYMBOL_MODULE, /* import … as m, or `std.x` itself */
     SYMBOL_GENERIC_TYPE,
     SYMBOL_GENERIC_INT,
     SYMBOL_GENERIC_MAPPING,
     SYMBOL_GENERIC_FN,
     SYMBOL_PARAM,
-    SYMBOL_SIZE,       /* size variable, first named in a parameter's extents */
+    SYMBOL_SIZE, /* size variable, first named in a parameter's extents */
     SYMBOL_TUNE,
-    SYMBOL_LET,        /* let and task/loop variables: immutable */
+    SYMBOL_LET, /* let and task/loop variables: immutable */
     SYMBOL_VAR,
     SYMBOL_SHARED,
     SYMBOL_REG,
-    SYMBOL_BUILTIN,    /* builtin */
-    SYMBOL_FN_OP,      /* `add`, `mul`, `and` … used as a function value: op (min, max are builtins) */
-    SYMBOL_SPECIAL,    /* thread lane warp warpgroup block grid block_size arch … : special */
+    SYMBOL_BUILTIN, /* builtin */
+    SYMBOL_FN_OP, /* `add`, `mul`, `and` … used as a function value: op (min, max are builtins) */
+    SYMBOL_SPECIAL, /* thread lane warp warpgroup block grid block_size arch … : special */
     SYMBOL_TEST,
 } SymbolKind;
 
 typedef enum {
-    SPECIAL_THREAD, SPECIAL_LANE, SPECIAL_WARP, SPECIAL_WARPGROUP, /* indices in the current group */
-    SPECIAL_BLOCK, SPECIAL_GRID, /* .x .y .z: block coordinate, grid extents */
-    SPECIAL_BLOCK_SIZE, SPECIAL_ARCH, SPECIAL_TARGET_CPU,
+    SPECIAL_THREAD,
+    SPECIAL_LANE,
+    SPECIAL_WARP,
+    SPECIAL_WARPGROUP, /* indices in the current group */
+    SPECIAL_BLOCK,
+    SPECIAL_GRID, /* .x .y .z: block coordinate, grid extents */
+    SPECIAL_BLOCK_SIZE,
+    SPECIAL_ARCH,
+    SPECIAL_TARGET_CPU,
 } Special;
 
 struct Symbol {
     SymbolKind kind;
     const Name *name;
-    Span span;   /* of the name where it is declared */
-    Ast *decl;   /* the declaring node; for a SIZE, the Name in the extents that declared it */
+    Span span; /* of the name where it is declared */
+    Ast *decl; /* the declaring node; for a SIZE, the Name in the extents that declared it */
     const Type *type;
-    Module *module; /* that declares it; of a SYMBOL_MODULE: the module it names, NULL for `atomic` */
+    Module
+        *module; /* that declares it; of a SYMBOL_MODULE: the module it names, NULL for `atomic` */
     Ast *owner;  /* the Fn, Kernel, Test … whose body declares it; NULL at top level */
     uint32_t id; /* dense in the program: lowering's environments are keyed by it */
     Builtin builtin;
@@ -115,13 +122,13 @@ struct Symbol {
 
 /* What a Call means; `node->call`. */
 typedef enum {
-    CALL_FN,        /* callee: a function; bindings of its generics below */
-    CALL_FN_VALUE,  /* callee: a generic function parameter (SYMBOL_GENERIC_FN) or SYMBOL_FN_OP */
-    CALL_KERNEL,    /* in tests and benches: runs it; out parameters are the results */
-    CALL_BUILTIN,   /* builtin; bracket arguments in `binding` order (bitcast[T], reduce[f]) */
-    CALL_CAST,      /* type conversion to node->type */
-    CALL_MAPPING,   /* a parametrised mapping applied */
-    CALL_METHOD,    /* x.tile(…), x.transpose(), x.reshape(…), M.drop(k): method */
+    CALL_FN,       /* callee: a function; bindings of its generics below */
+    CALL_FN_VALUE, /* callee: a generic function parameter (SYMBOL_GENERIC_FN) or SYMBOL_FN_OP */
+    CALL_KERNEL,   /* in tests and benches: runs it; out parameters are the results */
+    CALL_BUILTIN,  /* builtin; bracket arguments in `binding` order (bitcast[T], reduce[f]) */
+    CALL_CAST,     /* type conversion to node->type */
+    CALL_MAPPING,  /* a parametrised mapping applied */
+    CALL_METHOD,   /* x.tile(…), x.transpose(), x.reshape(…), M.drop(k): method */
 } CallKind;
 typedef enum { METHOD_TILE, METHOD_TRANSPOSE, METHOD_RESHAPE, METHOD_DROP } Method;
 
@@ -145,10 +152,10 @@ typedef struct CallInfo {
 
 /* ---- program ------------------------------------------------------------------------------- */
 struct Module {
-    const Name *path;      /* "std.math", or the file's path */
+    const Name *path; /* "std.math", or the file's path */
     const Source *source;
     Ast *file;
-    Map *scope;            /* name → Symbol of the module's own and imported items */
+    Map *scope; /* name → Symbol of the module's own and imported items */
     bool is_std;
 };
 typedef struct Program {
@@ -165,10 +172,12 @@ typedef const char *(*SemaLibrary)(void *user, const char *path, size_t *len);
 
 /* Checks the file and everything it imports. Never NULL; look at diags->errors. `library` finds
  * the embedded standard modules; quoted imports are read relative to the importing file. */
-Program *sema_check(Arena *arena, Interner *interner, Diags *diags, Source *main, SemaLibrary library, void *user);
+Program *sema_check(Arena *arena, Interner *interner, Diags *diags, Source *main,
+                    SemaLibrary library, void *user);
 
 /* Type with each type variable replaced by `binding(user, symbol)`; NULL keeps it. */
-const Type *sema_substitute(Program *program, const Type *type, const Type *(*binding)(void *, const Symbol *), void *user);
+const Type *sema_substitute(Program *program, const Type *type,
+                            const Type *(*binding)(void *, const Symbol *), void *user);
 const Type *sema_scalar(Program *program, Elem elem);
 /* `f32`, `f32x4`, `reg f32[_, _]`, `fn(T, T) -> T`: for messages. */
 char *sema_type_text(Arena *arena, const Type *type);

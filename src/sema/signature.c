@@ -31,6 +31,18 @@ static void declare_type_generic(Sema *s, Item *item, Ast *node, unsigned mask)
     symbol->type = sema_type_var(s, symbol);
 }
 
+static void bad_bound(Sema *s, const Ast *bound)
+{
+    static const char *const bounds[] = {"num",  "float", "int",   "uint",
+                                         "sint", "any",   "index", "mapping"};
+    const char *text = bound->kind == AST_TypeName ? bound->name->text : "this type";
+    Diag *diag =
+        diag_report(s->diags, DIAG_BAD_TYPE_HERE, bound->span, base_format(s->arena, "`%s`", text),
+                    "the bound of a generic parameter",
+                    "use num, float, int, uint, sint, any, index, mapping or fn(…)");
+    if (bound->kind == AST_TypeName) diag_suggest(s->diags, diag, text, BASE_LEN(bounds), bounds);
+}
+
 static void declare_value_generic(Sema *s, Item *item, Ast *node)
 {
     Ast *bound = KID(node, Generic, bound);
@@ -41,12 +53,8 @@ static void declare_value_generic(Sema *s, Item *item, Ast *node)
     } else if (bound->kind == AST_TypeName && strcmp(bound->name->text, "mapping") == 0) {
         declare(s, item, SYMBOL_GENERIC_MAPPING, node, s->mapping);
     } else {
-        declare(s, item, SYMBOL_PARAM, node, s->poison);
-        if (bound->kind == AST_Error) return;
-        const char *text = bound->kind == AST_TypeName ? bound->name->text : "this type";
-        diag_report(s->diags, DIAG_BAD_TYPE_HERE, bound->span, base_format(s->arena, "`%s`", text),
-                    "the bound of a generic parameter",
-                    "use num, float, int, uint, sint, any, index, mapping or fn(…)");
+        declare(s, item, SYMBOL_GENERIC_TYPE, node, s->poison);
+        if (bound->kind != AST_Error) bad_bound(s, bound);
     }
 }
 

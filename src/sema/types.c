@@ -166,6 +166,14 @@ bool sema_same(const Type *a, const Type *b)
            a->space == b->space && sema_same(a->of, b->of);
 }
 
+/* Of a function type: no part of the declaration was in error. */
+bool sema_type_sound(const Type *fn)
+{
+    for (int i = 0; i < fn->count; i++)
+        if (fn->items[i]->kind == TYPE_POISON) return false;
+    return fn->kind != TYPE_POISON && (!fn->of || fn->of->kind != TYPE_POISON);
+}
+
 /* ---- substitution -------------------------------------------------------------------------- */
 
 typedef const Type *(*BindingOf)(void *, const Symbol *);
