@@ -335,16 +335,22 @@ HD_FN uint64_t hd_mulhi_u64(uint64_t a, uint64_t b)
 }
 
 /* ---- floats ---------------------------------------------------------------------------------- */
-/* Equal operands differ at most in the sign of zero: -0 is below +0. */
+/* Equal operands differ at most in the sign of zero: -0 is below +0. Beside a constant one
+ * comparison is enough, which the C compiler makes one instruction. */
+#define HD_KNOWN(c) (__builtin_constant_p(c) && (c))
+#define HD_PLUS_ZERO(x) ((x) == 0 && !__builtin_signbit(x))
 #define HD_FLOAT(n, T, u, f)                                                                       \
     HD_FN T hd_min_##n(T a, T b)                                                                   \
     {                                                                                              \
+        if (HD_KNOWN(b > 0 || b < 0 || HD_PLUS_ZERO(b))) return b < a ? b : a;                     \
         T r = a < b || a != a ? a : b;                                                             \
         T same = hd_bitcast_##n##_##u(hd_bitcast_##u##_##n(a) | hd_bitcast_##u##_##n(b));          \
         return a == b ? same : r;                                                                  \
     }                                                                                              \
     HD_FN T hd_max_##n(T a, T b)                                                                   \
     {                                                                                              \
+        if (HD_KNOWN(b > 0 || b < 0)) return b > a ? b : a;                                        \
+        if (HD_KNOWN(HD_PLUS_ZERO(b))) return a > b || a != a ? a : b;                             \
         T r = a > b || a != a ? a : b;                                                             \
         T same = hd_bitcast_##n##_##u(hd_bitcast_##u##_##n(a) & hd_bitcast_##u##_##n(b));          \
         return a == b ? same : r;                                                                  \
