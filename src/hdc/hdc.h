@@ -52,7 +52,6 @@ bool use_color(FILE *file);
 /* Writes text to -o, or to stdout where there is none. */
 ExitStatus write_output(const Options *options, const char *data, size_t len);
 CompileOptions compile_options(const Options *options);
-bool host_options(const Options *options, HostOptions *host); /* false: reported */
 /* Loads FILE into a new session; prints what is wrong. *status is the exit status if NULL. */
 Compile *open_session(Options *options, const char *path, ExitStatus *status);
 

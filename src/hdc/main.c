@@ -98,18 +98,6 @@ CompileOptions compile_options(const Options *o)
                             .stop_after = o->stop_after};
 }
 
-bool host_options(const Options *o, HostOptions *host)
-{
-    *host = (HostOptions){.seed = o->seed};
-    if (!o->device || strcmp(o->device, "cpu") == 0) return true;
-    if (strncmp(o->device, "cuda", 4) == 0 && (o->device[4] == '\0' || o->device[4] == ':')) {
-        host->cuda = true;
-        host->device = o->device[4] ? atoi(o->device + 5) : 0;
-        return true;
-    }
-    options_die_call("--device is `cpu` or `cuda:N`, not `%s`", o->device);
-}
-
 Compile *open_session(Options *o, const char *path, ExitStatus *status)
 {
     Compile *s = compile_create();

@@ -1,81 +1,93 @@
 /* host/ - the host's side of a program: kernels built and loaded in this process, tensors to call
  * them with, and the interpreter of `test` and `bench` bodies.
  *
- * Entry points: `host_build`, `host_run_tests`, `host_run_benches`. Errors come back as text in an
- * HdFailure. Modules are create/destroy pairs; tensors are freed with their HostHeap.
+ * Entry points: `host_create`, `host_build`, `host_run_tests`, `host_run_benches`. Errors come back
+ * as text in an HdFailure. Handles come in create/destroy pairs.
  */
 #ifndef HOST_HOST_H
 #define HOST_HOST_H
 
-#include "compile/compile.h"
-#include "runtime/cpu.h"
-
 #include <stdio.h>
+
+#include "compile/compile.h"
+#include "runtime/launch.h"
+
+/* ---- where things run --------------------------------------------------------------------------- */
+
+typedef struct Host {
+    HdRuntime *runtime;
+    HdDevice *device;
+    bool cuda;
+    uint64_t seed; /* of random inputs, and of thread order under --check */
+    FILE *print;   /* where kernels' `print` goes */
+} Host;
+
+/* `device` as of hd_rt_device (NULL: a GPU if there is one). NULL, with the reason, on failure. */
+Host *host_create(const char *device, uint64_t seed, HdFailure *failure);
+void host_destroy(Host *host);
 
 /* ---- modules ------------------------------------------------------------------------------------ */
 
-typedef struct HostModule HostModule;
-
-typedef struct HostOptions {
-    bool cuda;       /* run on a GPU; else on the CPU */
-    int device;      /* its number */
-    uint64_t seed;   /* of thread order under --check, and of random inputs */
-    int optimize;    /* of the C compiler: 0 for its default (3) */
-    FILE *print;     /* where kernels' `print` goes; NULL: stdout */
-} HostOptions;
-
-/* Builds the chosen kernels for the device and loads them. NULL on failure: if the status is
- * COMPILE_WRONG the diagnostics say why, else `failure`. */
-HostModule *host_build(Compile *session, const CompileOptions *options, const HostOptions *host,
-                       CompileStatus *status, HdFailure *failure);
-void host_module_destroy(HostModule *module);
-const HdModuleInfo *host_module_info(const HostModule *module);
-
-/* Runs a kernel once; `seconds` (may be NULL) gets the time of the kernel alone. */
-bool host_launch(HostModule *module, const HdKernelInfo *kernel, const HdArg *args, int count,
-                 double *seconds, HdFailure *failure);
+/* Builds the chosen kernels for the host's device and loads them; destroyed with
+ * hd_rt_module_destroy. NULL: if *status is COMPILE_WRONG the diagnostics say why, else
+ * `failure`. */
+HdLoadedModule *host_build(Host *host, Compile *session, const CompileOptions *options,
+                           CompileStatus *status, HdFailure *failure);
 
 /* ---- tensors ------------------------------------------------------------------------------------ */
 
+enum { HOST_MAX_RANK = 8 };
 typedef struct HostTensor {
-    DLTensor dl;      /* compact, row-major, 64-byte aligned */
+    DLTensor dl; /* compact, row-major, 64-byte aligned, in host memory */
     Elem elem;
-    int64_t shape[8];
+    int64_t shape[HOST_MAX_RANK];
     int64_t count;
     size_t bytes;
-    void *memory;     /* owned */
+    void *memory; /* owned */
 } HostTensor;
-/* NULL and a text in *failure if it is too large. Contents are zero. */
+
+/* Zeroed. NULL, with the reason, if it is too large. */
 HostTensor *host_tensor_create(Elem elem, int rank, const int64_t *shape, HdFailure *failure);
 void host_tensor_destroy(HostTensor *tensor);
 Scalar host_tensor_get(const HostTensor *tensor, int64_t at);
 void host_tensor_set(HostTensor *tensor, int64_t at, Scalar value);
-/* Uniform in [lo, hi): integers too; floats default to [-1, 1), integers to [-8, 8), unsigned to [0, 16). */
+/* Uniform in [lo, hi); by default [-1, 1) for floats, [-8, 8) for integers, [0, 16) for unsigned
+ * ones. */
 void host_tensor_random(HostTensor *tensor, uint64_t *state, const double *lo, const double *hi);
-/* 64 bits over type, shape and contents; equal tensors have equal digests. */
+/* 64 bits over type, shape and contents. */
 uint64_t host_tensor_digest(const HostTensor *tensor);
+/* From and to .npy files. A loaded tensor has the element type `elem` or the load fails. */
+HostTensor *host_tensor_load(Arena *arena, const char *path, Elem elem, HdFailure *failure);
+bool host_tensor_save(const HostTensor *tensor, const char *path, HdFailure *failure);
 
-/* ---- tests and benches ----------------------------------------------------------------------------- */
+/* One argument of a launch: a tensor, or the bits of a scalar in the parameter's type. */
+typedef struct HostArg {
+    HostTensor *tensor;
+    uint64_t scalar;
+} HostArg;
+/* Runs a kernel once on the host's device, copying to and from it where it is not the CPU. */
+bool host_launch(Host *host, HdLoadedModule *module, const char *kernel, const HostArg *args,
+                 int count, HdTiming *timing, HdFailure *failure);
+
+/* ---- tests and benches ---------------------------------------------------------------------------- */
 
 typedef struct HostReport {
     int passed, failed, skipped;
 } HostReport;
 
-/* Runs every `test` of the main file whose title contains `filter` (NULL: all); reports to `out`,
- * a line each. False: the module could not be built (status and failure say why). */
-bool host_run_tests(Compile *session, const CompileOptions *options, const HostOptions *host,
-                    const char *filter, FILE *out, HostReport *report, CompileStatus *status,
-                    HdFailure *failure);
+/* Runs every `test` of the main file whose title contains `filter` (NULL: all); reports a line each
+ * to `out`. A module that cannot be built shows in *status and *failure. */
+HostReport host_run_tests(Host *host, Compile *session, const CompileOptions *options,
+                          const char *filter, FILE *out, CompileStatus *status, HdFailure *failure);
 
 typedef struct HostTiming {
-    const char *title;   /* of the bench, with the loop's value: "square s=512" */
+    const char *title;  /* of the bench, with the loop's value: "square, s = 512" */
     const char *kernel;
-    int runs;
-    double median, low, high, best; /* seconds; low and high: 95 % interval of the median */
-    double bytes;        /* moved at least: inputs once, outputs once */
+    HdBench time;
+    double bytes;       /* moved at least: inputs once, outputs once */
 } HostTiming;
 typedef void (*HostTimingSink)(void *user, const HostTiming *timing);
-bool host_run_benches(Compile *session, const CompileOptions *options, const HostOptions *host,
+bool host_run_benches(Host *host, Compile *session, const CompileOptions *options,
                       const char *filter, HostTimingSink sink, void *user, CompileStatus *status,
                       HdFailure *failure);
 

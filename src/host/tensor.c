@@ -13,7 +13,7 @@ HostTensor *host_tensor_create(Elem elem, int rank, const int64_t *shape, HdFail
 {
     HostTensor *t = calloc(1, sizeof *t);
     int64_t count = 1, bits;
-    bool fits = rank <= 8;
+    bool fits = rank <= HOST_MAX_RANK;
     for (int d = 0; d < rank && fits; d++) fits = base_mul(count, shape[d], &count) && shape[d] >= 0;
     fits = fits && base_mul(count, vocab_elem(elem)->bits, &bits) && bits < INT64_MAX - 64;
     if (!t || !fits) {

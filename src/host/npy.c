@@ -1,0 +1,3 @@
+/* Tensors from and to .npy files. */
+#include "host/host.h"
+
