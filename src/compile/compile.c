@@ -244,19 +244,29 @@ static bool build_kernel(Compile *s, const CompileOptions *o, const Symbol *kern
     return build_instance(s, o, kernel, &point, &out->instances[0]);
 }
 
+/* A kernel with generics has no instance of its own: its uses are checked where they are. */
+static bool is_generic(const Symbol *kernel)
+{
+    return KID(kernel->decl, Kernel, generics)->count > 0;
+}
+
 static CompileStatus module_work(Compile *s, void *data)
 {
     Build *b = data;
     const CompileOptions *o = b->options;
     TargetModule *m = NEW(s->arena, TargetModule);
-    const Symbol *only = o->kernel ? compile_find_kernel(s, o->kernel) : NULL;
-    int count = o->kernel ? only != NULL : compile_kernel_count(s);
+    uint32_t at = 0;
+    bool only_public = !o->every_kernel && has_public(s);
     m->name = base_path_stem(s->arena, s->program->main->source->path);
     m->check = o->check;
-    m->kernels = NEW_ARRAY(s->arena, TargetKernel, (size_t)count + 1);
-    for (int i = 0; i < count; i++)
-        if (build_kernel(s, o, only ? only : compile_kernel(s, i), &m->kernels[m->kernel_count]))
-            m->kernel_count++;
+    m->kernels = NEW_ARRAY(s->arena, TargetKernel, KID(s->program->main->file, File, items)->count + 1);
+    if (o->symbol) {
+        if (build_kernel(s, o, o->symbol, &m->kernels[0])) m->kernel_count = 1;
+    } else {
+        for (const Symbol *k; (k = next_kernel(s, &at, only_public));)
+            if ((!o->every_kernel || !is_generic(k)) && build_kernel(s, o, k, &m->kernels[m->kernel_count]))
+                m->kernel_count++;
+    }
     b->module = m;
     return s->diags->errors ? COMPILE_WRONG : COMPILE_OK;
 }
@@ -290,12 +300,6 @@ static void check_kernel(Compile *s, const CompileOptions *o, const Symbol *kern
     } while (s->diags->errors == before && ++points < MAX_POINTS &&
              lower_next_point(kernel, &lower, &point));
     if (!valid) diag_report(s->diags, DIAG_TUNE_EMPTY, kernel->span, kernel->name->text);
-}
-
-/* A kernel with generics has no instance of its own: its uses are checked where they are. */
-static bool is_generic(const Symbol *kernel)
-{
-    return KID(kernel->decl, Kernel, generics)->count > 0;
 }
 
 static CompileStatus check_work(Compile *s, void *data)

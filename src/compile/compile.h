@@ -33,10 +33,11 @@ typedef struct CompileOptions {
     bool cpu;                /* code for the CPU */
     bool cuda;               /* CUDA C++ */
     int arch;                /* what `arch` and shared-memory limits mean in CUDA code: 80, 90 … */
-    const char *kernel;      /* only this one; NULL: every exported kernel of the main file */
+    const Symbol *symbol;    /* only this kernel; NULL: those the main file exports */
+    bool every_kernel;       /* also those it does not export; generic ones excepted */
     int define_count;
     const LowerDefine *defines;
-    const int *point;        /* the tune point of `kernel`; NULL: the first that `where` allows */
+    const int *point;        /* the tune point of `symbol`; NULL: the first that `where` allows */
     bool check, shuffle_threads, verify;
     const char *print_after, *stop_after;
     Sb *print_to;

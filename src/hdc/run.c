@@ -244,7 +244,7 @@ static ExitStatus no_such_kernel(const Compile *s, const char *name)
 static ExitStatus run_entry(Options *o, Compile *s, const char *entry)
 {
     CompileOptions c = compile_options(o);
-    c.kernel = entry;
+    c.symbol = compile_find_kernel(s, entry);
     HdFailure failure = {0};
     Host *host = host_create(o->device, o->seed, &failure);
     if (!host) return report_failure(&failure);
