@@ -66,15 +66,15 @@ void *base_test_malloc(size_t size);
 /* ---- vectors ----------------------------------------------------------------------------- */
 
 /* A growable array in an arena: `VEC(int) xs = {0}; VEC_PUSH(arena, xs, 3); xs.data[0]`. */
-#define VEC(T)                                                                                 \
-    struct {                                                                                   \
-        T *data;                                                                               \
-        size_t len, cap;                                                                       \
+#define VEC(T)                                                                                     \
+    struct {                                                                                       \
+        T *data;                                                                                   \
+        size_t len, cap;                                                                           \
     }
-#define VEC_PUSH(arena, v, ...)                                                                \
-    ((v).len == (v).cap ? (void)((v).data = base_grow((arena), (v).data, (v).len, &(v).cap,    \
-                                                      sizeof *(v).data))                       \
-                        : (void)0,                                                             \
+#define VEC_PUSH(arena, v, ...)                                                                    \
+    ((v).len == (v).cap                                                                            \
+         ? (void)((v).data = base_grow((arena), (v).data, (v).len, &(v).cap, sizeof *(v).data))    \
+         : (void)0,                                                                                \
      (v).data[(v).len++] = (__VA_ARGS__))
 #define VEC_LAST(v) ((v).data[(v).len - 1])
 void *base_grow(Arena *arena, const void *data, size_t len, size_t *cap, size_t size);
@@ -130,9 +130,12 @@ typedef struct Map {
     size_t len, cap, slot_count;
 } Map;
 Map base_map(Arena *arena);
-void *base_map_get(const Map *map, uint64_t key);            /* NULL if absent */
-void base_map_put(Map *map, uint64_t key, void *value);      /* inserts or replaces */
-static inline uint64_t base_key(const void *pointer) { return (uint64_t)(uintptr_t)pointer; }
+void *base_map_get(const Map *map, uint64_t key);       /* NULL if absent */
+void base_map_put(Map *map, uint64_t key, void *value); /* inserts or replaces */
+static inline uint64_t base_key(const void *pointer)
+{
+    return (uint64_t)(uintptr_t)pointer;
+}
 
 uint64_t base_hash(const void *data, size_t len, uint64_t seed); /* not for adversaries */
 
@@ -158,10 +161,19 @@ static inline int64_t base_floor_div(int64_t a, int64_t b)
     int64_t q = a / b;
     return (a % b != 0 && (a < 0) != (b < 0)) ? q - 1 : q;
 }
-static inline int64_t base_floor_mod(int64_t a, int64_t b) { return a - base_floor_div(a, b) * b; }
+static inline int64_t base_floor_mod(int64_t a, int64_t b)
+{
+    return a - base_floor_div(a, b) * b;
+}
 int64_t base_gcd(int64_t a, int64_t b);
 /* False on overflow. */
-static inline bool base_mul(int64_t a, int64_t b, int64_t *r) { return !__builtin_mul_overflow(a, b, r); }
-static inline bool base_add(int64_t a, int64_t b, int64_t *r) { return !__builtin_add_overflow(a, b, r); }
+static inline bool base_mul(int64_t a, int64_t b, int64_t *r)
+{
+    return !__builtin_mul_overflow(a, b, r);
+}
+static inline bool base_add(int64_t a, int64_t b, int64_t *r)
+{
+    return !__builtin_add_overflow(a, b, r);
+}
 
 #endif

@@ -43,8 +43,7 @@ static void rehash(Map *map)
 {
     map->slot_count = map->slot_count ? map->slot_count * 2 : 16;
     map->slots = NEW_ARRAY(map->arena, uint32_t, map->slot_count);
-    for (size_t i = 0; i < map->len; i++)
-        *find_slot(map, map->entries[i].key) = (uint32_t)(i + 1);
+    for (size_t i = 0; i < map->len; i++) *find_slot(map, map->entries[i].key) = (uint32_t)(i + 1);
 }
 
 void *base_map_get(const Map *map, uint64_t key)

@@ -46,7 +46,8 @@ void compile_destroy(Compile *s)
     free(s);
 }
 
-/* ---- loading ---------------------------------------------------------------------------------- */
+/* ---- loading ----------------------------------------------------------------------------------
+ */
 
 typedef struct Load {
     const char *path, *text;
@@ -100,7 +101,8 @@ static CompileStatus format_work(Compile *s, void *data)
     return COMPILE_OK;
 }
 
-CompileStatus compile_format(Compile *s, const char *path, const char *text, size_t len, char **formatted)
+CompileStatus compile_format(Compile *s, const char *path, const char *text, size_t len,
+                             char **formatted)
 {
     Load load = {path, text, len, NULL};
     CompileStatus status = compile_guarded(s, format_work, &load);
@@ -108,7 +110,8 @@ CompileStatus compile_format(Compile *s, const char *path, const char *text, siz
     return status;
 }
 
-/* ---- kernels ---------------------------------------------------------------------------------- */
+/* ---- kernels ----------------------------------------------------------------------------------
+ */
 
 static const Symbol *next_kernel(const Compile *s, uint32_t *at, bool only_public)
 {
@@ -152,7 +155,8 @@ const Symbol *compile_find_kernel(const Compile *s, const char *name)
     return NULL;
 }
 
-/* ---- lowering and passes ------------------------------------------------------------------------ */
+/* ---- lowering and passes ------------------------------------------------------------------------
+ */
 
 /* Shared memory a block may use, by architecture (CUDA C++ Programming Guide, "Compute
  * Capabilities", maximum amount of shared memory per thread block). */
@@ -201,14 +205,18 @@ static bool run_passes(Compile *s, const CompileOptions *o, IrKernel *kernel, bo
 }
 
 static bool add_variant(Compile *s, const CompileOptions *o, const Symbol *kernel,
-                        const LowerPoint *point, TargetInstance *instance, bool cpu, int bits, int alignment)
+                        const LowerPoint *point, TargetInstance *instance, bool cpu, int bits,
+                        int alignment)
 {
     TargetVariant *v = &instance->variants[instance->variant_count];
     *v = (TargetVariant){.index_bits = bits, .alignment = alignment};
     IrKernel *k;
-    if (lower_one(s, o, kernel, cpu, point, &k) != LOWER_OK || !run_passes(s, o, k, cpu, v)) return false;
-    if (cpu) v->cpu = k;
-    else v->cuda = k;
+    if (lower_one(s, o, kernel, cpu, point, &k) != LOWER_OK || !run_passes(s, o, k, cpu, v))
+        return false;
+    if (cpu)
+        v->cpu = k;
+    else
+        v->cuda = k;
     instance->variant_count++;
     return true;
 }
@@ -226,7 +234,8 @@ static bool build_instance(Compile *s, const CompileOptions *o, const Symbol *ke
            (!o->cpu || add_variant(s, o, kernel, point, instance, true, 64, 1));
 }
 
-static bool build_kernel(Compile *s, const CompileOptions *o, const Symbol *kernel, TargetKernel *out)
+static bool build_kernel(Compile *s, const CompileOptions *o, const Symbol *kernel,
+                         TargetKernel *out)
 {
     LowerPoint point = lower_first_point(s->arena, kernel);
     if (o->point) memcpy(point.choice, o->point, (size_t)point.count * sizeof *point.choice);
@@ -259,12 +268,14 @@ static CompileStatus module_work(Compile *s, void *data)
     bool only_public = !o->every_kernel && has_public(s);
     m->name = base_path_stem(s->arena, s->program->main->source->path);
     m->check = o->check;
-    m->kernels = NEW_ARRAY(s->arena, TargetKernel, KID(s->program->main->file, File, items)->count + 1);
+    m->kernels =
+        NEW_ARRAY(s->arena, TargetKernel, KID(s->program->main->file, File, items)->count + 1);
     if (o->symbol) {
         if (build_kernel(s, o, o->symbol, &m->kernels[0])) m->kernel_count = 1;
     } else {
         for (const Symbol *k; (k = next_kernel(s, &at, only_public));)
-            if ((!o->every_kernel || !is_generic(k)) && build_kernel(s, o, k, &m->kernels[m->kernel_count]))
+            if ((!o->every_kernel || !is_generic(k)) &&
+                build_kernel(s, o, k, &m->kernels[m->kernel_count]))
                 m->kernel_count++;
     }
     b->module = m;
@@ -279,7 +290,8 @@ CompileStatus compile_module(Compile *s, const CompileOptions *options, TargetMo
     return status;
 }
 
-/* ---- checking ------------------------------------------------------------------------------------ */
+/* ---- checking
+ * ------------------------------------------------------------------------------------ */
 
 enum { MAX_POINTS = 4096 }; /* of a tune space that `check` looks at */
 
@@ -317,7 +329,8 @@ CompileStatus compile_check(Compile *s, const CompileOptions *options)
     return compile_guarded(s, check_work, &copy);
 }
 
-/* ---- mappings ------------------------------------------------------------------------------------ */
+/* ---- mappings
+ * ------------------------------------------------------------------------------------ */
 
 typedef struct MapRequest {
     const char *name;

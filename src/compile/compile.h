@@ -14,8 +14,8 @@
 
 typedef enum {
     COMPILE_OK,
-    COMPILE_WRONG,    /* the program is: see session->diags */
-    COMPILE_IO,       /* a file could not be read: session->message */
+    COMPILE_WRONG, /* the program is: see session->diags */
+    COMPILE_IO,    /* a file could not be read: session->message */
     COMPILE_MEMORY,
     COMPILE_INTERNAL, /* session->message names pass and node */
 } CompileStatus;
@@ -30,18 +30,18 @@ typedef struct Compile {
 } Compile;
 
 typedef struct CompileOptions {
-    bool cpu;                /* code for the CPU */
-    bool cuda;               /* CUDA C++ */
-    int arch;                /* what `arch` and shared-memory limits mean in CUDA code: 80, 90 … */
-    const Symbol *symbol;    /* only this kernel; NULL: those the main file exports */
-    bool every_kernel;       /* also those it does not export; generic ones excepted */
+    bool cpu;             /* code for the CPU */
+    bool cuda;            /* CUDA C++ */
+    int arch;             /* what `arch` and shared-memory limits mean in CUDA code: 80, 90 … */
+    const Symbol *symbol; /* only this kernel; NULL: those the main file exports */
+    bool every_kernel;    /* also those it does not export; generic ones excepted */
     int define_count;
     const LowerDefine *defines;
-    const int *point;        /* the tune point of `symbol`; NULL: the first that `where` allows */
+    const int *point; /* the tune point of `symbol`; NULL: the first that `where` allows */
     bool check, shuffle_threads, verify;
     const char *print_after, *stop_after;
     Sb *print_to;
-    double *seconds;         /* pass_count() entries, added to; NULL */
+    double *seconds; /* pass_count() entries, added to; NULL */
 } CompileOptions;
 
 Compile *compile_create(void); /* NULL: memory ran out */
@@ -53,21 +53,24 @@ CompileStatus compile_load(Compile *session, const char *path, const char *text,
 /* Lowers every kernel at every tune point and runs the passes: everything but code. */
 CompileStatus compile_check(Compile *session, const CompileOptions *options);
 /* The module of the chosen kernels, ready for the emitters. */
-CompileStatus compile_module(Compile *session, const CompileOptions *options, TargetModule **module);
+CompileStatus compile_module(Compile *session, const CompileOptions *options,
+                             TargetModule **module);
 
 typedef enum {
     COMPILE_AST,
     COMPILE_TYPED,
-    COMPILE_IR,   /* after the passes of the chosen target */
-    COMPILE_C,    /* of the CPU target, whole: ABI, kernels, tables */
+    COMPILE_IR, /* after the passes of the chosen target */
+    COMPILE_C,  /* of the CPU target, whole: ABI, kernels, tables */
     COMPILE_CU,
     COMPILE_MANIFEST,
 } CompileKind;
 /* Emits text into `out` (an Sb of any arena that outlives the call). */
-CompileStatus compile_emit(Compile *session, const CompileOptions *options, CompileKind kind, Sb *out);
+CompileStatus compile_emit(Compile *session, const CompileOptions *options, CompileKind kind,
+                           Sb *out);
 
 /* Formats the file that was read as `text`. */
-CompileStatus compile_format(Compile *session, const char *path, const char *text, size_t len, char **formatted);
+CompileStatus compile_format(Compile *session, const char *path, const char *text, size_t len,
+                             char **formatted);
 
 /* Kernels of the main file that a library exports: those marked `pub`, or all if none is. */
 int compile_kernel_count(const Compile *session);

@@ -1,2 +1,6 @@
 #include "hdc/hdc.h"
-ExitStatus verb_bench(Options *o) { (void)o; return EXIT_CALL; }
+ExitStatus verb_bench(Options *o)
+{
+    (void)o;
+    return EXIT_CALL;
+}

@@ -19,8 +19,10 @@ static ExitStatus emit_text(Options *o, Compile *s, CompileKind kind)
     if (kind == COMPILE_C) c.cuda = false;
     if (kind == COMPILE_CU) c.cpu = false;
     if (kind == COMPILE_IR) {
-        if (o->target && strcmp(o->target, "cuda") == 0) c.cpu = false;
-        else c.cuda = false;
+        if (o->target && strcmp(o->target, "cuda") == 0)
+            c.cpu = false;
+        else
+            c.cuda = false;
     }
     Sb out = base_sb(s->arena), printed = base_sb(s->arena);
     c.print_to = &printed;
@@ -46,8 +48,10 @@ ExitStatus verb_build(Options *o)
     const EmitName *found = NULL;
     for (size_t i = 0; o->emit && i < BASE_LEN(emit_names); i++)
         if (strcmp(o->emit, emit_names[i].name) == 0) found = &emit_names[i];
-    if (found) status = emit_text(o, s, found->kind);
-    else status = EXIT_CALL;
+    if (found)
+        status = emit_text(o, s, found->kind);
+    else
+        status = EXIT_CALL;
     compile_destroy(s);
     return status;
 }

@@ -31,7 +31,7 @@ typedef struct Options {
     VEC(Pair) assignments;     /* NAME=VALUE words of `run` */
     VEC(Pair) inputs, outputs; /* --in, --out */
     VEC(LowerDefine) defines;
-    const char *output;        /* -o */
+    const char *output; /* -o */
     const char *emit, *target, *device, *json, *svg, *shape, *filter;
     const char *print_after, *stop_after, *compare;
     VEC(int) archs;

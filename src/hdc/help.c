@@ -4,12 +4,14 @@
 static void overview(FILE *out)
 {
     fputs("hdc: the compiler of .hd kernels\n\n", out);
-    for (const Verb *v = verbs; v->name; v++) fprintf(out, "  hdc %s\n        %s\n", v->synopsis, v->summary);
+    for (const Verb *v = verbs; v->name; v++)
+        fprintf(out, "  hdc %s\n        %s\n", v->synopsis, v->summary);
     fputs("\nCommon options: --target=cpu,cuda --arch=sm_80,sm_90a -D name=value --check -Werror\n"
           "  --diagnostics=json --seed N --device=cpu|cuda:0 -v --time-passes --print-after=PASS\n"
           "  --stop-after=PASS\n"
           "Exit status: 0 done, 1 the program is wrong or a test failed, 2 the call is wrong,\n"
-          "  3 the environment is lacking or a launch failed, 4 internal error\n", out);
+          "  3 the environment is lacking or a launch failed, 4 internal error\n",
+          out);
 }
 
 ExitStatus verb_help(Options *o)

@@ -7,10 +7,13 @@
 const Verb verbs[] = {
     {"build", verb_build, "[build] FILE.hd [-o OUT] [--emit=KIND]", "compile a file"},
     {"check", verb_check, "check FILE…", "everything but code"},
-    {"run", verb_run, "run FILE.hd ENTRY [m=512 …] [--in a=x.npy] [--out c=c.npy]", "run one kernel"},
+    {"run", verb_run, "run FILE.hd ENTRY [m=512 …] [--in a=x.npy] [--out c=c.npy]",
+     "run one kernel"},
     {"test", verb_test, "test PATH… [--filter TEXT]", "run the tests in the sources"},
-    {"bench", verb_bench, "bench PATH… [--json F] | bench --compare A B", "run the benches in the sources"},
-    {"map", verb_map, "map 'EXPR' [--shape 64,8] [--workers 128] [--json] [--svg F]", "draw a task mapping"},
+    {"bench", verb_bench, "bench PATH… [--json F] | bench --compare A B",
+     "run the benches in the sources"},
+    {"map", verb_map, "map 'EXPR' [--shape 64,8] [--workers 128] [--json] [--svg F]",
+     "draw a task mapping"},
     {"fmt", verb_fmt, "fmt [--check] PATH…", "bring sources into the canonical layout"},
     {"explain", verb_explain, "explain CODE", "what a diagnostic means"},
     {"doctor", verb_doctor, "doctor", "what was found on this machine"},
@@ -30,20 +33,30 @@ ExitStatus report_status(Options *o, Compile *s, CompileStatus status)
     Diags *diags = s ? s->diags : NULL;
     if (diags && (diags->list.len || o->diagnostics_json)) {
         Sb out = base_sb(s->arena);
-        if (o->diagnostics_json) diag_render_json(diags, &out);
-        else diag_render_text(diags, &out, use_color(stderr));
+        if (o->diagnostics_json)
+            diag_render_json(diags, &out);
+        else
+            diag_render_text(diags, &out, use_color(stderr));
         fwrite(out.data, 1, out.len, stderr);
         diags->list.len = 0;
     }
     switch (status) {
-    case COMPILE_OK: return EXIT_DONE;
-    case COMPILE_WRONG: return EXIT_WRONG;
-    case COMPILE_IO: fprintf(stderr, "hdc: %s\n", s->message); return EXIT_ENVIRONMENT;
-    case COMPILE_MEMORY: fputs("hdc: out of memory\n", stderr); return EXIT_ENVIRONMENT;
-    case COMPILE_INTERNAL: break;
+    case COMPILE_OK:
+        return EXIT_DONE;
+    case COMPILE_WRONG:
+        return EXIT_WRONG;
+    case COMPILE_IO:
+        fprintf(stderr, "hdc: %s\n", s->message);
+        return EXIT_ENVIRONMENT;
+    case COMPILE_MEMORY:
+        fputs("hdc: out of memory\n", stderr);
+        return EXIT_ENVIRONMENT;
+    case COMPILE_INTERNAL:
+        break;
     }
-    fprintf(stderr, "hdc: internal error%s%s: %s\nThis is a defect of hdc: please report it, with the "
-                    "source that caused it.\n",
+    fprintf(stderr,
+            "hdc: internal error%s%s: %s\nThis is a defect of hdc: please report it, with the "
+            "source that caused it.\n",
             s->escape.pass ? " in " : "", s->escape.pass ? s->escape.pass : "", s->message);
     return EXIT_INTERNAL;
 }

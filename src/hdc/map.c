@@ -55,7 +55,8 @@ static ExitStatus draw(Options *o, Compile *s, const Mapping *m)
     }
     if (o->json_flag) {
         if (m->workers < 0 || m->steps < 0 || m->workers * m->steps > MAX_JSON_TASKS) {
-            fprintf(stderr, "hdc: the mapping has more than %d tasks, too many to list\n", (int)MAX_JSON_TASKS);
+            fprintf(stderr, "hdc: the mapping has more than %d tasks, too many to list\n",
+                    (int)MAX_JSON_TASKS);
             return EXIT_WRONG;
         }
         mapping_draw_json(&out, m);
@@ -77,7 +78,8 @@ ExitStatus verb_map(Options *o)
     Compile *s = name ? open_session(o, file, &status) : open_expr(o, o->words.data[0], &status);
     if (!s) return status;
     CompileStatus mapped;
-    const Mapping *m = compile_mapping(s, name ? name : "shown", rank, rank ? shape : NULL, o->workers, &mapped);
+    const Mapping *m =
+        compile_mapping(s, name ? name : "shown", rank, rank ? shape : NULL, o->workers, &mapped);
     status = report_status(o, s, mapped);
     if (m) status = draw(o, s, m);
     compile_destroy(s);

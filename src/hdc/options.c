@@ -71,7 +71,8 @@ static void add_archs(Options *o, const char *list)
         for (size_t i = 0; i < BASE_LEN(known); i++) found |= known[i] == arch;
         if (!found || (*end && *end != ','))
             options_die_call("--arch: `%s` is not an architecture (sm_75, sm_80, sm_86, sm_89, "
-                             "sm_90a, sm_100, sm_120)", start);
+                             "sm_90a, sm_100, sm_120)",
+                             start);
         VEC_PUSH(o->arena, o->archs, (int)arch);
         p = *end == ',' ? end + 1 : end;
     }
@@ -138,33 +139,46 @@ static bool is_verb(const Options *o, const char *verb)
 
 static void json_option(Options *o, int argc, char **argv, int *at)
 {
-    if (is_verb(o, "bench")) o->json = value_of("--json", argc, argv, at);
-    else o->json_flag = true;
+    if (is_verb(o, "bench"))
+        o->json = value_of("--json", argc, argv, at);
+    else
+        o->json_flag = true;
 }
 
 static void option(Options *o, int argc, char **argv, int *at)
 {
     const char *arg = argv[*at];
-    if (is_verb(o, "fmt") && strcmp(arg, "--check") == 0) o->fmt_check = true;
-    else if (flag_option(o, arg) || text_option(o, argc, argv, at)) return;
-    else if (is(arg, "--json")) json_option(o, argc, argv, at);
-    else if (is(arg, "--arch")) add_archs(o, value_of("--arch", argc, argv, at));
-    else if (is(arg, "--workers")) o->workers = number(value_of("--workers", argc, argv, at), "--workers");
-    else if (is(arg, "--seed")) o->seed = (uint64_t)number(value_of("--seed", argc, argv, at), "--seed");
+    if (is_verb(o, "fmt") && strcmp(arg, "--check") == 0)
+        o->fmt_check = true;
+    else if (flag_option(o, arg) || text_option(o, argc, argv, at))
+        return;
+    else if (is(arg, "--json"))
+        json_option(o, argc, argv, at);
+    else if (is(arg, "--arch"))
+        add_archs(o, value_of("--arch", argc, argv, at));
+    else if (is(arg, "--workers"))
+        o->workers = number(value_of("--workers", argc, argv, at), "--workers");
+    else if (is(arg, "--seed"))
+        o->seed = (uint64_t)number(value_of("--seed", argc, argv, at), "--seed");
     else if (is(arg, "--in"))
         VEC_PUSH(o->arena, o->inputs, split_pair(o, value_of("--in", argc, argv, at), "--in"));
     else if (is(arg, "--out"))
         VEC_PUSH(o->arena, o->outputs, split_pair(o, value_of("--out", argc, argv, at), "--out"));
-    else if (is(arg, "--compare")) o->compare = "";
+    else if (is(arg, "--compare"))
+        o->compare = "";
     else if (is(arg, "--diagnostics")) {
         const char *kind = value_of("--diagnostics", argc, argv, at);
         if (strcmp(kind, "json") && strcmp(kind, "text"))
             options_die_call("--diagnostics is `text` or `json`, not `%s`", kind);
         o->diagnostics_json = strcmp(kind, "json") == 0;
-    } else if (strcmp(arg, "-D") == 0) add_define(o, value_of("-D", argc, argv, at));
-    else if (strncmp(arg, "-D", 2) == 0) add_define(o, arg + 2);
-    else if (strncmp(arg, "-W", 2) == 0) return; /* every warning is on */
-    else options_die_call("there is no option `%s`", arg);
+    } else if (strcmp(arg, "-D") == 0)
+        add_define(o, value_of("-D", argc, argv, at));
+    else if (strncmp(arg, "-D", 2) == 0)
+        add_define(o, arg + 2);
+    else if (strncmp(arg, "-W", 2) == 0)
+        return; /* every warning is on */
+    else
+        options_die_call("there is no option `%s`", arg);
 }
 
 static bool looks_like_assignment(const char *arg)
@@ -180,9 +194,12 @@ bool options_parse(Options *o, int argc, char **argv)
     bool rest = false;
     for (int i = 1; i < argc; i++) {
         const char *arg = argv[i];
-        if (!rest && strcmp(arg, "--") == 0) rest = true;
-        else if (!rest && strcmp(arg, "--version") == 0) o->verb = "version";
-        else if (!rest && arg[0] == '-' && arg[1]) option(o, argc, argv, &i);
+        if (!rest && strcmp(arg, "--") == 0)
+            rest = true;
+        else if (!rest && strcmp(arg, "--version") == 0)
+            o->verb = "version";
+        else if (!rest && arg[0] == '-' && arg[1])
+            option(o, argc, argv, &i);
         else if (is_verb(o, "run") && looks_like_assignment(arg))
             VEC_PUSH(o->arena, o->assignments, split_pair(o, arg, "run"));
         else if (!o->verb && o->words.len == 0) {

@@ -19,8 +19,10 @@ static void collect(Options *o, const char *folder, const char *suffix, PathList
         const char *name = entries[i]->d_name;
         size_t len = strlen(name), tail = strlen(suffix);
         const char *path = base_format(o->arena, "%s/%s", folder, name);
-        if (name[0] != '.' && is_folder(path)) collect(o, path, suffix, list);
-        else if (len > tail && strcmp(name + len - tail, suffix) == 0) VEC_PUSH(o->arena, *list, path);
+        if (name[0] != '.' && is_folder(path))
+            collect(o, path, suffix, list);
+        else if (len > tail && strcmp(name + len - tail, suffix) == 0)
+            VEC_PUSH(o->arena, *list, path);
         free(entries[i]);
     }
     if (count >= 0) free(entries);
@@ -32,8 +34,10 @@ PathList paths_collect(Options *o, const char *suffix)
     for (size_t i = 0; i < o->words.len; i++) {
         const char *word = o->words.data[i];
         size_t before = list.len;
-        if (!is_folder(word)) VEC_PUSH(o->arena, list, word);
-        else collect(o, word, suffix, &list);
+        if (!is_folder(word))
+            VEC_PUSH(o->arena, list, word);
+        else
+            collect(o, word, suffix, &list);
         if (list.len == before) options_die_call("no %s file in %s", suffix, word);
     }
     return list;

@@ -9,7 +9,7 @@ typedef struct Run {
     Host *host;
     HdLoadedModule *module;
     const HdKernelInfo *kernel;
-    int64_t *sizes;     /* by size variable; -1: not known */
+    int64_t *sizes; /* by size variable; -1: not known */
     HostTensor **tensors;
     HostArg *args;
     uint64_t random;
@@ -74,7 +74,8 @@ static bool check_names(const Run *r)
 static bool read_sizes(Run *r)
 {
     for (int i = 0; i < r->kernel->size_count; i++) {
-        const char *text = find_pair(r->o->assignments.data, r->o->assignments.len, r->kernel->size_names[i]);
+        const char *text =
+            find_pair(r->o->assignments.data, r->o->assignments.len, r->kernel->size_names[i]);
         r->sizes[i] = -1;
         double value;
         if (!text) continue;
@@ -100,7 +101,8 @@ static bool load_file(Run *r, int p, const char *path)
     if (!t) return failed("%s: %s", path, failure.text);
     r->tensors[p] = t;
     if (t->dl.ndim != info->rank)
-        return failed("%s has rank %d, but parameter `%s` has rank %d", path, t->dl.ndim, info->name, info->rank);
+        return failed("%s has rank %d, but parameter `%s` has rank %d", path, t->dl.ndim,
+                      info->name, info->rank);
     for (int d = 0; d < info->rank; d++) {
         int size = info->extent_size[d];
         if (size >= 0 && r->sizes[size] < 0) r->sizes[size] = t->shape[d];
@@ -114,8 +116,8 @@ static bool extent_of(Run *r, const HdParamInfo *info, int d, int64_t *extent)
     if (size >= 0) {
         *extent = r->sizes[size];
         if (*extent >= 0) return true;
-        return failed("give the size `%s`: hdc run FILE %s %s=…", r->kernel->size_names[size], r->kernel->name,
-                      r->kernel->size_names[size]);
+        return failed("give the size `%s`: hdc run FILE %s %s=…", r->kernel->size_names[size],
+                      r->kernel->name, r->kernel->size_names[size]);
     }
     HdArg *args = NEW_ARRAY(r->session->arena, HdArg, (size_t)r->kernel->param_count + 1);
     for (int i = 0; i < r->kernel->param_count; i++) args[i].scalar = &r->args[i].scalar;
@@ -151,7 +153,8 @@ static bool make_scalar(Run *r, int p)
     const char *spec = find_pair(r->o->assignments.data, r->o->assignments.len, info->name);
     if (!spec) spec = find_pair(r->o->inputs.data, r->o->inputs.len, info->name);
     double value = 1;
-    if (spec && !parse_number(spec, &value)) return failed("`%s` is not a number for `%s`", spec, info->name);
+    if (spec && !parse_number(spec, &value))
+        return failed("`%s` is not a number for `%s`", spec, info->name);
     r->args[p].scalar = scalar_bits(scalar_cast(elem_of(info), scalar_float(ELEM_F64, value)));
     return true;
 }
@@ -166,7 +169,8 @@ static bool make_args(Run *r)
     }
     for (int p = 0; p < r->kernel->param_count; p++) {
         if (!r->kernel->params[p].is_tensor) continue;
-        const char *spec = find_pair(r->o->inputs.data, r->o->inputs.len, r->kernel->params[p].name);
+        const char *spec =
+            find_pair(r->o->inputs.data, r->o->inputs.len, r->kernel->params[p].name);
         if (!r->tensors[p] && !make_tensor(r, p, spec)) return false;
         r->args[p].tensor = r->tensors[p];
     }
@@ -200,7 +204,8 @@ static void print_results(const Run *r, const HdTiming *timing)
 static bool save_outputs(const Run *r)
 {
     for (int p = 0; p < r->kernel->param_count; p++) {
-        const char *path = find_pair(r->o->outputs.data, r->o->outputs.len, r->kernel->params[p].name);
+        const char *path =
+            find_pair(r->o->outputs.data, r->o->outputs.len, r->kernel->params[p].name);
         HdFailure failure = {0};
         if (path && r->tensors[p] && !host_tensor_save(r->tensors[p], path, &failure))
             return failed("%s: %s", path, failure.text);
@@ -236,7 +241,8 @@ static ExitStatus launch(Run *r)
 static ExitStatus no_such_kernel(const Compile *s, const char *name)
 {
     fprintf(stderr, "hdc: the file has no kernel `%s`; it has:", name);
-    for (int i = 0; i < compile_kernel_count(s); i++) fprintf(stderr, " %s", compile_kernel(s, i)->name->text);
+    for (int i = 0; i < compile_kernel_count(s); i++)
+        fprintf(stderr, " %s", compile_kernel(s, i)->name->text);
     fputc('\n', stderr);
     return EXIT_CALL;
 }

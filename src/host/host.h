@@ -12,7 +12,8 @@
 #include "compile/compile.h"
 #include "runtime/launch.h"
 
-/* ---- where things run --------------------------------------------------------------------------- */
+/* ---- where things run ---------------------------------------------------------------------------
+ */
 
 typedef struct Host {
     HdRuntime *runtime;
@@ -26,7 +27,8 @@ typedef struct Host {
 Host *host_create(const char *device, uint64_t seed, HdFailure *failure);
 void host_destroy(Host *host);
 
-/* ---- modules ------------------------------------------------------------------------------------ */
+/* ---- modules ------------------------------------------------------------------------------------
+ */
 
 /* Builds the chosen kernels for the host's device and loads them; destroyed with
  * hd_rt_module_destroy. NULL: if *status is COMPILE_WRONG the diagnostics say why, else
@@ -34,7 +36,8 @@ void host_destroy(Host *host);
 HdLoadedModule *host_build(Host *host, Compile *session, const CompileOptions *options,
                            CompileStatus *status, HdFailure *failure);
 
-/* ---- tensors ------------------------------------------------------------------------------------ */
+/* ---- tensors ------------------------------------------------------------------------------------
+ */
 
 enum { HOST_MAX_RANK = 8 };
 typedef struct HostTensor {
@@ -69,7 +72,8 @@ typedef struct HostArg {
 bool host_launch(Host *host, HdLoadedModule *module, const char *kernel, const HostArg *args,
                  int count, HdTiming *timing, HdFailure *failure);
 
-/* ---- tests and benches ---------------------------------------------------------------------------- */
+/* ---- tests and benches
+ * ---------------------------------------------------------------------------- */
 
 typedef struct HostReport {
     int passed, failed, skipped;
@@ -81,10 +85,10 @@ HostReport host_run_tests(Host *host, Compile *session, const CompileOptions *op
                           const char *filter, FILE *out, CompileStatus *status, HdFailure *failure);
 
 typedef struct HostTiming {
-    const char *title;  /* of the bench, with the loop's value: "square, s = 512" */
+    const char *title; /* of the bench, with the loop's value: "square, s = 512" */
     const char *kernel;
     HdBench time;
-    double bytes;       /* moved at least: inputs once, outputs once */
+    double bytes; /* moved at least: inputs once, outputs once */
 } HostTiming;
 typedef void (*HostTimingSink)(void *user, const HostTiming *timing);
 bool host_run_benches(Host *host, Compile *session, const CompileOptions *options,

@@ -54,7 +54,8 @@ int64_t interp_int(Interp *in, const Ast *node)
     return vocab_elem_is_float(s.elem) ? (int64_t)s.f : s.i;
 }
 
-/* ---- tensors ------------------------------------------------------------------------------------ */
+/* ---- tensors ------------------------------------------------------------------------------------
+ */
 
 static int64_t element(Interp *in, const HostTensor *t, const Ast *args)
 {
@@ -65,8 +66,8 @@ static int64_t element(Interp *in, const HostTensor *t, const Ast *args)
             interp_stop(in, arg->span, "tests read tensors element by element");
         int64_t i = interp_int(in, arg);
         if (i < 0 || i >= t->shape[d])
-            interp_stop(in, arg->span, "index %lld is out of bounds for the extent %lld", (long long)i,
-                        (long long)t->shape[d]);
+            interp_stop(in, arg->span, "index %lld is out of bounds for the extent %lld",
+                        (long long)i, (long long)t->shape[d]);
         at = at * t->shape[d] + i;
     }
     return at;
@@ -77,8 +78,10 @@ static void fill_table(Interp *in, const Ast *array, HostTensor *t, int64_t *at)
 {
     const Ast *items = KID(array, Array, items);
     for (uint32_t i = 0; i < items->count; i++)
-        if (items->kid[i]->kind == AST_Array) fill_table(in, items->kid[i], t, at);
-        else host_tensor_set(t, (*at)++, scalar_cast(t->elem, interp_scalar(in, items->kid[i])));
+        if (items->kid[i]->kind == AST_Array)
+            fill_table(in, items->kid[i], t, at);
+        else
+            host_tensor_set(t, (*at)++, scalar_cast(t->elem, interp_scalar(in, items->kid[i])));
 }
 
 static IValue table(Interp *in, const Ast *array, const Type *type)
@@ -103,9 +106,12 @@ static IValue random_tensor(Interp *in, const Ast *node)
     for (uint32_t i = 0; i < args->count && i < 2; i++) {
         const Ast *arg = args->kid[i];
         bool named = arg->kind == AST_NamedArg, upper = named ? arg->name->text[0] == 'h' : i == 1;
-        bounds[upper] = scalar_to_double(interp_scalar(in, named ? KID(arg, NamedArg, value) : arg));
-        if (upper) hi = &bounds[1];
-        else lo = &bounds[0];
+        bounds[upper] =
+            scalar_to_double(interp_scalar(in, named ? KID(arg, NamedArg, value) : arg));
+        if (upper)
+            hi = &bounds[1];
+        else
+            lo = &bounds[0];
     }
     const Ast *extents = type->kind == AST_TypeTensor ? KID(type, TypeTensor, extents) : NULL;
     int rank = extents ? (int)extents->count : 0;
@@ -119,7 +125,8 @@ static IValue random_tensor(Interp *in, const Ast *node)
     return extents ? ivalue_tensor(t) : ivalue_scalar(host_tensor_get(t, 0));
 }
 
-/* ---- expressions --------------------------------------------------------------------------------- */
+/* ---- expressions
+ * --------------------------------------------------------------------------------- */
 
 static IValue literal(Interp *in, const Ast *node)
 {
@@ -188,26 +195,39 @@ IValue interp_expr(Interp *in, const Ast *node)
 {
     switch (node->kind) {
     case AST_Int:
-    case AST_Float: return literal(in, node);
-    case AST_Bool: return ivalue_scalar(scalar_int(ELEM_BOOL, node->value.i));
-    case AST_Str: return (IValue){.kind = IV_STRING, .string = node->name};
-    case AST_Name: return name_value(in, node);
-    case AST_Unary: return unary(in, node);
-    case AST_Binary: return binary(in, node);
+    case AST_Float:
+        return literal(in, node);
+    case AST_Bool:
+        return ivalue_scalar(scalar_int(ELEM_BOOL, node->value.i));
+    case AST_Str:
+        return (IValue){.kind = IV_STRING, .string = node->name};
+    case AST_Name:
+        return name_value(in, node);
+    case AST_Unary:
+        return unary(in, node);
+    case AST_Binary:
+        return binary(in, node);
     case AST_Cond:
         return interp_expr(in, scalar_true(interp_scalar(in, KID(node, Cond, cond)))
                                    ? KID(node, Cond, then)
                                    : KID(node, Cond, otherwise));
-    case AST_Index: return index_value(in, node);
-    case AST_Call: return interp_call(in, node);
-    case AST_Tuple: return tuple(in, KID(node, Tuple, items));
-    case AST_Array: return table(in, node, node->type);
-    case AST_Random: return random_tensor(in, node);
-    default: interp_stop(in, node->span, "this cannot stand in a test");
+    case AST_Index:
+        return index_value(in, node);
+    case AST_Call:
+        return interp_call(in, node);
+    case AST_Tuple:
+        return tuple(in, KID(node, Tuple, items));
+    case AST_Array:
+        return table(in, node, node->type);
+    case AST_Random:
+        return random_tensor(in, node);
+    default:
+        interp_stop(in, node->span, "this cannot stand in a test");
     }
 }
 
-/* ---- statements ----------------------------------------------------------------------------------- */
+/* ---- statements
+ * ----------------------------------------------------------------------------------- */
 
 static void bind_names(Interp *in, const Ast *names, const IValue *value, const Ast *at)
 {
@@ -229,7 +249,8 @@ static void declare_var(Interp *in, const Ast *node)
         value = interp_expr(in, source);
     } else {
         Elem elem = interp_elem(in, names->kid[0]->symbol->type);
-        value = ivalue_scalar(vocab_elem_is_float(elem) ? scalar_float(elem, 0) : scalar_int(elem, 0));
+        value =
+            ivalue_scalar(vocab_elem_is_float(elem) ? scalar_float(elem, 0) : scalar_int(elem, 0));
     }
     bind_names(in, names, &value, node);
 }
@@ -253,7 +274,8 @@ static void assign(Interp *in, const Ast *node)
             interp_stop(in, target->span, "tests write tensors element by element");
         int64_t at = element(in, base.tensor, args);
         Scalar value = interp_scalar(in, source);
-        host_tensor_set(base.tensor, at, combine(in, node, host_tensor_get(base.tensor, at), value));
+        host_tensor_set(base.tensor, at,
+                        combine(in, node, host_tensor_get(base.tensor, at), value));
         return;
     }
     IValue value = interp_expr(in, source), *place = &in->env[target->symbol->id];
@@ -300,10 +322,12 @@ static void check(Interp *in, const Ast *cond, const Ast *message, const Ast *at
     if (message && message->name) interp_stop(in, at->span, "%s", message->name->text);
     if (in->message) interp_stop(in, at->span, "%s", in->message); /* left by close, equal */
     if (cond->kind == AST_Binary && (vocab_op(cond->op)->flags & OP_COMPARES)) {
-        IValue a = interp_expr(in, KID(cond, Binary, left)), b = interp_expr(in, KID(cond, Binary, right));
+        IValue a = interp_expr(in, KID(cond, Binary, left)),
+               b = interp_expr(in, KID(cond, Binary, right));
         if (a.kind == IV_SCALAR && b.kind == IV_SCALAR)
-            interp_stop(in, at->span, "it is not true that %s %s %s", scalar_text(in->arena, a.scalar),
-                        vocab_op(cond->op)->text, scalar_text(in->arena, b.scalar));
+            interp_stop(in, at->span, "it is not true that %s %s %s",
+                        scalar_text(in->arena, a.scalar), vocab_op(cond->op)->text,
+                        scalar_text(in->arena, b.scalar));
     }
     interp_stop(in, at->span, "the check failed");
 }
@@ -313,9 +337,12 @@ static void print(Interp *in, const Ast *args)
     for (uint32_t i = 0; i < args->count; i++) {
         IValue v = interp_expr(in, args->kid[i]);
         fputs(i ? " " : "", in->host->print);
-        if (v.kind == IV_STRING) fputs(v.string->text, in->host->print);
-        else if (v.kind == IV_SCALAR) fputs(scalar_text(in->arena, v.scalar), in->host->print);
-        else fputs("…", in->host->print);
+        if (v.kind == IV_STRING)
+            fputs(v.string->text, in->host->print);
+        else if (v.kind == IV_SCALAR)
+            fputs(scalar_text(in->arena, v.scalar), in->host->print);
+        else
+            fputs("…", in->host->print);
     }
     fputc('\n', in->host->print);
 }
@@ -332,26 +359,46 @@ static Flow statement(Interp *in, const Ast *node)
 {
     IValue value;
     switch (node->kind) {
-    case AST_Block: return interp_block(in, node);
+    case AST_Block:
+        return interp_block(in, node);
     case AST_Let:
         value = interp_expr(in, KID(node, Let, value));
         bind_names(in, KID(node, Let, names), &value, node);
         break;
-    case AST_Var: declare_var(in, node); break;
-    case AST_Assign: assign(in, node); break;
-    case AST_ExprStmt: interp_expr(in, KID(node, ExprStmt, expr)); break;
-    case AST_For: return loop(in, node);
-    case AST_While: return while_loop(in, node);
-    case AST_If: return branch(in, node);
-    case AST_Break: return FLOW_BREAK;
-    case AST_Continue: return FLOW_CONTINUE;
+    case AST_Var:
+        declare_var(in, node);
+        break;
+    case AST_Assign:
+        assign(in, node);
+        break;
+    case AST_ExprStmt:
+        interp_expr(in, KID(node, ExprStmt, expr));
+        break;
+    case AST_For:
+        return loop(in, node);
+    case AST_While:
+        return while_loop(in, node);
+    case AST_If:
+        return branch(in, node);
+    case AST_Break:
+        return FLOW_BREAK;
+    case AST_Continue:
+        return FLOW_CONTINUE;
     case AST_Return:
-        in->result = KID(node, Return, value) ? interp_expr(in, KID(node, Return, value)) : (IValue){0};
+        in->result =
+            KID(node, Return, value) ? interp_expr(in, KID(node, Return, value)) : (IValue){0};
         return FLOW_RETURN;
-    case AST_Check: check(in, KID(node, Check, cond), KID(node, Check, message), node); break;
-    case AST_Assert: check(in, KID(node, Assert, cond), KID(node, Assert, message), node); break;
-    case AST_Print: print(in, KID(node, Print, args)); break;
-    default: interp_stop(in, node->span, "this cannot stand in a test");
+    case AST_Check:
+        check(in, KID(node, Check, cond), KID(node, Check, message), node);
+        break;
+    case AST_Assert:
+        check(in, KID(node, Assert, cond), KID(node, Assert, message), node);
+        break;
+    case AST_Print:
+        print(in, KID(node, Print, args));
+        break;
+    default:
+        interp_stop(in, node->span, "this cannot stand in a test");
     }
     return FLOW_NEXT;
 }

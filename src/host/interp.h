@@ -33,20 +33,20 @@ typedef struct Interp {
     Compile *session;
     Host *host;
     const CompileOptions *options;
-    IValue *env;              /* by symbol id */
+    IValue *env;               /* by symbol id */
     VEC(HostTensor *) tensors; /* made so far; destroyed with the interpreter */
     VEC(Instance) instances;
-    HdLoadedModule *plain;    /* every kernel of the file at its defaults */
-    IValue result;            /* of `return` */
+    HdLoadedModule *plain; /* every kernel of the file at its defaults */
+    IValue result;         /* of `return` */
     uint64_t random;
-    Escape stop;              /* where a failed check or an error leaves to */
-    Span where;               /* what failed */
+    Escape stop; /* where a failed check or an error leaves to */
+    Span where;  /* what failed */
     const char *message;
-    bool is_skip;             /* the environment lacks something */
-    HostTimingSink sink;      /* set while a bench runs: kernel calls are measured */
+    bool is_skip;        /* the environment lacks something */
+    HostTimingSink sink; /* set while a bench runs: kernel calls are measured */
     void *sink_user;
     const char *title;
-    const char *built_wrong;  /* a module could not be built: the diagnostics say why */
+    const char *built_wrong; /* a module could not be built: the diagnostics say why */
 } Interp;
 
 BASE_NORETURN void interp_stop(Interp *in, Span where, const char *fmt, ...) BASE_PRINTF(3, 4);

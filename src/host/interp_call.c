@@ -3,7 +3,8 @@
 
 #include <math.h>
 
-/* ---- close, equal ------------------------------------------------------------------------------ */
+/* ---- close, equal ------------------------------------------------------------------------------
+ */
 
 static double named(Interp *in, const Ast *args, const char *name, double otherwise)
 {
@@ -39,7 +40,8 @@ static const char *place(Interp *in, const HostTensor *t, int64_t at)
         at /= t->shape[d];
     }
     Sb sb = base_sb(in->arena);
-    for (int d = 0; d < t->dl.ndim; d++) base_sb_printf(&sb, "%s%lld", d ? ", " : "", (long long)index[d]);
+    for (int d = 0; d < t->dl.ndim; d++)
+        base_sb_printf(&sb, "%s%lld", d ? ", " : "", (long long)index[d]);
     return base_sb_text(&sb);
 }
 
@@ -51,7 +53,8 @@ static bool same_shape(const HostTensor *a, const HostTensor *b)
 }
 
 /* Leaves in->message for `check` where they differ. */
-static bool compare_tensors(Interp *in, const Comparison *c, const HostTensor *a, const HostTensor *b)
+static bool compare_tensors(Interp *in, const Comparison *c, const HostTensor *a,
+                            const HostTensor *b)
 {
     if (!same_shape(a, b)) {
         in->message = "the shapes differ";
@@ -64,10 +67,10 @@ static bool compare_tensors(Interp *in, const Comparison *c, const HostTensor *a
             wrong++;
         }
     if (wrong == 0) return true;
-    in->message = base_format(in->arena, "%lld of %lld elements differ, first at [%s]: %s against %s",
-                              (long long)wrong, (long long)a->count, place(in, a, first),
-                              scalar_text(in->arena, host_tensor_get(a, first)),
-                              scalar_text(in->arena, host_tensor_get(b, first)));
+    in->message = base_format(
+        in->arena, "%lld of %lld elements differ, first at [%s]: %s against %s", (long long)wrong,
+        (long long)a->count, place(in, a, first), scalar_text(in->arena, host_tensor_get(a, first)),
+        scalar_text(in->arena, host_tensor_get(b, first)));
     return false;
 }
 
@@ -94,22 +97,26 @@ static IValue compare(Interp *in, const Ast *node)
     return ivalue_scalar(scalar_int(ELEM_BOOL, good));
 }
 
-/* ---- functions ------------------------------------------------------------------------------------ */
+/* ---- functions
+ * ------------------------------------------------------------------------------------ */
 
 static void bind_types(Interp *in, const CallInfo *call)
 {
     for (int i = 0; i < call->binding_count; i++) {
         const Binding *b = &call->bindings[i];
         IValue v = {0};
-        if (b->type) v = (IValue){.kind = IV_TYPE, .type = interp_resolve(in, b->type)};
-        else if (b->value) v = interp_expr(in, b->value);
+        if (b->type)
+            v = (IValue){.kind = IV_TYPE, .type = interp_resolve(in, b->type)};
+        else if (b->value)
+            v = interp_expr(in, b->value);
         in->env[b->generic->id] = v;
     }
 }
 
 static IValue call_function(Interp *in, const Ast *node)
 {
-    const Ast *decl = node->call->callee->decl, *params = KID(decl, Fn, params), *args = KID(node, Call, args);
+    const Ast *decl = node->call->callee->decl, *params = KID(decl, Fn, params),
+              *args = KID(node, Call, args);
     IValue *values = NEW_ARRAY(in->arena, IValue, (size_t)args->count + 1);
     for (uint32_t i = 0; i < args->count; i++) values[i] = interp_expr(in, args->kid[i]);
     bind_types(in, node->call);
@@ -136,8 +143,9 @@ static IValue call_builtin(Interp *in, const Ast *node)
     if (args->count > BASE_LEN(values) || vocab_builtin(builtin)->cls != BUILTIN_MATH)
         interp_stop(in, node->span, "`%s` cannot stand in a test", vocab_builtin(builtin)->text);
     for (uint32_t i = 0; i < args->count; i++) values[i] = interp_scalar(in, args->kid[i]);
-    bool good = builtin == BUILTIN_BITCAST ? scalar_bitcast(interp_elem(in, node->type), values[0], &out)
-                                           : scalar_math(builtin, values, (int)args->count, &out);
+    bool good = builtin == BUILTIN_BITCAST
+                    ? scalar_bitcast(interp_elem(in, node->type), values[0], &out)
+                    : scalar_math(builtin, values, (int)args->count, &out);
     if (!good) interp_stop(in, node->span, "this has no value");
     return ivalue_scalar(out);
 }
@@ -146,15 +154,19 @@ IValue interp_call(Interp *in, const Ast *node)
 {
     if (!node->call) interp_stop(in, node->span, "this cannot be called");
     switch (node->call->kind) {
-    case CALL_KERNEL: return interp_kernel(in, node);
-    case CALL_FN: return call_function(in, node);
-    case CALL_BUILTIN: return call_builtin(in, node);
+    case CALL_KERNEL:
+        return interp_kernel(in, node);
+    case CALL_FN:
+        return call_function(in, node);
+    case CALL_BUILTIN:
+        return call_builtin(in, node);
     case CALL_CAST:
-        return ivalue_scalar(
-            scalar_cast(interp_elem(in, node->type), interp_scalar(in, KID(node, Call, args)->kid[0])));
+        return ivalue_scalar(scalar_cast(interp_elem(in, node->type),
+                                         interp_scalar(in, KID(node, Call, args)->kid[0])));
     case CALL_FN_VALUE:
     case CALL_MAPPING:
-    case CALL_METHOD: break;
+    case CALL_METHOD:
+        break;
     }
     interp_stop(in, node->span, "this call cannot stand in a test");
 }

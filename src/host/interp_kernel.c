@@ -1,14 +1,16 @@
 /* Kernel calls: instances built on first use, outputs made from the shapes of the inputs. */
 #include "host/interp.h"
 
-/* ---- instances ---------------------------------------------------------------------------------- */
+/* ---- instances ----------------------------------------------------------------------------------
+ */
 
 static bool is_plain(const Symbol *kernel, const CallInfo *call)
 {
     return call->binding_count == 0 && KID(kernel->decl, Kernel, generics)->count == 0;
 }
 
-static void build_failed(Interp *in, const Ast *node, CompileStatus status, const HdFailure *failure)
+static void build_failed(Interp *in, const Ast *node, CompileStatus status,
+                         const HdFailure *failure)
 {
     if (status == COMPILE_WRONG) {
         in->built_wrong = "diagnostics";
@@ -32,13 +34,16 @@ static HdLoadedModule *build(Interp *in, const Ast *node, const CompileOptions *
 static CompileOptions specialised(Interp *in, const CallInfo *call, Sb *key)
 {
     CompileOptions o = *in->options;
-    LowerDefine *defines = NEW_ARRAY(in->arena, LowerDefine, (size_t)(o.define_count + call->binding_count) + 1);
+    LowerDefine *defines =
+        NEW_ARRAY(in->arena, LowerDefine, (size_t)(o.define_count + call->binding_count) + 1);
     for (int i = 0; i < call->binding_count; i++) {
         const Binding *b = &call->bindings[i];
         LowerDefine *d = &defines[i];
         d->name = b->generic->name->text;
-        if (b->type) d->elem = interp_elem(in, b->type);
-        else if (b->value) d->number = interp_int(in, b->value);
+        if (b->type)
+            d->elem = interp_elem(in, b->type);
+        else if (b->value)
+            d->number = interp_int(in, b->value);
         base_sb_printf(key, "%s=%d:%lld,", d->name, (int)d->elem, (long long)d->number);
     }
     if (o.define_count)
@@ -70,7 +75,8 @@ static HdLoadedModule *instance(Interp *in, const Ast *node)
     return made.module;
 }
 
-/* ---- arguments ------------------------------------------------------------------------------------ */
+/* ---- arguments
+ * ------------------------------------------------------------------------------------ */
 
 typedef struct Launch {
     const HdKernelInfo *info;
@@ -105,7 +111,8 @@ static void take_args(Interp *in, const Ast *node, Launch *l, bool all)
         if (info->is_tensor) {
             take_tensor(in, arg, &v, l, p);
         } else {
-            if (v.kind != IV_SCALAR) interp_stop(in, arg->span, "parameter `%s` is a number", info->name);
+            if (v.kind != IV_SCALAR)
+                interp_stop(in, arg->span, "parameter `%s` is a number", info->name);
             Elem elem = vocab_elem_find(info->elem, strlen(info->elem));
             l->args[p].scalar = scalar_bits(scalar_cast(elem, v.scalar));
             l->bound[p].scalar = &l->args[p].scalar;
@@ -124,7 +131,8 @@ static void make_outs(Interp *in, const Ast *node, Launch *l)
             if (info->extent_size[d] >= 0) {
                 shape[d] = l->sizes[info->extent_size[d]];
                 if (shape[d] < 0)
-                    interp_stop(in, node->span, "no input tells `%s`, an extent of `%s`: pass the output too",
+                    interp_stop(in, node->span,
+                                "no input tells `%s`, an extent of `%s`: pass the output too",
                                 l->info->size_names[info->extent_size[d]], info->name);
                 continue;
             }
@@ -144,10 +152,12 @@ static IValue results(Interp *in, const Launch *l)
     IValue *items = NEW_ARRAY(in->arena, IValue, (size_t)l->out_count + 1);
     for (int i = 0; i < l->out_count; i++) items[i] = ivalue_tensor(l->outs[i]);
     if (l->out_count == 1) return items[0];
-    return (IValue){.kind = l->out_count ? IV_TUPLE : IV_NONE, .count = l->out_count, .items = items};
+    return (IValue){
+        .kind = l->out_count ? IV_TUPLE : IV_NONE, .count = l->out_count, .items = items};
 }
 
-/* ---- measuring --------------------------------------------------------------------------------------- */
+/* ---- measuring
+ * --------------------------------------------------------------------------------------- */
 
 typedef struct Measured {
     Interp *in;
@@ -171,13 +181,15 @@ static bool measure(Interp *in, HdLoadedModule *module, const Launch *l, HdFailu
     HostTiming timing = {.title = in->title, .kernel = l->info->name};
     for (int p = 0; p < l->info->param_count; p++)
         if (l->args[p].tensor)
-            timing.bytes += (double)l->args[p].tensor->bytes * (l->info->params[p].mode == 2 ? 2 : 1);
+            timing.bytes +=
+                (double)l->args[p].tensor->bytes * (l->info->params[p].mode == 2 ? 2 : 1);
     if (!hd_rt_bench(run_once, &m, NULL, &timing.time, failure)) return false;
     in->sink(in->sink_user, &timing);
     return true;
 }
 
-/* ---- the call ------------------------------------------------------------------------------------------ */
+/* ---- the call
+ * ------------------------------------------------------------------------------------------ */
 
 IValue interp_kernel(Interp *in, const Ast *node)
 {

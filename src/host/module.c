@@ -66,7 +66,8 @@ static bool copy_in(Host *host, const HostArg *args, int count, Copies *c, HdFai
         }
         c->args[i].tensor = &t->dl;
         if (!host->cuda) continue;
-        c->tensors[i] = hd_rt_tensor_create(host->device, t->dl.dtype, t->dl.ndim, t->shape, failure);
+        c->tensors[i] =
+            hd_rt_tensor_create(host->device, t->dl.dtype, t->dl.ndim, t->shape, failure);
         if (!c->tensors[i] || !hd_rt_tensor_write(c->tensors[i], t->memory, failure)) return false;
         c->args[i].tensor = hd_rt_tensor_dl(c->tensors[i]);
     }
@@ -83,12 +84,13 @@ static bool copy_out(const HdKernelInfo *kernel, const HostArg *args, int count,
     return true;
 }
 
-bool host_launch(Host *host, HdLoadedModule *module, const char *name, const HostArg *args, int count,
-                 HdTiming *timing, HdFailure *failure)
+bool host_launch(Host *host, HdLoadedModule *module, const char *name, const HostArg *args,
+                 int count, HdTiming *timing, HdFailure *failure)
 {
     const HdKernelInfo *kernel = hd_module_kernel(hd_rt_module_info(module), name);
     if (!kernel || count != kernel->param_count)
-        return hd_fail(failure, HD_BAD_CALL, "`%s` takes %d arguments", name, kernel ? kernel->param_count : 0);
+        return hd_fail(failure, HD_BAD_CALL, "`%s` takes %d arguments", name,
+                       kernel ? kernel->param_count : 0);
     size_t room = (size_t)count + 1;
     Copies c = {calloc(room, sizeof *c.tensors), calloc(room, sizeof *c.args)};
     HdCpuOptions options = {.seed = host->seed, .print = print_line, .print_state = host->print};

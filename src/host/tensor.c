@@ -14,7 +14,8 @@ HostTensor *host_tensor_create(Elem elem, int rank, const int64_t *shape, HdFail
     HostTensor *t = calloc(1, sizeof *t);
     int64_t count = 1, bits;
     bool fits = rank <= HOST_MAX_RANK;
-    for (int d = 0; d < rank && fits; d++) fits = base_mul(count, shape[d], &count) && shape[d] >= 0;
+    for (int d = 0; d < rank && fits; d++)
+        fits = base_mul(count, shape[d], &count) && shape[d] >= 0;
     fits = fits && base_mul(count, vocab_elem(elem)->bits, &bits) && bits < INT64_MAX - 64;
     if (!t || !fits) {
         free(t);
@@ -92,8 +93,10 @@ void host_tensor_random(HostTensor *t, uint64_t *state, const double *lo, const 
     for (int64_t i = 0; i < t->count; i++) {
         double u = (double)(next_random(state) >> 11) * 0x1p-53, x = from + u * (to - from);
         if (is_float) {
-            if (t->elem == ELEM_F32) ((float *)t->memory)[i] = (float)x;
-            else host_tensor_set(t, i, scalar_float(t->elem, x));
+            if (t->elem == ELEM_F32)
+                ((float *)t->memory)[i] = (float)x;
+            else
+                host_tensor_set(t, i, scalar_float(t->elem, x));
         } else {
             host_tensor_set(t, i, scalar_int(t->elem, (int64_t)__builtin_floor(x)));
         }

@@ -18,7 +18,8 @@ Interp *interp_create(Host *host, Compile *s, const CompileOptions *options)
 void interp_destroy(Interp *in)
 {
     for (size_t i = 0; i < in->tensors.len; i++) host_tensor_destroy(in->tensors.data[i]);
-    for (size_t i = 0; i < in->instances.len; i++) hd_rt_module_destroy(in->instances.data[i].module);
+    for (size_t i = 0; i < in->instances.len; i++)
+        hd_rt_module_destroy(in->instances.data[i].module);
     hd_rt_module_destroy(in->plain);
 }
 
@@ -54,10 +55,12 @@ static void report(Interp *in, const Ast *test, bool good, FILE *out, HostReport
         return;
     }
     Position at = diag_position(in->session->diags, in->where.begin);
-    if (in->is_skip) r->skipped++;
-    else r->failed++;
-    fprintf(out, "%s  %s: %s\n      %s:%u:%u: %s\n", in->is_skip ? "skip" : "FAIL", file, test->name->text,
-            at.source ? at.source->path : file, at.line, at.column, in->message);
+    if (in->is_skip)
+        r->skipped++;
+    else
+        r->failed++;
+    fprintf(out, "%s  %s: %s\n      %s:%u:%u: %s\n", in->is_skip ? "skip" : "FAIL", file,
+            test->name->text, at.source ? at.source->path : file, at.line, at.column, in->message);
 }
 
 HostReport host_run_tests(Host *host, Compile *s, const CompileOptions *options, const char *filter,
@@ -81,7 +84,8 @@ HostReport host_run_tests(Host *host, Compile *s, const CompileOptions *options,
     return r;
 }
 
-/* ---- benches ------------------------------------------------------------------------------------- */
+/* ---- benches
+ * ------------------------------------------------------------------------------------- */
 
 static bool bench_once(Interp *in, const Ast *bench, const char *title, HdFailure *failure)
 {
@@ -113,8 +117,8 @@ static bool run_bench(Interp *in, const Ast *bench, HdFailure *failure)
         if (!value_of(in, KID(values, Set, items)->kid[i], &value))
             return hd_fail(failure, HD_FAILED, "%s", in->message);
         if (var->symbol) in->env[var->symbol->id] = ivalue_scalar(value);
-        const char *title = base_format(in->arena, "%s, %s = %s", bench->name->text, var->name->text,
-                                        scalar_text(in->arena, value));
+        const char *title = base_format(in->arena, "%s, %s = %s", bench->name->text,
+                                        var->name->text, scalar_text(in->arena, value));
         if (!bench_once(in, bench, title, failure)) return false;
     }
     return true;

@@ -17,14 +17,15 @@ const IrExpr *ir_const(IrKernel *k, Scalar value);
 const IrExpr *ir_int(IrKernel *k, Elem elem, int64_t value);
 const IrExpr *ir_index(IrKernel *k, int64_t value); /* of type index */
 const IrExpr *ir_bool(IrKernel *k, bool value);
-const IrExpr *ir_size(IrKernel *k, int number);     /* interval [0, 2^62] */
+const IrExpr *ir_size(IrKernel *k, int number); /* interval [0, 2^62] */
 const IrExpr *ir_arg(IrKernel *k, int number, Elem elem);
 const IrExpr *ir_var(IrKernel *k, IrVar *var);
-const IrExpr *ir_tid(IrKernel *k);                  /* interval [0, block_size - 1] */
+const IrExpr *ir_tid(IrKernel *k); /* interval [0, block_size - 1] */
 const IrExpr *ir_bid(IrKernel *k, int dim);
 const IrExpr *ir_gdim(IrKernel *k, int dim);
 const IrExpr *ir_unary(IrKernel *k, IrOp op, const IrExpr *a);
-const IrExpr *ir_binary(IrKernel *k, IrOp op, const IrExpr *a, const IrExpr *b); /* operands of one type (shifts: the amount may differ) */
+const IrExpr *ir_binary(IrKernel *k, IrOp op, const IrExpr *a,
+                        const IrExpr *b); /* operands of one type (shifts: the amount may differ) */
 const IrExpr *ir_select(IrKernel *k, const IrExpr *c, const IrExpr *a, const IrExpr *b);
 const IrExpr *ir_cast(IrKernel *k, IrType to, const IrExpr *a);
 const IrExpr *ir_bitcast(IrKernel *k, IrType to, const IrExpr *a);
@@ -34,23 +35,31 @@ const IrExpr *ir_lane(IrKernel *k, const IrExpr *a, int lane);
 const IrExpr *ir_splat(IrKernel *k, int lanes, const IrExpr *a);
 /* guard and otherwise NULL: unguarded. A guard that folds to true is dropped; to false, the
  * result is `otherwise`. lanes > 1: consecutive elements along the last index. */
-const IrExpr *ir_load(IrKernel *k, const IrTensor *t, int lanes, const IrExpr *const *index, const IrExpr *guard, const IrExpr *otherwise);
+const IrExpr *ir_load(IrKernel *k, const IrTensor *t, int lanes, const IrExpr *const *index,
+                      const IrExpr *guard, const IrExpr *otherwise);
 /* The same with IR_LINEAR (index: one element offset) and IR_PROVED among `flags`. */
-const IrExpr *ir_load_with(IrKernel *k, const IrTensor *t, int lanes, uint32_t flags, const IrExpr *const *index, const IrExpr *guard, const IrExpr *otherwise);
+const IrExpr *ir_load_with(IrKernel *k, const IrTensor *t, int lanes, uint32_t flags,
+                           const IrExpr *const *index, const IrExpr *guard,
+                           const IrExpr *otherwise);
 /* Any node again with other operands, through the simplifier. `flags` and payload are kept. */
 const IrExpr *ir_rebuild(IrKernel *k, const IrExpr *e, const IrExpr *const *args);
 
-static inline bool ir_is_const(const IrExpr *e) { return e->op == IR_CONST; }
+static inline bool ir_is_const(const IrExpr *e)
+{
+    return e->op == IR_CONST;
+}
 static inline bool ir_is_int(const IrExpr *e, int64_t v) /* an integer or index constant v */
 {
     return e->op == IR_CONST && !vocab_elem_is_float(e->type.elem) && e->value.i == v;
 }
-int64_t ir_multiple(const IrExpr *e); /* a divisor of every value of e, as large as seen; 0 for the constant 0 */
+int64_t ir_multiple(
+    const IrExpr *e); /* a divisor of every value of e, as large as seen; 0 for the constant 0 */
 
 /* ---- tensors, variables ---------------------------------------------------------------------- */
 IrVar *ir_new_var(IrKernel *k, const Name *name, IrType type, bool mutable);
 /* Fills id; extents are copied. */
-IrTensor *ir_new_tensor(IrKernel *k, const Name *name, IrSpace space, Elem elem, int rank, const IrExpr *const *extents);
+IrTensor *ir_new_tensor(IrKernel *k, const Name *name, IrSpace space, Elem elem, int rank,
+                        const IrExpr *const *extents);
 int ir_new_size(IrKernel *k, const Name *name);
 /* Linear element offset of an access under the tensor's layout (strides, digits, swizzle), for a
  * TILE its slot when the index is already reduced to slots by the slot pass. */
@@ -58,17 +67,21 @@ const IrExpr *ir_offset(IrKernel *k, const IrTensor *t, const IrExpr *const *ind
 int64_t ir_tile_slots(const IrTensor *tile); /* elements a thread holds */
 int64_t ir_tensor_size(const IrTensor *t);   /* static elements (layout's size); -1 if run-time */
 
-/* ---- statements: appended to a block ---------------------------------------------------------- */
+/* ---- statements: appended to a block ----------------------------------------------------------
+ */
 IrBlock *ir_new_block(IrKernel *k);
 IrStmt *ir_append(IrKernel *k, IrBlock *b, IrStmtKind kind); /* origin filled */
 IrStmt *ir_let(IrKernel *k, IrBlock *b, IrVar *var, const IrExpr *value);
 IrStmt *ir_set(IrKernel *k, IrBlock *b, IrVar *var, const IrExpr *value);
-IrStmt *ir_store(IrKernel *k, IrBlock *b, const IrTensor *t, const IrExpr *const *index, const IrExpr *value, const IrExpr *guard);
-IrStmt *ir_for(IrKernel *k, IrBlock *b, IrVar *var, const IrExpr *lo, const IrExpr *hi, const IrExpr *step); /* body made; var's interval set */
+IrStmt *ir_store(IrKernel *k, IrBlock *b, const IrTensor *t, const IrExpr *const *index,
+                 const IrExpr *value, const IrExpr *guard);
+IrStmt *ir_for(IrKernel *k, IrBlock *b, IrVar *var, const IrExpr *lo, const IrExpr *hi,
+               const IrExpr *step); /* body made; var's interval set */
 IrStmt *ir_if(IrKernel *k, IrBlock *b, const IrExpr *cond, bool with_else); /* bodies made */
 IrStmt *ir_barrier(IrKernel *k, IrBlock *b, IrScope scope, int64_t threads);
 
-/* ---- walking ---------------------------------------------------------------------------------- */
+/* ---- walking ----------------------------------------------------------------------------------
+ */
 /* Calls `visit` for every statement, outer before inner; returns false as soon as it does. */
 typedef bool (*IrVisit)(void *user, IrStmt *stmt);
 bool ir_walk(IrBlock *block, IrVisit visit, void *user);
@@ -78,7 +91,8 @@ typedef const IrExpr *(*IrReplace)(void *user, const IrExpr *e);
 const IrExpr *ir_rewrite(IrKernel *k, const IrExpr *e, IrReplace replace, void *user);
 /* Does the expression satisfy `test` in any node? */
 bool ir_any(const IrExpr *e, bool (*test)(void *user, const IrExpr *e), void *user);
-/* Evaluates an integer expression; `leaf` gives the value of a VAR, TID, SIZE … (false: unknown). */
+/* Evaluates an integer expression; `leaf` gives the value of a VAR, TID, SIZE … (false: unknown).
+ */
 typedef bool (*IrLeaf)(void *user, const IrExpr *e, int64_t *value);
 bool ir_eval_int(const IrExpr *e, IrLeaf leaf, void *user, int64_t *value);
 

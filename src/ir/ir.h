@@ -29,7 +29,7 @@ typedef enum {
     IR_STMT_COUNT
 } IrStmtKind;
 
-enum { IR_PURE = 1, IR_COMMUTES = 2, IR_MEMORY = 4 };                       /* of an op's row */
+enum { IR_PURE = 1, IR_COMMUTES = 2, IR_MEMORY = 4 }; /* of an op's row */
 enum IrFlags {
     IR_GUARDED = 1,   /* LOAD: guard and other value follow; STORE: guard follows */
     IR_LINEAR = 2,    /* LOAD, STORE, ATOMIC: one linear element offset instead of indices */
@@ -80,13 +80,14 @@ typedef struct IrTensor {
     IrSpace space;
     Elem elem;
     int rank;
-    const IrExpr **extents;  /* constants for all spaces but PARAM */
-    const IrLayout *layout;  /* SHARED, PRIVATE, TABLE; NULL: row-major */
-    const IrExpr **strides;  /* PARAM with `layout strided`: element strides; else NULL (row-major) */
-    const Mapping *over;     /* TILE: distribution of its last over->rank dimensions */
-    int param;               /* PARAM: position among the kernel's parameters */
-    bool written, read;      /* PARAM: mode (out: written, inout: both) */
-    const Scalar *table;     /* TABLE: its elements, row-major */
+    const IrExpr **extents; /* constants for all spaces but PARAM */
+    const IrLayout *layout; /* SHARED, PRIVATE, TABLE; NULL: row-major */
+    const IrExpr *
+        *strides;        /* PARAM with `layout strided`: element strides; else NULL (row-major) */
+    const Mapping *over; /* TILE: distribution of its last over->rank dimensions */
+    int param;           /* PARAM: position among the kernel's parameters */
+    bool written, read;  /* PARAM: mode (out: written, inout: both) */
+    const Scalar *table; /* TABLE: its elements, row-major */
     const struct IrStmt *scope; /* SHARED: the SCOPE it lives in; NULL: the kernel */
     uint32_t origin;
 } IrTensor;
@@ -137,7 +138,7 @@ struct IrStmt {
     IrOrder order;
     IrScope scope;
     const IrTasks *tasks;
-    const char *text;   /* TRAP: what was violated; PRINT: pieces, `{}` where an operand goes */
+    const char *text; /* TRAP: what was violated; PRINT: pieces, `{}` where an operand goes */
 };
 
 /* ---- origins: an append-only table; index 0 is "none" --------------------------------------- */
@@ -153,7 +154,7 @@ typedef struct Origin {
 typedef struct IrParam {
     const Name *name;
     bool is_tensor;
-    Elem elem;            /* scalar's type */
+    Elem elem; /* scalar's type */
     const IrTensor *tensor;
     Span span;
 } IrParam;
@@ -166,21 +167,21 @@ typedef struct IrRequire {
 
 typedef struct IrKernel {
     Arena *arena;
-    Diags *diags;           /* for origins' spans */
-    const Name *name;       /* public name */
-    const char *instance;   /* "bm=128,bn=64" for tuned or specialised instances; "" */
-    VEC(const Name *) sizes;        /* size variables, by number; strides of strided parameters too */
+    Diags *diags;            /* for origins' spans */
+    const Name *name;        /* public name */
+    const char *instance;    /* "bm=128,bn=64" for tuned or specialised instances; "" */
+    VEC(const Name *) sizes; /* size variables, by number; strides of strided parameters too */
     VEC(IrParam) params;
-    VEC(IrTensor *) tensors;        /* every tensor, by id */
-    VEC(IrVar *) vars;              /* by id */
+    VEC(IrTensor *) tensors; /* every tensor, by id */
+    VEC(IrVar *) vars;       /* by id */
     VEC(IrRequire) requires;
-    const IrExpr *grid[3];          /* logical grid extents, over SIZE and ARG; missing ones const 1 */
-    int64_t block_size;             /* threads of a block, compile-time */
+    const IrExpr *grid[3]; /* logical grid extents, over SIZE and ARG; missing ones const 1 */
+    int64_t block_size;    /* threads of a block, compile-time */
     int64_t block_dims[3];
-    bool resident;                  /* all blocks at once: `sync grid` allowed */
+    bool resident; /* all blocks at once: `sync grid` allowed */
     IrBlock *body;
     VEC(Origin) origins;
-    struct IrTable *table;          /* hash-consing; private to build.c */
+    struct IrTable *table; /* hash-consing; private to build.c */
     uint32_t expr_count;
 } IrKernel;
 
@@ -199,6 +200,7 @@ const char *ir_verify(const IrKernel *kernel);
 void ir_print(const IrKernel *kernel, Sb *out);
 void ir_print_expr(const IrKernel *kernel, const IrExpr *expr, Sb *out);
 /* Reads what ir_print wrote; NULL and a message with line number in *error. */
-IrKernel *ir_read(Arena *arena, Interner *interner, Diags *diags, const char *text, size_t len, const char **error);
+IrKernel *ir_read(Arena *arena, Interner *interner, Diags *diags, const char *text, size_t len,
+                  const char **error);
 
 #endif

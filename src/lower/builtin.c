@@ -4,22 +4,38 @@
 static IrOp math_op(Builtin builtin)
 {
     switch (builtin) {
-    case BUILTIN_ABS: return IR_ABS;
-    case BUILTIN_SQRT: return IR_SQRT;
-    case BUILTIN_FMA: return IR_FMA;
-    case BUILTIN_FLOOR: return IR_FLOOR;
-    case BUILTIN_CEIL: return IR_CEIL;
-    case BUILTIN_TRUNC: return IR_TRUNC;
-    case BUILTIN_RINT: return IR_RINT;
-    case BUILTIN_COPYSIGN: return IR_COPYSIGN;
-    case BUILTIN_ISNAN: return IR_ISNAN;
-    case BUILTIN_ISINF: return IR_ISINF;
-    case BUILTIN_POPCOUNT: return IR_POPCOUNT;
-    case BUILTIN_CLZ: return IR_CLZ;
-    case BUILTIN_CTZ: return IR_CTZ;
-    case BUILTIN_MULHI: return IR_MULHI;
-    case BUILTIN_DOT4: return IR_DOT4;
-    default: return IR_OP_COUNT;
+    case BUILTIN_ABS:
+        return IR_ABS;
+    case BUILTIN_SQRT:
+        return IR_SQRT;
+    case BUILTIN_FMA:
+        return IR_FMA;
+    case BUILTIN_FLOOR:
+        return IR_FLOOR;
+    case BUILTIN_CEIL:
+        return IR_CEIL;
+    case BUILTIN_TRUNC:
+        return IR_TRUNC;
+    case BUILTIN_RINT:
+        return IR_RINT;
+    case BUILTIN_COPYSIGN:
+        return IR_COPYSIGN;
+    case BUILTIN_ISNAN:
+        return IR_ISNAN;
+    case BUILTIN_ISINF:
+        return IR_ISINF;
+    case BUILTIN_POPCOUNT:
+        return IR_POPCOUNT;
+    case BUILTIN_CLZ:
+        return IR_CLZ;
+    case BUILTIN_CTZ:
+        return IR_CTZ;
+    case BUILTIN_MULHI:
+        return IR_MULHI;
+    case BUILTIN_DOT4:
+        return IR_DOT4;
+    default:
+        return IR_OP_COUNT;
     }
 }
 
@@ -27,8 +43,10 @@ static Value math(Lower *l, const Ast *node, int count, const IrExpr *const *arg
 {
     IrKernel *k = l->k;
     switch (node->call->builtin) {
-    case BUILTIN_MIN: return value_expr(ir_binary(k, IR_MIN, args[0], args[1]));
-    case BUILTIN_MAX: return value_expr(ir_binary(k, IR_MAX, args[0], args[1]));
+    case BUILTIN_MIN:
+        return value_expr(ir_binary(k, IR_MIN, args[0], args[1]));
+    case BUILTIN_MAX:
+        return value_expr(ir_binary(k, IR_MAX, args[0], args[1]));
     case BUILTIN_BITCAST: {
         IrType to = lower_ir_type(l, node->type);
         return value_expr(ir_bitcast(k, to, args[0]));
@@ -42,7 +60,8 @@ static Value math(Lower *l, const Ast *node, int count, const IrExpr *const *arg
         const IrExpr *less = ir_binary(k, IR_SUB, args[1], ir_int(k, elem, 1));
         return value_expr(ir_binary(k, IR_DIV, ir_binary(k, IR_ADD, args[0], less), args[1]));
     }
-    default: return value_expr(ir_math(k, math_op(node->call->builtin), count, args));
+    default:
+        return value_expr(ir_math(k, math_op(node->call->builtin), count, args));
     }
 }
 
@@ -60,10 +79,10 @@ static Value collective(Lower *l, const Ast *node, int count, const IrExpr *cons
     IrStmt *stmt = ir_append(l->k, l->block, IR_STMT_COLLECTIVE);
     stmt->var = var;
     stmt->builtin = builtin;
-    stmt->scope = builtin != BUILTIN_UNIFORM                 ? IR_SCOPE_WARP
-                  : l->group.size == l->k->block_size        ? IR_SCOPE_BLOCK
-                  : l->group.size == WARP_THREADS            ? IR_SCOPE_WARP
-                                                             : IR_SCOPE_GROUP;
+    stmt->scope = builtin != BUILTIN_UNIFORM          ? IR_SCOPE_WARP
+                  : l->group.size == l->k->block_size ? IR_SCOPE_BLOCK
+                  : l->group.size == WARP_THREADS     ? IR_SCOPE_WARP
+                                                      : IR_SCOPE_GROUP;
     stmt->count = count;
     stmt->args = base_copy(l->arena, args, (size_t)count * sizeof *args);
     return value_expr(ir_var(l->k, var));
@@ -95,14 +114,19 @@ static Value atomic(Lower *l, const Ast *node)
     for (uint32_t i = 1; i < args->count; i++) {
         const Ast *arg = args->kid[i];
         bool word = arg->kind == AST_Name && !arg->symbol;
-        if (!word) operands[count++] = lower_expr(l, arg);
-        else if (strcmp(arg->name->text, "block") == 0) scope = IR_SCOPE_BLOCK;
-        else if (strcmp(arg->name->text, "device") == 0) scope = IR_SCOPE_GRID;
-        else order = order_word(arg->name->text, order);
+        if (!word)
+            operands[count++] = lower_expr(l, arg);
+        else if (strcmp(arg->name->text, "block") == 0)
+            scope = IR_SCOPE_BLOCK;
+        else if (strcmp(arg->name->text, "device") == 0)
+            scope = IR_SCOPE_GRID;
+        else
+            order = order_word(arg->name->text, order);
     }
     lower_at(l, node);
     bool used = node->call->builtin != BUILTIN_ATOMIC_STORE;
-    IrVar *var = used ? ir_new_var(l->k, lower_name(l, "old"), (IrType){tensor->elem, 1}, false) : NULL;
+    IrVar *var =
+        used ? ir_new_var(l->k, lower_name(l, "old"), (IrType){tensor->elem, 1}, false) : NULL;
     IrStmt *stmt = ir_append(l->k, l->block, IR_STMT_ATOMIC);
     stmt->var = var;
     stmt->tensor = tensor;
@@ -138,16 +162,23 @@ Value lower_builtin(Lower *l, const Ast *node)
     const BuiltinInfo *info = vocab_builtin(node->call->builtin);
     const Ast *args = KID(node, Call, args);
     switch (info->cls) {
-    case BUILTIN_MAPPING: return lower_mapping(l, node);
-    case BUILTIN_ATOMIC: return atomic(l, node);
-    case BUILTIN_MISC: return misc(l, node);
+    case BUILTIN_MAPPING:
+        return lower_mapping(l, node);
+    case BUILTIN_ATOMIC:
+        return atomic(l, node);
+    case BUILTIN_MISC:
+        return misc(l, node);
     case BUILTIN_VERB:
-        if (node->call->builtin == BUILTIN_COPY) lower_copy(l, node, NULL);
-        else lower_reduce(l, node);
+        if (node->call->builtin == BUILTIN_COPY)
+            lower_copy(l, node, NULL);
+        else
+            lower_reduce(l, node);
         return (Value){0};
-    case BUILTIN_TEST: return value_poison(); /* sema allows it in tests only */
+    case BUILTIN_TEST:
+        return value_poison(); /* sema allows it in tests only */
     case BUILTIN_MATH:
-    case BUILTIN_COLLECTIVE: break;
+    case BUILTIN_COLLECTIVE:
+        break;
     }
     const IrExpr *operands[4] = {0};
     if (args->count > BASE_LEN(operands)) return value_poison();

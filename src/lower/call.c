@@ -36,7 +36,8 @@ static void match_over(Lower *l, const Ast *over, const View *view, const Ast *a
         lower_bind(l, over->symbol, value_mapping(actual));
         return;
     }
-    const Mapping *wanted = lower_mapping_solved(l, over, actual->rank, actual->shape, actual->workers);
+    const Mapping *wanted =
+        lower_mapping_solved(l, over, actual->rank, actual->shape, actual->workers);
     if (wanted && !mapping_equal(wanted, actual))
         lower_error(l, MAPPING_DIFFERS, arg->span, lower_mapping_text(l, actual),
                     lower_mapping_text(l, wanted));
@@ -71,7 +72,8 @@ static void bind_written(Lower *l, const CallInfo *call)
 static void clear_sizes(Lower *l, const Ast *params)
 {
     for (uint32_t i = 0; i < params->count; i++) {
-        const Ast *type = params->kid[i]->kind == AST_Param ? KID(params->kid[i], Param, type) : NULL;
+        const Ast *type =
+            params->kid[i]->kind == AST_Param ? KID(params->kid[i], Param, type) : NULL;
         if (!type || type->kind != AST_TypeTensor) continue;
         const Ast *extents = KID(type, TypeTensor, extents);
         for (uint32_t d = 0; d < extents->count; d++)
@@ -137,9 +139,8 @@ static Value region_result(Lower *l, const Return *ret)
     Value *items = NEW_ARRAY(l->arena, Value, (size_t)ret->var_count + 1);
     for (int i = 0; i < ret->var_count; i++) items[i] = value_expr(ir_var(l->k, ret->vars[i]));
     if (ret->var_count == 1) return items[0];
-    return (Value){.kind = ret->var_count ? VALUE_TUPLE : VALUE_NONE,
-                   .count = ret->var_count,
-                   .items = items};
+    return (Value){
+        .kind = ret->var_count ? VALUE_TUPLE : VALUE_NONE, .count = ret->var_count, .items = items};
 }
 
 /* Runs `body` with its own `return`; an early return makes a REGION around what was built. */
@@ -178,9 +179,10 @@ static bool constraints_hold(Lower *l, const Ast *wheres, const Ast *at)
         if (ir_is_const(cond) && cond->value.i) continue;
         Span span = wheres->kid[i]->span;
         Position p = diag_position(l->diags, span.begin);
-        const char *text = p.source ? base_strndup(l->arena, p.source->text + (span.begin - p.source->base),
-                                                   span.end - span.begin)
-                                    : "";
+        const char *text =
+            p.source ? base_strndup(l->arena, p.source->text + (span.begin - p.source->base),
+                                    span.end - span.begin)
+                     : "";
         lower_error(l, WHERE_FAILED, at->span, text);
         return false;
     }
@@ -240,8 +242,9 @@ static IrOp op_of_symbol(const Symbol *fn)
 {
     switch (fn->op) {
 #define UNARY(id, text, name)
-#define BINARY(id, text, name, precedence, result, flags)                                      \
-    case OP_##id: return IR_##id;
+#define BINARY(id, text, name, precedence, result, flags)                                          \
+    case OP_##id:                                                                                  \
+        return IR_##id;
 #include "vocab/operators.def"
 #undef UNARY
 #undef BINARY
@@ -249,7 +252,8 @@ static IrOp op_of_symbol(const Symbol *fn)
     case OP_NEG:
     case OP_NOT:
     case OP_BITNOT:
-    case OP_COUNT: break;
+    case OP_COUNT:
+        break;
     }
     return fn->builtin == BUILTIN_MIN ? IR_MIN : IR_MAX;
 }
@@ -321,13 +325,15 @@ static Value reshape(Lower *l, const Ast *node, const View *view)
     const IrTensor *t = view->tensor;
     bool whole = view->rank == t->rank && t->space == IR_PARAM && !t->strides && !view->bound_count;
     for (int d = 0; whole && d < t->rank; d++)
-        whole = view->dim[d] == d && ir_is_int(view->offset[d], 0) && view->extents[d] == t->extents[d];
+        whole =
+            view->dim[d] == d && ir_is_int(view->offset[d], 0) && view->extents[d] == t->extents[d];
     if (!whole) {
         lower_error(l, RESHAPE, node->span);
         return value_poison();
     }
     const IrExpr *extents[MAX_RANK];
-    for (uint32_t d = 0; d < args->count && d < MAX_RANK; d++) extents[d] = lower_index(l, args->kid[d]);
+    for (uint32_t d = 0; d < args->count && d < MAX_RANK; d++)
+        extents[d] = lower_index(l, args->kid[d]);
     IrTensor *alias = ir_new_tensor(l->k, t->name, IR_PARAM, t->elem, (int)args->count, extents);
     alias->param = t->param;
     alias->read = t->read;
@@ -345,7 +351,8 @@ static Value call_method(Lower *l, const Ast *node)
     const Ast *args = KID(node, Call, args);
     Value *items = NEW_ARRAY(l->arena, Value, (size_t)args->count + 1);
     items[0] = base;
-    for (uint32_t i = 0; i < args->count; i++) items[i + 1] = value_expr(lower_index(l, args->kid[i]));
+    for (uint32_t i = 0; i < args->count; i++)
+        items[i + 1] = value_expr(lower_index(l, args->kid[i]));
     return (Value){.kind = VALUE_WINDOW, .count = (int)args->count + 1, .items = items};
 }
 
@@ -354,13 +361,20 @@ Value lower_call(Lower *l, const Ast *node)
     if (!node->call) return value_poison();
     lower_at(l, node);
     switch (node->call->kind) {
-    case CALL_FN: return call_fn(l, node);
-    case CALL_FN_VALUE: return call_fn_value(l, node);
-    case CALL_KERNEL: return value_poison(); /* sema allows it in tests only */
-    case CALL_BUILTIN: return lower_builtin(l, node);
-    case CALL_CAST: return call_cast(l, node);
-    case CALL_MAPPING: return lower_mapping(l, node);
-    case CALL_METHOD: return call_method(l, node);
+    case CALL_FN:
+        return call_fn(l, node);
+    case CALL_FN_VALUE:
+        return call_fn_value(l, node);
+    case CALL_KERNEL:
+        return value_poison(); /* sema allows it in tests only */
+    case CALL_BUILTIN:
+        return lower_builtin(l, node);
+    case CALL_CAST:
+        return call_cast(l, node);
+    case CALL_MAPPING:
+        return lower_mapping(l, node);
+    case CALL_METHOD:
+        return call_method(l, node);
     }
     return value_poison();
 }

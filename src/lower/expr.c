@@ -5,8 +5,9 @@ static IrOp binary_op(Op op)
 {
     switch (op) {
 #define UNARY(id, text, name)
-#define BINARY(id, text, name, precedence, result, flags)                                      \
-    case OP_##id: return IR_##id;
+#define BINARY(id, text, name, precedence, result, flags)                                          \
+    case OP_##id:                                                                                  \
+        return IR_##id;
 #include "vocab/operators.def"
 #undef UNARY
 #undef BINARY
@@ -14,7 +15,8 @@ static IrOp binary_op(Op op)
     case OP_NEG:
     case OP_NOT:
     case OP_BITNOT:
-    case OP_COUNT: break;
+    case OP_COUNT:
+        break;
     }
     return IR_ADD;
 }
@@ -30,10 +32,9 @@ const IrExpr *lower_zero(Lower *l, const Type *type)
 static Value literal(Lower *l, const Ast *node)
 {
     IrType type = node->type ? lower_ir_type(l, node->type) : (IrType){ELEM_INDEX, 1};
-    Scalar value = node->kind == AST_Float ? scalar_float(type.elem, node->value.f)
-                   : vocab_elem_is_float(type.elem)
-                       ? scalar_float(type.elem, (double)node->value.i)
-                       : scalar_int(type.elem, node->value.i);
+    Scalar value = node->kind == AST_Float          ? scalar_float(type.elem, node->value.f)
+                   : vocab_elem_is_float(type.elem) ? scalar_float(type.elem, (double)node->value.i)
+                                                    : scalar_int(type.elem, node->value.i);
     const IrExpr *e = ir_const(l->k, value);
     return value_expr(type.lanes > 1 ? ir_splat(l->k, type.lanes, e) : e);
 }
@@ -43,24 +44,33 @@ static Value special(Lower *l, const Ast *node)
     const IrExpr *thread = l->group.thread;
     int64_t unit = 1;
     switch (node->symbol->special) {
-    case SPECIAL_THREAD: return value_expr(thread);
+    case SPECIAL_THREAD:
+        return value_expr(thread);
     case SPECIAL_LANE:
-        return value_expr(
-            ir_binary(l->k, IR_MOD, thread, ir_index(l->k, WARP_THREADS)));
-    case SPECIAL_WARP: unit = WARP_THREADS; break;
-    case SPECIAL_WARPGROUP: unit = WARPGROUP_THREADS; break;
-    case SPECIAL_BLOCK_SIZE: return value_expr(ir_index(l->k, l->group.size));
-    case SPECIAL_ARCH: return value_expr(ir_index(l->k, l->options->arch));
-    case SPECIAL_TARGET_CPU: return value_expr(ir_bool(l->k, l->options->cpu));
+        return value_expr(ir_binary(l->k, IR_MOD, thread, ir_index(l->k, WARP_THREADS)));
+    case SPECIAL_WARP:
+        unit = WARP_THREADS;
+        break;
+    case SPECIAL_WARPGROUP:
+        unit = WARPGROUP_THREADS;
+        break;
+    case SPECIAL_BLOCK_SIZE:
+        return value_expr(ir_index(l->k, l->group.size));
+    case SPECIAL_ARCH:
+        return value_expr(ir_index(l->k, l->options->arch));
+    case SPECIAL_TARGET_CPU:
+        return value_expr(ir_bool(l->k, l->options->cpu));
     case SPECIAL_BLOCK:
-    case SPECIAL_GRID: return (Value){0}; /* only their members are values */
+    case SPECIAL_GRID:
+        return (Value){0}; /* only their members are values */
     }
     return value_expr(ir_binary(l->k, IR_DIV, thread, ir_index(l->k, unit)));
 }
 
 static Value constant(Lower *l, const Symbol *symbol)
 {
-    if (symbol->type && symbol->type->kind == TYPE_TENSOR) return value_view(lower_table(l, symbol));
+    if (symbol->type && symbol->type->kind == TYPE_TENSOR)
+        return value_view(lower_table(l, symbol));
     Value value = lower_value(l, KID(symbol->decl, Const, value));
     lower_bind(l, symbol, value);
     return value;
@@ -75,12 +85,16 @@ static Value name_value(Lower *l, const Ast *node)
     Value value = l->env[symbol->id];
     if (value.kind == VALUE_NONE) {
         switch (symbol->kind) {
-        case SYMBOL_CONST: return constant(l, symbol);
-        case SYMBOL_SPECIAL: return special(l, node);
-        case SYMBOL_MAPPING: return lower_mapping_decl(l, symbol, 0, NULL);
+        case SYMBOL_CONST:
+            return constant(l, symbol);
+        case SYMBOL_SPECIAL:
+            return special(l, node);
+        case SYMBOL_MAPPING:
+            return lower_mapping_decl(l, symbol, 0, NULL);
         case SYMBOL_FN:
         case SYMBOL_FN_OP:
-        case SYMBOL_BUILTIN: return (Value){.kind = VALUE_FN, .fn = symbol};
+        case SYMBOL_BUILTIN:
+            return (Value){.kind = VALUE_FN, .fn = symbol};
         case SYMBOL_MAPPING_PARAM:
         case SYMBOL_KERNEL:
         case SYMBOL_MODULE:
@@ -95,7 +109,8 @@ static Value name_value(Lower *l, const Ast *node)
         case SYMBOL_VAR:
         case SYMBOL_SHARED:
         case SYMBOL_REG:
-        case SYMBOL_TEST: return value_poison();
+        case SYMBOL_TEST:
+            return value_poison();
         }
     }
     if (value.kind == VALUE_VIEW && l->lazy_index && value.view->tensor->space == IR_TILE)
@@ -131,8 +146,7 @@ static const IrExpr *branch(Lower *l, const Ast *node, IrBlock **block)
 
 static void splice(Lower *l, IrBlock *to, const IrBlock *from)
 {
-    for (size_t i = 0; i < from->stmts.len; i++)
-        VEC_PUSH(l->arena, to->stmts, from->stmts.data[i]);
+    for (size_t i = 0; i < from->stmts.len; i++) VEC_PUSH(l->arena, to->stmts, from->stmts.data[i]);
 }
 
 static const IrExpr *choose(Lower *l, const IrExpr *cond, const IrExpr *a, IrBlock *a_block,
@@ -144,9 +158,9 @@ static const IrExpr *choose(Lower *l, const IrExpr *cond, const IrExpr *a, IrBlo
         return ir_select(l->k, cond, a, b);
     }
     IrVar *var = ir_new_var(l->k, lower_name(l, "chosen"), a->type, true);
-    const IrExpr *start = ir_const(l->k, vocab_elem_is_float(a->type.elem)
-                                             ? scalar_float(a->type.elem, 0)
-                                             : scalar_int(a->type.elem, 0));
+    const IrExpr *start =
+        ir_const(l->k, vocab_elem_is_float(a->type.elem) ? scalar_float(a->type.elem, 0)
+                                                         : scalar_int(a->type.elem, 0));
     ir_let(l->k, l->block, var, a->type.lanes > 1 ? ir_splat(l->k, a->type.lanes, start) : start);
     IrStmt *split = ir_if(l->k, l->block, cond, true);
     splice(l, split->body, a_block);
@@ -185,15 +199,16 @@ static Value conditional(Lower *l, const Ast *node)
 static void match_lanes(Lower *l, const IrExpr **a, const IrExpr **b)
 {
     if ((*a)->type.lanes == (*b)->type.lanes) return;
-    if ((*a)->type.lanes == 1) *a = ir_splat(l->k, (*b)->type.lanes, *a);
-    else *b = ir_splat(l->k, (*a)->type.lanes, *b);
+    if ((*a)->type.lanes == 1)
+        *a = ir_splat(l->k, (*b)->type.lanes, *a);
+    else
+        *b = ir_splat(l->k, (*a)->type.lanes, *b);
 }
 
 static Value mapping_compare(Lower *l, const Ast *node, const Value *a, const Value *b)
 {
     if (a->kind != VALUE_MAPPING || b->kind != VALUE_MAPPING) return value_poison();
-    return value_expr(
-        ir_bool(l->k, mapping_equal(a->mapping, b->mapping) == (node->op == OP_EQ)));
+    return value_expr(ir_bool(l->k, mapping_equal(a->mapping, b->mapping) == (node->op == OP_EQ)));
 }
 
 static Value binary(Lower *l, const Ast *node)
@@ -346,21 +361,34 @@ Value lower_value(Lower *l, const Ast *node)
     switch (node->kind) {
     case AST_Int:
     case AST_Float:
-    case AST_Bool: return literal(l, node);
-    case AST_Name: return name_value(l, node);
-    case AST_Unary: return unary(l, node);
-    case AST_Binary: return binary(l, node);
-    case AST_Cond: return conditional(l, node);
-    case AST_Index: return index_value(l, node);
-    case AST_Call: return lower_call(l, node);
-    case AST_Member: return member(l, node);
-    case AST_At: return at_value(l, node);
-    case AST_Else: return else_value(l, node);
-    case AST_Order: return lower_mapping(l, node);
-    case AST_Tuple: return tuple(l, KID(node, Tuple, items));
+    case AST_Bool:
+        return literal(l, node);
+    case AST_Name:
+        return name_value(l, node);
+    case AST_Unary:
+        return unary(l, node);
+    case AST_Binary:
+        return binary(l, node);
+    case AST_Cond:
+        return conditional(l, node);
+    case AST_Index:
+        return index_value(l, node);
+    case AST_Call:
+        return lower_call(l, node);
+    case AST_Member:
+        return member(l, node);
+    case AST_At:
+        return at_value(l, node);
+    case AST_Else:
+        return else_value(l, node);
+    case AST_Order:
+        return lower_mapping(l, node);
+    case AST_Tuple:
+        return tuple(l, KID(node, Tuple, items));
     case AST_TypeName:
         return (Value){.kind = VALUE_TYPE, .type = lower_resolve(l, node->type->of)};
-    default: return value_poison(); /* not an expression, or reported by sema */
+    default:
+        return value_poison(); /* not an expression, or reported by sema */
     }
 }
 

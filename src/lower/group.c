@@ -43,7 +43,8 @@ void lower_sync(Lower *l, const Ast *node)
     }
 }
 
-/* ---- roles: `on warp[0] { … }`, `on warpgroup[1:3] { … }`, `on thread[0] { … }` ---------------- */
+/* ---- roles: `on warp[0] { … }`, `on warpgroup[1:3] { … }`, `on thread[0] { … }` ----------------
+ */
 
 static void role_body(Lower *l, const Ast *node, int64_t lo, int64_t count, int64_t unit)
 {
@@ -96,9 +97,9 @@ void lower_on(Lower *l, const Ast *node)
         hi = lo + 1;
         if (end && !lower_int(l, end, &hi)) return;
         if (lo < 0 || hi > count || lo >= hi) {
-            lower_error(l, GROUP, group->span,
-                        lower_text(l, "the group has %lld of them, numbered from 0",
-                                   (long long)count));
+            lower_error(
+                l, GROUP, group->span,
+                lower_text(l, "the group has %lld of them, numbered from 0", (long long)count));
             return;
         }
         role_body(l, node, lo, hi - lo, unit);
@@ -120,7 +121,8 @@ void lower_on(Lower *l, const Ast *node)
     l->depth = depth;
 }
 
-/* ---- loops over the grid ---------------------------------------------------------------------- */
+/* ---- loops over the grid ----------------------------------------------------------------------
+ */
 
 static const IrExpr *grid_extent(Lower *l, int d)
 {
@@ -211,9 +213,12 @@ void lower_grid_loop(Lower *l, const Ast *node, Value domain)
     int depth = l->depth++;
     l->group.span = node->span;
     if (threads) l->group.single = true;
-    if (domain.kind == VALUE_AUTO) auto_grid(l, node, &domain, worker, workers);
-    else if (domain.kind == VALUE_MAPPING) mapping_grid(l, node, domain.mapping, worker, workers);
-    else if (!l->failed) lower_error(l, NOT_A_MAPPING, KID(node, For, domain)->span);
+    if (domain.kind == VALUE_AUTO)
+        auto_grid(l, node, &domain, worker, workers);
+    else if (domain.kind == VALUE_MAPPING)
+        mapping_grid(l, node, domain.mapping, worker, workers);
+    else if (!l->failed)
+        lower_error(l, NOT_A_MAPPING, KID(node, For, domain)->span);
     l->depth = depth;
     l->group = saved;
     l->block = outer;

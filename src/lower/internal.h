@@ -35,7 +35,7 @@ typedef enum {
     VALUE_POISON, /* already reported */
     VALUE_EXPR,
     VALUE_MAPPING,
-    VALUE_AUTO,   /* auto(…): extents in `items` */
+    VALUE_AUTO, /* auto(…): extents in `items` */
     VALUE_TUPLE,
     VALUE_VIEW,
     VALUE_WINDOW, /* x.tile(…) before `at`: items[0] the view, then the extents */
@@ -72,9 +72,9 @@ typedef struct Return {
     IrVar *label; /* of the REGION, made by the first early return; else NULL */
     IrVar **vars; /* one per scalar of the result; made with the label */
     int var_count;
-    bool done;    /* a return was met at the function's own depth: what follows is dead */
+    bool done; /* a return was met at the function's own depth: what follows is dead */
     Value value;
-    int depth;    /* Lower.depth at the function's entry */
+    int depth; /* Lower.depth at the function's entry */
 } Return;
 
 struct Lower {
@@ -87,21 +87,22 @@ struct Lower {
     IrBlock *block; /* statements go here */
     Group group;
     Return *ret;
-    int depth;            /* run-time control statements around the current point */
-    uint32_t call_origin; /* of the innermost inlined call */
-    IrStmt *scope;        /* innermost SCOPE */
-    VEC(const IrExpr *) runtime;      /* run-time extents of mappings, by id */
-    const IrExpr *const *lazy_index;  /* inside a lazy tile expression: the element's indices */
-    bool grid_domain; /* inside the domain of a loop over the grid: spatial extents may be run-time */
+    int depth;                       /* run-time control statements around the current point */
+    uint32_t call_origin;            /* of the innermost inlined call */
+    IrStmt *scope;                   /* innermost SCOPE */
+    VEC(const IrExpr *) runtime;     /* run-time extents of mappings, by id */
+    const IrExpr *const *lazy_index; /* inside a lazy tile expression: the element's indices */
+    bool grid_domain; /* inside the domain of a loop over the grid: spatial extents may be run-time
+                       */
     bool failed;
     bool quiet; /* `where` of a point that may be excluded reports nothing */
 };
 
 /* ---- context (lower.c) */
 Diag *lower_report(Lower *l, DiagCode code, Span span, int count, const char *const *args);
-#define lower_error(l, code, span, ...)                                                        \
-    lower_report((l), DIAG_##code, (span),                                                     \
-                 (int)BASE_LEN(((const char *const[]){NULL, ##__VA_ARGS__})) - 1,              \
+#define lower_error(l, code, span, ...)                                                            \
+    lower_report((l), DIAG_##code, (span),                                                         \
+                 (int)BASE_LEN(((const char *const[]){NULL, ##__VA_ARGS__})) - 1,                  \
                  ((const char *const[]){NULL, ##__VA_ARGS__}) + 1)
 void lower_at(Lower *l, const Ast *node); /* sets the origin of what is built next */
 char *lower_text(Lower *l, const char *fmt, ...) BASE_PRINTF(2, 3);
@@ -132,8 +133,8 @@ static inline void lower_bind(Lower *l, const Symbol *s, Value v)
 
 /* ---- expressions (expr.c) */
 Value lower_value(Lower *l, const Ast *node);
-const IrExpr *lower_expr(Lower *l, const Ast *node);  /* a scalar or vector; a zero after an error */
-const IrExpr *lower_index(Lower *l, const Ast *node); /* converted to `index` */
+const IrExpr *lower_expr(Lower *l, const Ast *node); /* a scalar or vector; a zero after an error */
+const IrExpr *lower_index(Lower *l, const Ast *node);      /* converted to `index` */
 bool lower_int(Lower *l, const Ast *node, int64_t *value); /* compile-time; reports otherwise */
 const IrExpr *lower_zero(Lower *l, const Type *type);
 /* A value kept from later stores and assignments: a LET named `name` unless it needs none. */
@@ -171,7 +172,8 @@ const IrExpr *lower_load(Lower *l, const View *view, const IrExpr *const *index,
                          const IrExpr *otherwise);
 void lower_store(Lower *l, const View *view, const IrExpr *const *index, const IrExpr *value);
 void lower_view_index(Lower *l, const View *view, const IrExpr *const *index, const IrExpr **out);
-const IrExpr *lower_inside(Lower *l, const View *view, const IrExpr *const *index, bool extents_too);
+const IrExpr *lower_inside(Lower *l, const View *view, const IrExpr *const *index,
+                           bool extents_too);
 
 /* ---- tensors (tensor.c, layout.c) */
 void lower_shared(Lower *l, const Ast *node);
@@ -179,7 +181,8 @@ void lower_reg(Lower *l, const Ast *node);
 const View *lower_table(Lower *l, const Symbol *symbol);
 const View *lower_new_tile(Lower *l, const Name *name, Elem elem, const Mapping *over, int leading,
                            const int64_t *extents);
-const IrLayout *lower_layout(Lower *l, const Ast *node, int rank, const int64_t *extents, Elem elem);
+const IrLayout *lower_layout(Lower *l, const Ast *node, int rank, const int64_t *extents,
+                             Elem elem);
 
 /* ---- task loops, groups, verbs (tasks.c, group.c, verb.c, reduce.c) */
 void lower_tasks(Lower *l, const Ast *node); /* For over a mapping, tile or auto */
@@ -201,7 +204,7 @@ void lower_reduce(Lower *l, const Ast *call);
 /* ---- statements (stmt.c) */
 void lower_stmt(Lower *l, const Ast *node);
 void lower_block(Lower *l, const Ast *block);
-void lower_body(Lower *l, const Ast *block, IrBlock *into); /* under run-time control */
+void lower_body(Lower *l, const Ast *block, IrBlock *into);   /* under run-time control */
 int64_t lower_unit_threads(const Lower *l, const Name *unit); /* threads of a group word */
 
 #endif

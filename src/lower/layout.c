@@ -53,7 +53,8 @@ static void layout_word(Lower *l, const Ast *word, Plan *plan)
         }
     } else if (strcmp(name, "pad") == 0) {
         if (args->count != 1 || value[0] < 0)
-            lower_error(l, LAYOUT, word->span, "`pad(n)` takes the number of elements added to a line");
+            lower_error(l, LAYOUT, word->span,
+                        "`pad(n)` takes the number of elements added to a line");
         plan->pad = value[0];
     } else if (strcmp(name, "swizzle") == 0) {
         plan->swizzle = true;
@@ -63,8 +64,7 @@ static void layout_word(Lower *l, const Ast *word, Plan *plan)
             plan->swizzle_to = (int)value[1];
         }
     } else {
-        lower_error(l, LAYOUT, word->span,
-                    lower_text(l, "`%s` is for kernel parameters", name));
+        lower_error(l, LAYOUT, word->span, lower_text(l, "`%s` is for kernel parameters", name));
     }
 }
 
@@ -80,9 +80,9 @@ static void layout_mapping(Lower *l, const Ast *part, Plan *plan)
     }
     for (int d = 0; d < plan->rank; d++)
         if (m->rank != plan->rank || m->shape[d] != plan->extents[d]) {
-            lower_error(l, LAYOUT, part->span,
-                        lower_text(l, "`%s` does not have the tensor's shape",
-                                   lower_mapping_text(l, m)));
+            lower_error(
+                l, LAYOUT, part->span,
+                lower_text(l, "`%s` does not have the tensor's shape", lower_mapping_text(l, m)));
             return;
         }
     plan->mapping = m;
@@ -130,8 +130,10 @@ const IrLayout *lower_layout(Lower *l, const Ast *node, int rank, const int64_t 
     const Ast *parts = KID(node, Layout, parts);
     for (uint32_t i = 0; i < parts->count; i++) {
         const Ast *part = parts->kid[i];
-        if (part->kind == AST_LayoutWord) layout_word(l, part, &plan);
-        else layout_mapping(l, part, &plan);
+        if (part->kind == AST_LayoutWord)
+            layout_word(l, part, &plan);
+        else
+            layout_mapping(l, part, &plan);
     }
     if (plan.mapping && plan.pad)
         lower_error(l, LAYOUT, node->span, "`pad` does not go with a mapping layout");

@@ -126,8 +126,8 @@ static void bind_size(Lower *l, const Ast *extent)
     if (extent->kind != AST_Name || !extent->symbol || extent->symbol->kind != SYMBOL_SIZE) return;
     if (l->env[extent->symbol->id].kind != VALUE_NONE) return;
     const LowerDefine *define = find_define(l->options, extent->name);
-    const IrExpr *size = define ? ir_index(l->k, define->number)
-                                : ir_size(l->k, ir_new_size(l->k, extent->name));
+    const IrExpr *size =
+        define ? ir_index(l->k, define->number) : ir_size(l->k, ir_new_size(l->k, extent->name));
     lower_bind(l, extent->symbol, value_expr(size));
 }
 
@@ -176,7 +176,8 @@ static void add_params(Lower *l, const Ast *decl)
 {
     const Ast *params = KID(decl, Kernel, params);
     for (uint32_t i = 0; i < params->count; i++) {
-        const Ast *type = params->kid[i]->kind == AST_Param ? KID(params->kid[i], Param, type) : NULL;
+        const Ast *type =
+            params->kid[i]->kind == AST_Param ? KID(params->kid[i], Param, type) : NULL;
         if (!type || type->kind != AST_TypeTensor) continue;
         const Ast *extents = KID(type, TypeTensor, extents);
         for (uint32_t d = 0; d < extents->count; d++) bind_size(l, extents->kid[d]);
@@ -336,9 +337,10 @@ LowerStatus lower_kernel(Arena *arena, Program *program, const Symbol *kernel,
     lower_launch(l, KID(decl, Kernel, launch));
     lower_requires(l, KID(decl, Kernel, requires));
     if (l->failed) return LOWER_ERROR;
-    l->group = (Group){.size = l->k->block_size,
-                       .thread = ir_tid(l->k),
-                       .span = KID(decl, Kernel, launch) ? KID(decl, Kernel, launch)->span : decl->span};
+    l->group =
+        (Group){.size = l->k->block_size,
+                .thread = ir_tid(l->k),
+                .span = KID(decl, Kernel, launch) ? KID(decl, Kernel, launch)->span : decl->span};
     if (!l->k->body) l->k->body = ir_new_block(l->k);
     l->block = l->k->body;
     lower_inline(l, KID(decl, Kernel, body), NULL);

@@ -62,8 +62,9 @@ static void builtin_factor(Lower *l, const Ast *node, Factors *out)
                                                                  : MAPPING_SPATIAL,
                             .rank = (int)args->count};
     if (args->count < 1 || args->count > MAX_RANK) {
-        lower_error(l, MAPPING_INVALID, node->span,
-                    lower_text(l, "a mapping has 1 to %d dimensions, not %u", MAX_RANK, args->count));
+        lower_error(
+            l, MAPPING_INVALID, node->span,
+            lower_text(l, "a mapping has 1 to %d dimensions, not %u", MAX_RANK, args->count));
         out->failed = true;
         return;
     }
@@ -152,9 +153,8 @@ const Mapping *lower_mapping_solved(Lower *l, const Ast *node, int rank, const i
     if (factors.failed) return NULL;
     MappingFactors list = {(int)factors.list.len, factors.list.data};
     MappingError error = {0};
-    const Mapping *m = factors.holes
-                           ? mapping_solve(l->arena, &list, rank, shape, workers, &error)
-                           : mapping_build(l->arena, &list, &error);
+    const Mapping *m = factors.holes ? mapping_solve(l->arena, &list, rank, shape, workers, &error)
+                                     : mapping_build(l->arena, &list, &error);
     if (!m) report(l, &factors, &error, node->span);
     return m;
 }

@@ -9,8 +9,8 @@
 typedef struct Reduction {
     const Ast *node;
     const View *dst, *src;
-    const Mapping *over;   /* the source's */
-    const Mapping *rest;   /* over.drop(k) */
+    const Mapping *over; /* the source's */
+    const Mapping *rest; /* over.drop(k) */
     int dim;
     Value fn;
     bool commutes;
@@ -99,7 +99,8 @@ static const IrExpr *within_warps(Lower *l, const Reduction *r, const IrExpr *va
     for (int i = r->over->worker_count - 1; i >= 0; i--) {
         const MappingDigit *d = &r->over->worker[i];
         if (d->dim != r->dim) continue;
-        for (int64_t m = 1; m < inner_extent(d); m *= 2) value = butterfly(l, r, value, m * d->place);
+        for (int64_t m = 1; m < inner_extent(d); m *= 2)
+            value = butterfly(l, r, value, m * d->place);
     }
     return value;
 }
@@ -111,7 +112,8 @@ static const IrExpr *digit_of(Lower *l, int64_t place, int64_t extent)
     return ir_binary(l->k, IR_MOD, digit, ir_index(l->k, extent));
 }
 
-/* ---- across warps ----------------------------------------------------------------------------- */
+/* ---- across warps -----------------------------------------------------------------------------
+ */
 
 /* What is left after the butterflies: the value's number among those to combine. */
 static const IrExpr *outer_digit(Lower *l, const Reduction *r, int64_t *extent)
@@ -192,7 +194,8 @@ static void across_warps(Lower *l, const Reduction *r, const IrExpr *number, int
     lower_barrier(l, true);
 }
 
-/* ---- the verb ---------------------------------------------------------------------------------- */
+/* ---- the verb ----------------------------------------------------------------------------------
+ */
 
 static bool commutes(const Value *fn)
 {
@@ -228,7 +231,8 @@ static bool prepare(Lower *l, const Ast *node, Reduction *r)
     if (mapping_equal(r->rest, r->dst->tensor->over)) return true;
     Diag *diag = lower_error(l, REDUCE, args->kid[0]->span,
                              "the result's mapping is not the source's without that dimension");
-    diag_note(l->diags, diag, "the result lies over `%s`; the source without dimension %d over `%s`",
+    diag_note(l->diags, diag,
+              "the result lies over `%s`; the source without dimension %d over `%s`",
               lower_mapping_text(l, r->dst->tensor->over), r->dim, lower_mapping_text(l, r->rest));
     return false;
 }
@@ -247,7 +251,8 @@ void lower_reduce(Lower *l, const Ast *node)
     lower_at(l, node);
     int count = own_offsets(&r, offsets, MOST);
     if (count < 0) {
-        lower_error(l, REDUCE, node->span, "a thread holds more than 1024 elements along that dimension");
+        lower_error(l, REDUCE, node->span,
+                    "a thread holds more than 1024 elements along that dimension");
         return;
     }
     MappingIndexOps ops = lower_mapping_ops(l);

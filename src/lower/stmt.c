@@ -20,7 +20,8 @@ void lower_block(Lower *l, const Ast *block)
     }
 }
 
-/* ---- let, var, assignment ---------------------------------------------------------------------- */
+/* ---- let, var, assignment ----------------------------------------------------------------------
+ */
 
 static Value pinned(Lower *l, const Name *name, Value value)
 {
@@ -70,8 +71,7 @@ static void lower_let(Lower *l, const Ast *node)
         const Ast *name = names->kid[i];
         if (!name->symbol) continue;
         bool there = value.kind == VALUE_TUPLE && (int)i < value.count;
-        lower_bind(l, name->symbol,
-                   there ? pinned(l, name->name, value.items[i]) : value_poison());
+        lower_bind(l, name->symbol, there ? pinned(l, name->name, value.items[i]) : value_poison());
     }
 }
 
@@ -90,10 +90,14 @@ static void lower_var(Lower *l, const Ast *node)
     for (uint32_t i = 0; i < names->count; i++) {
         const Ast *name = names->kid[i];
         if (!name->symbol) continue;
-        const Value *item = value.kind == VALUE_TUPLE && (int)i < value.count ? &value.items[i] : &value;
-        if (item->kind == VALUE_EXPR) new_var(l, name, item->expr);
-        else if (!source) new_var(l, name, lower_zero(l, name->symbol->type));
-        else lower_bind(l, name->symbol, value_poison());
+        const Value *item =
+            value.kind == VALUE_TUPLE && (int)i < value.count ? &value.items[i] : &value;
+        if (item->kind == VALUE_EXPR)
+            new_var(l, name, item->expr);
+        else if (!source)
+            new_var(l, name, lower_zero(l, name->symbol->type));
+        else
+            lower_bind(l, name->symbol, value_poison());
     }
 }
 
@@ -102,12 +106,14 @@ static const IrExpr *combined(Lower *l, Op op, const IrExpr *old, const IrExpr *
     if (op == OP_NONE) return value;
     switch (op) {
 #define UNARY(id, text, name)
-#define BINARY(id, text, name, precedence, result, flags)                                      \
-    case OP_##id: return ir_binary(l->k, IR_##id, old, value);
+#define BINARY(id, text, name, precedence, result, flags)                                          \
+    case OP_##id:                                                                                  \
+        return ir_binary(l->k, IR_##id, old, value);
 #include "vocab/operators.def"
 #undef UNARY
 #undef BINARY
-    default: return value;
+    default:
+        return value;
     }
 }
 
@@ -150,7 +156,8 @@ static void lower_assign(Lower *l, const Ast *node)
     ir_set(l->k, l->block, place.expr->var, value);
 }
 
-/* ---- control ------------------------------------------------------------------------------------ */
+/* ---- control ------------------------------------------------------------------------------------
+ */
 
 static void lower_if(Lower *l, const Ast *node)
 {
@@ -210,8 +217,7 @@ static void lower_range(Lower *l, const Ast *node)
     IrVar *var = ir_new_var(l->k, names->kid[0]->name, (IrType){ELEM_INDEX, 1}, false);
     IrStmt *loop = ir_for(l->k, l->block, var, bounds[0], bounds[1], bounds[2]);
     if (node->flags & AST_UNROLL) loop->flags |= IR_UNROLL;
-    if (names->kid[0]->symbol)
-        lower_bind(l, names->kid[0]->symbol, value_expr(ir_var(l->k, var)));
+    if (names->kid[0]->symbol) lower_bind(l, names->kid[0]->symbol, value_expr(ir_var(l->k, var)));
     lower_body(l, KID(node, For, body), loop->body);
 }
 
@@ -220,8 +226,10 @@ static void lower_for(Lower *l, const Ast *node)
     const Ast *domain = KID(node, For, domain);
     bool range = domain->kind == AST_Call && domain->call && domain->call->kind == CALL_BUILTIN &&
                  domain->call->builtin == BUILTIN_RANGE;
-    if (range) lower_range(l, node);
-    else lower_tasks(l, node);
+    if (range)
+        lower_range(l, node);
+    else
+        lower_tasks(l, node);
 }
 
 static void lower_scope(Lower *l, const Ast *node)
@@ -236,18 +244,20 @@ static void lower_scope(Lower *l, const Ast *node)
     l->scope = outer;
 }
 
-/* ---- assert, print, await ------------------------------------------------------------------------ */
+/* ---- assert, print, await
+ * ------------------------------------------------------------------------ */
 
 static void lower_assert(Lower *l, const Ast *node)
 {
     const Ast *cond_node = KID(node, Assert, cond), *message = KID(node, Assert, message);
     const IrExpr *cond = lower_expr(l, cond_node);
     Position p = diag_position(l->diags, cond_node->span.begin);
-    const char *text = message && message->name ? message->name->text
-                       : p.source ? base_strndup(l->arena,
-                                                 p.source->text + (cond_node->span.begin - p.source->base),
-                                                 cond_node->span.end - cond_node->span.begin)
-                                  : "";
+    const char *text =
+        message && message->name ? message->name->text
+        : p.source
+            ? base_strndup(l->arena, p.source->text + (cond_node->span.begin - p.source->base),
+                           cond_node->span.end - cond_node->span.begin)
+            : "";
     if (ir_is_const(cond) && cond->value.i) return;
     lower_at(l, node);
     IrStmt *stmt = ir_append(l->k, l->block, IR_STMT_TRAP);
@@ -309,30 +319,71 @@ void lower_stmt(Lower *l, const Ast *node)
 {
     lower_at(l, node);
     switch (node->kind) {
-    case AST_Block: lower_block(l, node); break;
-    case AST_Let: lower_let(l, node); break;
-    case AST_Var: lower_var(l, node); break;
+    case AST_Block:
+        lower_block(l, node);
+        break;
+    case AST_Let:
+        lower_let(l, node);
+        break;
+    case AST_Var:
+        lower_var(l, node);
+        break;
     case AST_MappingDecl:
         if (node->symbol && KID(node, MappingDecl, params)->count == 0)
             lower_bind(l, node->symbol, lower_mapping_decl(l, node->symbol, 0, NULL));
         break;
-    case AST_Assign: lower_assign(l, node); break;
-    case AST_ExprStmt: lower_value(l, KID(node, ExprStmt, expr)); break;
-    case AST_Via: lower_copy(l, KID(node, Via, call), KID(node, Via, tile)); break;
-    case AST_Shared: lower_shared(l, node); break;
-    case AST_Reg: lower_reg(l, node); break;
-    case AST_For: lower_for(l, node); break;
-    case AST_While: lower_while(l, node); break;
-    case AST_If: lower_if(l, node); break;
-    case AST_On: lower_on(l, node); break;
-    case AST_Break: ir_append(l->k, l->block, IR_STMT_BREAK); break;
-    case AST_Continue: ir_append(l->k, l->block, IR_STMT_CONTINUE); break;
-    case AST_Return: lower_return(l, node); break;
-    case AST_Sync: lower_sync(l, node); break;
-    case AST_Await: lower_await(l, node); break;
-    case AST_Scope: lower_scope(l, node); break;
-    case AST_Assert: lower_assert(l, node); break;
-    case AST_Print: lower_print(l, node); break;
-    default: break; /* Error nodes, and what sema allows in tests only */
+    case AST_Assign:
+        lower_assign(l, node);
+        break;
+    case AST_ExprStmt:
+        lower_value(l, KID(node, ExprStmt, expr));
+        break;
+    case AST_Via:
+        lower_copy(l, KID(node, Via, call), KID(node, Via, tile));
+        break;
+    case AST_Shared:
+        lower_shared(l, node);
+        break;
+    case AST_Reg:
+        lower_reg(l, node);
+        break;
+    case AST_For:
+        lower_for(l, node);
+        break;
+    case AST_While:
+        lower_while(l, node);
+        break;
+    case AST_If:
+        lower_if(l, node);
+        break;
+    case AST_On:
+        lower_on(l, node);
+        break;
+    case AST_Break:
+        ir_append(l->k, l->block, IR_STMT_BREAK);
+        break;
+    case AST_Continue:
+        ir_append(l->k, l->block, IR_STMT_CONTINUE);
+        break;
+    case AST_Return:
+        lower_return(l, node);
+        break;
+    case AST_Sync:
+        lower_sync(l, node);
+        break;
+    case AST_Await:
+        lower_await(l, node);
+        break;
+    case AST_Scope:
+        lower_scope(l, node);
+        break;
+    case AST_Assert:
+        lower_assert(l, node);
+        break;
+    case AST_Print:
+        lower_print(l, node);
+        break;
+    default:
+        break; /* Error nodes, and what sema allows in tests only */
     }
 }

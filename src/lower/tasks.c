@@ -100,12 +100,13 @@ void lower_task_body(Lower *l, const Ast *node, const IrExpr *const *vars, int r
 
 /* Who runs a task loop, seen from the group around it. */
 typedef struct Team {
-    int level;            /* threads that act as one worker */
+    int level; /* threads that act as one worker */
     int64_t workers;
     const IrExpr *worker;
 } Team;
 
-/* ---- auto -------------------------------------------------------------------------------------- */
+/* ---- auto --------------------------------------------------------------------------------------
+ */
 
 /* What a loop's body touches: decides the width and the fast dimension of `auto`. */
 typedef struct Touch {
@@ -268,8 +269,9 @@ static Group loop_group(Lower *l, const Ast *node, int64_t level)
 static Value tasks_domain(Lower *l, const Ast *node, int64_t workers)
 {
     const Ast *domain = KID(node, For, domain);
-    bool factors = domain->type && domain->type->kind == TYPE_MAPPING && domain->kind != AST_Name &&
-                   !(domain->kind == AST_Call && domain->call && domain->call->builtin == BUILTIN_AUTO);
+    bool factors =
+        domain->type && domain->type->kind == TYPE_MAPPING && domain->kind != AST_Name &&
+        !(domain->kind == AST_Call && domain->call && domain->call->builtin == BUILTIN_AUTO);
     if (factors) {
         const Mapping *m = lower_mapping_solved(l, domain, 0, NULL, workers);
         return m ? value_mapping(m) : value_poison();
@@ -299,7 +301,8 @@ void lower_tasks(Lower *l, const Ast *node)
         return;
     }
     if (l->group.single && level > 1) {
-        lower_error(l, GROUP, unit->span, "the code around is already run by each thread for itself");
+        lower_error(l, GROUP, unit->span,
+                    "the code around is already run by each thread for itself");
         return;
     }
     Team team = {(int)level, l->group.size / level, lower_worker(l, (int)level)};
@@ -308,9 +311,12 @@ void lower_tasks(Lower *l, const Ast *node)
     Group saved = l->group;
     int depth = l->depth++;
     l->group = loop_group(l, node, level);
-    if (domain.kind == VALUE_AUTO) auto_loop(l, node, &domain, &team);
-    else if (domain.kind == VALUE_MAPPING) mapping_loop(l, node, domain.mapping, &team);
-    else if (!l->failed) lower_error(l, NOT_A_MAPPING, KID(node, For, domain)->span);
+    if (domain.kind == VALUE_AUTO)
+        auto_loop(l, node, &domain, &team);
+    else if (domain.kind == VALUE_MAPPING)
+        mapping_loop(l, node, domain.mapping, &team);
+    else if (!l->failed)
+        lower_error(l, NOT_A_MAPPING, KID(node, For, domain)->span);
     l->depth = depth;
     l->group = saved;
     l->block = outer;

@@ -103,7 +103,8 @@ static void initialise(Lower *l, const Ast *node, const View *view)
     int leading = tensor->over ? tensor->rank - tensor->over->rank : tensor->rank;
     for (int d = 0; d < leading; d++) {
         IrVar *var = ir_new_var(l->k, lower_name(l, "s"), (IrType){ELEM_INDEX, 1}, false);
-        IrStmt *loop = ir_for(l->k, l->block, var, ir_index(l->k, 0), tensor->extents[d], ir_index(l->k, 1));
+        IrStmt *loop =
+            ir_for(l->k, l->block, var, ir_index(l->k, 0), tensor->extents[d], ir_index(l->k, 1));
         loop->flags |= IR_UNROLL;
         index[d] = ir_var(l->k, var);
         l->block = loop->body;
@@ -141,7 +142,8 @@ void lower_reg(Lower *l, const Ast *node)
 
 /* ---- constant tables ------------------------------------------------------------------------ */
 
-static void table_elements(Lower *l, const Ast *array, Elem elem, Scalar *out, size_t *at, size_t size)
+static void table_elements(Lower *l, const Ast *array, Elem elem, Scalar *out, size_t *at,
+                           size_t size)
 {
     const Ast *items = KID(array, Array, items);
     for (uint32_t i = 0; i < items->count; i++) {
@@ -151,8 +153,10 @@ static void table_elements(Lower *l, const Ast *array, Elem elem, Scalar *out, s
             continue;
         }
         const IrExpr *e = lower_expr(l, item);
-        if (!ir_is_const(e)) lower_error(l, NOT_CONSTANT, item->span);
-        else if (*at < size) out[(*at)++] = scalar_cast(elem, e->value);
+        if (!ir_is_const(e))
+            lower_error(l, NOT_CONSTANT, item->span);
+        else if (*at < size)
+            out[(*at)++] = scalar_cast(elem, e->value);
     }
 }
 

@@ -57,8 +57,8 @@ static bool undistributed(Lower *l, const Ast *node, const View *tile)
 }
 
 /* Over a tile's mapping: each owner loads or stores its own elements. */
-static void copy_over(Lower *l, const Ast *node, const View *dst, const Value *src, const View *tile,
-                      bool to_tile)
+static void copy_over(Lower *l, const Ast *node, const View *dst, const Value *src,
+                      const View *tile, bool to_tile)
 {
     if (undistributed(l, node, tile)) return;
     const Mapping *m = tile->tensor->over;
@@ -72,7 +72,8 @@ static void copy_over(Lower *l, const Ast *node, const View *dst, const Value *s
     l->block = outer;
 }
 
-/* ---- between two distributions: shuffles within a warp ------------------------------------------ */
+/* ---- between two distributions: shuffles within a warp ------------------------------------------
+ */
 
 typedef struct Move {
     const Mapping *from, *to;
@@ -146,8 +147,9 @@ static void redistribute(Lower *l, const Ast *node, const View *dst, const View 
     int64_t worker, step;
     if (undistributed(l, node, dst) || undistributed(l, node, src)) return;
     if (m.from->workers != m.to->workers || !same_warp(&m, &worker, &step)) {
-        Diag *diag = lower_error(l, COPY, node->span,
-                                 "an element would have to move between warps: add `via` a shared tile");
+        Diag *diag =
+            lower_error(l, COPY, node->span,
+                        "an element would have to move between warps: add `via` a shared tile");
         diag_note(l->diags, diag, "from `%s` to `%s`", lower_mapping_text(l, m.from),
                   lower_mapping_text(l, m.to));
         return;
@@ -155,14 +157,16 @@ static void redistribute(Lower *l, const Ast *node, const View *dst, const View 
     for (step = 0; step < m.to->steps; step++) shuffle_step(l, &m, step);
 }
 
-/* ---- the verb ------------------------------------------------------------------------------------ */
+/* ---- the verb
+ * ------------------------------------------------------------------------------------ */
 
 static bool same_extents(Lower *l, const Ast *node, const View *dst, const Value *src)
 {
     const View *from = src->kind == VALUE_VIEW ? src->view : distributed(l, src);
     if (!from) return true;
     if (from->rank != dst->rank) {
-        lower_error(l, SHAPE_MISMATCH, node->span, lower_text(l, "a destination of %d dimensions", dst->rank),
+        lower_error(l, SHAPE_MISMATCH, node->span,
+                    lower_text(l, "a destination of %d dimensions", dst->rank),
                     lower_text(l, "a source of %d", from->rank));
         return false;
     }
@@ -228,8 +232,10 @@ void lower_copy_values(Lower *l, const Ast *node, const View *dst, const Value *
     if (barriers) lower_barrier(l, true);
     if (dst->tensor->over) {
         bool differs = from && !mapping_equal(from->tensor->over, dst->tensor->over);
-        if (differs && src->kind == VALUE_VIEW) redistribute(l, node, dst, from);
-        else copy_over(l, node, dst, src, dst, true);
+        if (differs && src->kind == VALUE_VIEW)
+            redistribute(l, node, dst, from);
+        else
+            copy_over(l, node, dst, src, dst, true);
     } else if (from) {
         copy_over(l, node, dst, src, from, false);
     } else {

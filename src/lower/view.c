@@ -96,8 +96,7 @@ static void shift_dim(Lower *l, View *view, int dim, const IrExpr *by)
     for (int d = 0; d < view->tensor->rank; d++)
         if (view->dim[d] == dim) view->offset[d] = add(l, view->offset[d], by);
     for (int i = 0; i < view->bound_count; i++)
-        if (view->bounds[i].dim == dim)
-            view->bounds[i].offset = add(l, view->bounds[i].offset, by);
+        if (view->bounds[i].dim == dim) view->bounds[i].offset = add(l, view->bounds[i].offset, by);
 }
 
 static void check_constant_index(Lower *l, const Ast *node, const IrExpr *at, const IrExpr *extent)
