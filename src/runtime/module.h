@@ -161,6 +161,7 @@ typedef struct HdModuleInfo {
     int image_count;
     const HdImageInfo *images;
 } HdModuleInfo;
-/* Every emitted module exports one: `const HdModuleInfo hd_module_info`. */
+/* Every emitted module exports one, `const HdModuleInfo hd_module_info`, of protected visibility:
+ * a library's own use of it never meets another's in the same program. */
 
 #endif
