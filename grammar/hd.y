@@ -98,11 +98,11 @@ static void hd_yyerror(const Span *span, Parse *parse, const char *text);
 
 %type <name> name group_word random_word layout_word
 %type <node> import_path import_names import_alias item decl mapping_decl mapping_params opt_shape
-%type <node> generics_part generic opt_bound bound params_part param opt_result wheres_part
-%type <node> kernel_clause tune launch grid bench_domain set
+%type <node> generics_part generic opt_bound params_part param opt_result wheres_part
+%type <node> kernel_clause tune launch args set
 %type <node> opt_type type tensor_type extents opt_extents opt_over opt_layout layout_part
 %type <node> layout_product layout_factor block stmt_node opt_message let var binding shared reg
-%type <node> if_stmt loop for_vars opt_within within group full dims expr literal string
+%type <node> if_stmt loop opt_within group full dims expr literal
 %type <node> call_part call_arg index_part index_arg
 %type <list> items dotted names exprs fulls generics params wheres clauses tunes opt_types
 %type <list> types layout_parts stmts stmt lets vars shareds regs call_args index_args
@@ -110,29 +110,24 @@ static void hd_yyerror(const Span *span, Parse *parse, const char *text);
 %type <op> assign_op
 
 %%
-
 start:
     START_FILE items                   { parse->result = syntax_file(parse, $2, @2); }
-  | START_EXPR full SEP                { parse->result = $2; }
-  ;
+  | START_EXPR full SEP                { parse->result = $2; } ;
 
 /* ---- declarations */
 
 items:
     %empty                             { $$ = syntax_list_begin(parse); }
-  | items SEP                          { yyerrok; syntax_end_item(parse); $$ = $1; }
-  | items item SEP                     { yyerrok; syntax_push(parse, $2); syntax_end_item(parse); $$ = $1; }
-  | items error SEP                    { yyerrok; syntax_push(parse, MAKE0(Error, @2)); syntax_end_item(parse); $$ = $1; }
-  ;
+  | items SEP                          { yyerrok; $$ = syntax_add_item(parse, $1, NULL); }
+  | items item SEP                     { yyerrok; $$ = syntax_add_item(parse, $1, $2); }
+  | items error SEP                    { yyerrok; $$ = syntax_add_item(parse, $1, ERROR(@2)); } ;
 
 item:
-    opt_pub decl                       { $$ = syntax_item(parse, $2, $1, @$); }
-  ;
+    opt_pub decl                       { $$ = syntax_item(parse, $2, $1, @$); } ;
 
 opt_pub:
     %empty                             { $$ = 0; }
-  | PUB                                { $$ = AST_PUB; }
-  ;
+  | PUB                                { $$ = AST_PUB; } ;
 
 decl:
     IMPORT import_path import_names import_alias
@@ -141,171 +136,136 @@ decl:
   | mapping_decl
   | FN name generics_part params_part opt_result wheres_part block
         { $$ = NAMED(MAKE(Fn, @$, $3, $4, $5, $6, $7), $2, @2); }
-  | FN error block                     { $$ = MAKE0(Error, @$); }
-  | FN error                           { $$ = MAKE0(Error, @$); }
+  | FN error block                     { $$ = ERROR(@$); }
+  | FN error                           { $$ = ERROR(@$); }
   | KERNEL name generics_part params_part clauses block
         { $$ = NAMED(syntax_kernel(parse, @$, $3, $4, $5, $6), $2, @2); }
-  | KERNEL error block                 { $$ = MAKE0(Error, @$); }
-  | KERNEL error                       { $$ = MAKE0(Error, @$); }
+  | KERNEL error block                 { $$ = ERROR(@$); }
+  | KERNEL error                       { $$ = ERROR(@$); }
   | TEST STRING block                  { $$ = NAMED(MAKE(Test, @$, $3), $2->name, @2); }
-  | TEST error block                   { $$ = MAKE0(Error, @$); }
-  | TEST error                         { $$ = MAKE0(Error, @$); }
-  | BENCH STRING block                 { $$ = NAMED(MAKE(Bench, @$, NULL, NULL, $3), $2->name, @2); }
-  | BENCH STRING FOR name IN bench_domain block
+  | TEST error block                   { $$ = ERROR(@$); }
+  | TEST error                         { $$ = ERROR(@$); }
+  | BENCH STRING block
+        { $$ = NAMED(MAKE(Bench, @$, NULL, NULL, $3), $2->name, @2); }
+  | BENCH STRING FOR name IN set block
         { $$ = NAMED(MAKE(Bench, @$, NAME($4, @4), $6, $7), $2->name, @2); }
-  | BENCH error block                  { $$ = MAKE0(Error, @$); }
-  | BENCH error                        { $$ = MAKE0(Error, @$); }
-  ;
+  | BENCH error block                  { $$ = ERROR(@$); }
+  | BENCH error                        { $$ = ERROR(@$); } ;
 
 import_path:
     dotted                             { $$ = syntax_dotted(parse, $1, @$); }
-  | STRING                             { $$ = FLAG($1, AST_QUOTED); }
-  ;
+  | STRING                             { $$ = FLAG($1, AST_QUOTED); } ;
 
 dotted:
     name                               { $$ = syntax_first(parse, NAME($1, @1)); }
-  | dotted DOT name                    { $$ = syntax_more(parse, $1, NAME($3, @3)); }
-  ;
+  | dotted DOT name                    { $$ = syntax_more(parse, $1, NAME($3, @3)); } ;
 
 import_names:
     %empty                             { $$ = syntax_empty(parse, @$); }
-  | LPAREN names opt_comma RPAREN      { $$ = syntax_list(parse, $2, @$); }
-  ;
+  | LPAREN names opt_comma RPAREN      { $$ = syntax_list(parse, $2, @$); } ;
 
 import_alias:
     %empty                             { $$ = NULL; }
-  | AS name                            { $$ = NAME($2, @2); }
-  ;
+  | AS name                            { $$ = NAME($2, @2); } ;
 
 names:
     name                               { $$ = syntax_first(parse, NAME($1, @1)); }
-  | names COMMA name                   { $$ = syntax_more(parse, $1, NAME($3, @3)); }
-  ;
+  | names COMMA name                   { $$ = syntax_more(parse, $1, NAME($3, @3)); } ;
 
 mapping_decl:
     MAPPING name mapping_params opt_shape ASSIGN expr
-        { $$ = NAMED(MAKE(MappingDecl, @$, $3, $4, $6), $2, @2); }
-  ;
+        { $$ = NAMED(MAKE(MappingDecl, @$, $3, $4, $6), $2, @2); } ;
 
 mapping_params:
     %empty                             { $$ = syntax_empty(parse, @$); }
   | LPAREN RPAREN                      { $$ = syntax_empty(parse, @$); }
-  | LPAREN names opt_comma RPAREN      { $$ = syntax_list(parse, $2, @$); }
-  ;
+  | LPAREN names opt_comma RPAREN      { $$ = syntax_list(parse, $2, @$); } ;
 
 opt_shape:
     %empty                             { $$ = NULL; }
-  | COLON LPAREN exprs opt_comma RPAREN { $$ = syntax_list(parse, $3, (Span){@2.begin, @5.end}); }
-  ;
+  | COLON dims                         { $$ = $2; } ;
 
 generics_part:
     %empty                             { $$ = syntax_empty(parse, @$); }
-  | LBRACKET generics opt_comma RBRACKET { $$ = syntax_list(parse, $2, @$); }
-  ;
+  | LBRACKET generics opt_comma RBRACKET { $$ = syntax_list(parse, $2, @$); } ;
 
 generics:
     generic                            { $$ = syntax_first(parse, $1); }
-  | generics COMMA generic             { $$ = syntax_more(parse, $1, $3); }
-  ;
+  | generics COMMA generic             { $$ = syntax_more(parse, $1, $3); } ;
 
 generic:
-    name opt_bound                     { $$ = NAMED(MAKE(Generic, @$, $2), $1, @1); }
-  ;
+    name opt_bound                     { $$ = NAMED(MAKE(Generic, @$, $2), $1, @1); } ;
 
 opt_bound:
     %empty                             { $$ = NULL; }
-  | COLON bound                        { $$ = $2; }
-  ;
-
-bound:
-    type
-  | MAPPING                            { $$ = syntax_mapping_bound(parse, @1); }
-  ;
+  | COLON type                         { $$ = $2; }
+  | COLON MAPPING                      { $$ = syntax_mapping_bound(parse, @2); } ;
 
 params_part:
     LPAREN RPAREN                      { $$ = syntax_empty(parse, @$); }
-  | LPAREN params opt_comma RPAREN     { $$ = syntax_list(parse, $2, @$); }
-  ;
+  | LPAREN params opt_comma RPAREN     { $$ = syntax_list(parse, $2, @$); } ;
 
 params:
     param                              { $$ = syntax_first(parse, $1); }
-  | params COMMA param                 { $$ = syntax_more(parse, $1, $3); }
-  ;
+  | params COMMA param                 { $$ = syntax_more(parse, $1, $3); } ;
 
 param:
-    name COLON direction type          { $$ = FLAG(NAMED(MAKE(Param, @$, $4), $1, @1), $3); }
-  ;
+    name COLON direction type          { $$ = FLAG(NAMED(MAKE(Param, @$, $4), $1, @1), $3); } ;
 
 direction:
     %empty                             { $$ = 0; }
   | OUT                                { $$ = AST_OUT; }
-  | INOUT                              { $$ = AST_INOUT; }
-  ;
+  | INOUT                              { $$ = AST_INOUT; } ;
 
 opt_result:
     %empty                             { $$ = NULL; }
-  | ARROW type                         { $$ = $2; }
-  ;
+  | ARROW type                         { $$ = $2; } ;
 
 wheres_part:
-    wheres                             { $$ = syntax_list(parse, $1, @$); }
-  ;
+    wheres                             { $$ = syntax_list(parse, $1, @$); } ;
 
 wheres:
     %empty                             { $$ = syntax_list_begin(parse); }
-  | wheres WHERE exprs                 { $$ = syntax_joined($1, $3); }
-  ;
+  | wheres WHERE exprs                 { $$ = syntax_joined($1, $3); } ;
 
 /* What a clause lists lies on the list stack just above what came before: one list holds all. */
 clauses:
     %empty                             { $$ = syntax_list_begin(parse); }
   | clauses WHERE exprs                { $$ = syntax_joined($1, $3); }
   | clauses TUNE tunes                 { $$ = syntax_joined($1, $3); }
-  | clauses kernel_clause              { $$ = syntax_more(parse, $1, $2); }
-  ;
+  | clauses kernel_clause              { $$ = syntax_more(parse, $1, $2); } ;
 
 kernel_clause:
     REQUIRE expr opt_message           { $$ = MAKE(Require, @$, $2, $3); }
-  | launch
-  ;
+  | launch ;
 
 tunes:
     tune                               { $$ = syntax_first(parse, $1); }
-  | tunes COMMA tune                   { $$ = syntax_more(parse, $1, $3); }
-  ;
+  | tunes COMMA tune                   { $$ = syntax_more(parse, $1, $3); } ;
 
 tune:
-    name IN set                        { $$ = NAMED(MAKE(Tune, @$, syntax_set_values($3)), $1, @1); }
-  ;
+    name IN set
+        { $$ = NAMED(MAKE(Tune, @$, syntax_set_values($3)), $1, @1); } ;
 
 launch:
-    LAUNCH opt_resident grid opt_resident COMMA BLOCK LPAREN full RPAREN
-        { $$ = FLAG(MAKE(Launch, @$, $3, $8), $2 | $4); }
-  ;
+    LAUNCH opt_resident GRID args opt_resident COMMA BLOCK LPAREN full RPAREN
+        { $$ = FLAG(MAKE(Launch, @$, $4, $9), $2 | $5); } ;
 
-grid:
-    GRID LPAREN fulls opt_comma RPAREN { $$ = syntax_list(parse, $3, @$); }
-  ;
+args:
+    LPAREN fulls opt_comma RPAREN      { $$ = syntax_list(parse, $2, @$); } ;
 
 opt_resident:
     %empty                             { $$ = 0; }
-  | RESIDENT                           { $$ = AST_RESIDENT; }
-  ;
-
-bench_domain:
-    set
-  ;
+  | RESIDENT                           { $$ = AST_RESIDENT; } ;
 
 set:
-    SET_OPEN fulls opt_comma RBRACE    { $$ = MAKE(Set, @$, syntax_list(parse, $2, @2)); }
-  ;
+    SET_OPEN fulls opt_comma RBRACE    { $$ = MAKE(Set, @$, syntax_list(parse, $2, @2)); } ;
 
 /* ---- types */
 
 opt_type:
     %empty                             { $$ = NULL; }
-  | COLON type                         { $$ = $2; }
-  ;
+  | COLON type                         { $$ = $2; } ;
 
 type:
     NAME                               { $$ = syntax_type_name(parse, $1, @1); }
@@ -313,94 +273,78 @@ type:
   | LPAREN types opt_comma RPAREN      { $$ = MAKE(TypeTuple, @$, syntax_list(parse, $2, @2)); }
   | FN LPAREN opt_types RPAREN         { $$ = MAKE(TypeFn, @$, syntax_list(parse, $3, @3), NULL); }
   | FN LPAREN opt_types RPAREN ARROW type
-        { $$ = MAKE(TypeFn, @$, syntax_list(parse, $3, @3), $6); }
-  ;
+        { $$ = MAKE(TypeFn, @$, syntax_list(parse, $3, @3), $6); } ;
 
 opt_types:
     %empty                             { $$ = syntax_list_begin(parse); }
-  | types
-  ;
+  | types ;
 
 types:
     type                               { $$ = syntax_first(parse, $1); }
-  | types COMMA type                   { $$ = syntax_more(parse, $1, $3); }
-  ;
+  | types COMMA type                   { $$ = syntax_more(parse, $1, $3); } ;
 
 tensor_type:
     NAME extents opt_over opt_layout
         { $$ = MAKE(TypeTensor, @$, syntax_type_name(parse, $1, @1), $2, $3, $4); }
   | space NAME extents opt_over opt_layout
-        { $$ = FLAG(MAKE(TypeTensor, @$, syntax_type_name(parse, $2, @2), $3, $4, $5), $1); }
-  ;
+        { $$ = FLAG(MAKE(TypeTensor, @$, syntax_type_name(parse, $2, @2), $3, $4, $5), $1); } ;
 
 space:
     SHARED                             { $$ = AST_SHARED_SPACE; }
-  | REG                                { $$ = AST_REG_SPACE; }
-  ;
+  | REG                                { $$ = AST_REG_SPACE; } ;
 
 extents:
-    LBRACKET fulls opt_comma RBRACKET  { $$ = syntax_list(parse, $2, @$); }
-  ;
+    LBRACKET fulls opt_comma RBRACKET  { $$ = syntax_list(parse, $2, @$); } ;
 
 opt_extents:
     %empty                             { $$ = syntax_empty(parse, @$); }
-  | extents
-  ;
+  | extents ;
 
 opt_over:
     %empty                             { $$ = NULL; }
-  | OVER expr                          { $$ = $2; }
-  ;
+  | OVER expr                          { $$ = $2; } ;
 
 opt_layout:
     %empty                             { $$ = NULL; }
-  | LAYOUT layout_parts                { $$ = MAKE(Layout, @$, syntax_list(parse, $2, @2)); }
-  ;
+  | LAYOUT layout_parts                { $$ = MAKE(Layout, @$, syntax_list(parse, $2, @2)); } ;
 
 layout_parts:
     layout_part                        { $$ = syntax_first(parse, $1); }
-  | layout_parts layout_part           { $$ = syntax_more(parse, $1, $2); }
-  ;
+  | layout_parts layout_part           { $$ = syntax_more(parse, $1, $2); } ;
 
 layout_part:
-    layout_word                        { $$ = NAMED(MAKE(LayoutWord, @$, syntax_empty(parse, @$)), $1, @1); }
-  | PAD LPAREN fulls opt_comma RPAREN  { $$ = NAMED(MAKE(LayoutWord, @$, syntax_list(parse, $3, @3)), $1, @1); }
-  | SWIZZLE LPAREN fulls opt_comma RPAREN
-        { $$ = NAMED(MAKE(LayoutWord, @$, syntax_list(parse, $3, @3)), $1, @1); }
-  | layout_product
-  ;
+    layout_word
+        { $$ = NAMED(MAKE(LayoutWord, @$, syntax_empty(parse, @$)), $1, @1); }
+  | PAD args                           { $$ = NAMED(MAKE(LayoutWord, @$, $2), $1, @1); }
+  | SWIZZLE args                       { $$ = NAMED(MAKE(LayoutWord, @$, $2), $1, @1); }
+  | layout_product ;
 
 layout_word:
     ROW | COL | STRIDED
-  | SWIZZLE %prec BARE
-  ;
+  | SWIZZLE %prec BARE ;
 
 /* A mapping as a layout: a product of factors, none of which is a layout word. */
 layout_product:
     layout_factor
-  | layout_product STAR layout_factor  { $$ = BINARY(MUL, $1, $3, @$); }
-  ;
+  | layout_product STAR layout_factor  { $$ = BINARY(MUL, $1, $3, @$); } ;
 
 layout_factor:
     NAME                               { $$ = NAME($1, @1); }
   | layout_factor call_part            { $$ = MAKE(Call, @$, $1, $2); }
   | layout_factor index_part           { $$ = MAKE(Index, @$, $1, $2); }
   | layout_factor DOT name             { $$ = NAMED(MAKE(Member, @$, $1), $3, @3); }
-  | layout_factor ORDER dims           { $$ = MAKE(Order, @$, $1, $3); }
-  ;
+  | layout_factor ORDER dims           { $$ = MAKE(Order, @$, $1, $3); } ;
 
 /* ---- statements */
 
 block:
-    LBRACE stmts RBRACE                { $$ = MAKE(Block, @$, syntax_list(parse, $2, @2)); }
-  ;
+    LBRACE stmts RBRACE                { $$ = MAKE(Block, @$, syntax_list(parse, $2, @2)); } ;
 
 stmts:
-    %empty                             { yyerrok; syntax_enter_block(parse); $$ = syntax_list_begin(parse); }
-  | stmts SEP                          { yyerrok; syntax_end_statement(parse, syntax_list_begin(parse), @2); $$ = $1; }
-  | stmts stmt SEP                     { yyerrok; syntax_end_statement(parse, $2, @2); $$ = $1; }
-  | stmts error SEP                    { yyerrok; syntax_push(parse, MAKE0(Error, @2)); syntax_end_statement(parse, syntax_list_begin(parse), @2); $$ = $1; }
-  ;
+    %empty                             { yyerrok; $$ = syntax_enter_block(parse); }
+  | stmts SEP                          { yyerrok; $$ = syntax_add_nothing(parse, $1); }
+  | stmts stmt SEP                     { yyerrok; $$ = syntax_add_statement(parse, $1, $2, @2); }
+  | stmts error SEP                    { yyerrok; $$ = syntax_add_error(parse, $1, @2); } ;
 
 /* A statement's nodes stay on the list stack, where the block's list takes them. */
 stmt:
@@ -408,8 +352,7 @@ stmt:
   | VAR vars                           { $$ = $2; }
   | SHARED shareds                     { $$ = $2; }
   | REG regs                           { $$ = $2; }
-  | stmt_node                          { $$ = syntax_first(parse, $1); }
-  ;
+  | stmt_node                          { $$ = syntax_first(parse, $1); } ;
 
 stmt_node:
     mapping_decl                       { $$ = syntax_item(parse, $1, 0, @$); }
@@ -419,11 +362,11 @@ stmt_node:
   | if_stmt
   | loop
   | WHILE full block                   { $$ = MAKE(While, @$, $2, $3); }
-  | WHILE error block                  { $$ = MAKE0(Error, @$); }
-  | WHILE error                        { $$ = MAKE0(Error, @$); }
+  | WHILE error block                  { $$ = ERROR(@$); }
+  | WHILE error                        { $$ = ERROR(@$); }
   | ON group block                     { $$ = MAKE(On, @$, $2, $3); }
-  | ON error block                     { $$ = MAKE0(Error, @$); }
-  | ON error                           { $$ = MAKE0(Error, @$); }
+  | ON error block                     { $$ = ERROR(@$); }
+  | ON error                           { $$ = ERROR(@$); }
   | SCOPE block                        { $$ = MAKE(Scope, @$, $2); }
   | BREAK                              { $$ = MAKE0(Break, @$); }
   | CONTINUE                           { $$ = MAKE0(Continue, @$); }
@@ -431,151 +374,117 @@ stmt_node:
   | RETURN full                        { $$ = MAKE(Return, @$, $2); }
   | SYNC                               { $$ = MAKE(Sync, @$, NULL); }
   | SYNC group_word                    { $$ = MAKE(Sync, @$, GROUP($2, @2, NULL, NULL)); }
-  | SYNC GRID                          { $$ = MAKE(Sync, @$, FLAG(GROUP($2, @2, NULL, NULL), AST_GRID)); }
+  | SYNC GRID
+        { $$ = MAKE(Sync, @$, FLAG(GROUP($2, @2, NULL, NULL), AST_GRID)); }
   | AWAIT full                         { $$ = MAKE(Await, @$, $2); }
   | ASSERT full opt_message            { $$ = MAKE(Assert, @$, $2, $3); }
   | CHECK full opt_message             { $$ = MAKE(Check, @$, $2, $3); }
   | REQUIRE full opt_message           { $$ = MAKE(Require, @$, $2, $3); }
-  | PRINT fulls                        { $$ = MAKE(Print, @$, syntax_list(parse, $2, @2)); }
-  ;
+  | PRINT fulls                        { $$ = MAKE(Print, @$, syntax_list(parse, $2, @2)); } ;
 
 opt_message:
     %empty                             { $$ = NULL; }
-  | COMMA string                       { $$ = $2; }
-  ;
+  | COMMA STRING                       { $$ = $2; } ;
 
 lets:
     let                                { $$ = syntax_first(parse, $1); }
-  | lets COMMA let                     { $$ = syntax_more(parse, $1, $3); }
-  ;
+  | lets COMMA let                     { $$ = syntax_more(parse, $1, $3); } ;
 
 let:
-    binding opt_type ASSIGN full       { $$ = MAKE(Let, @$, $1, $2, $4); }
-  ;
+    binding opt_type ASSIGN full       { $$ = MAKE(Let, @$, $1, $2, $4); } ;
 
 vars:
     var                                { $$ = syntax_first(parse, $1); }
-  | vars COMMA var                     { $$ = syntax_more(parse, $1, $3); }
-  ;
+  | vars COMMA var                     { $$ = syntax_more(parse, $1, $3); } ;
 
 var:
     binding opt_type ASSIGN full       { $$ = MAKE(Var, @$, $1, $2, $4); }
-  | binding COLON type                 { $$ = MAKE(Var, @$, $1, $3, NULL); }
-  ;
+  | binding COLON type                 { $$ = MAKE(Var, @$, $1, $3, NULL); } ;
 
 binding:
     name                               { $$ = syntax_single(parse, NAME($1, @1)); }
-  | LPAREN names opt_comma RPAREN      { $$ = syntax_list(parse, $2, @$); }
-  ;
+  | LPAREN names opt_comma RPAREN      { $$ = syntax_list(parse, $2, @$); } ;
 
 shareds:
     shared                             { $$ = syntax_first(parse, $1); }
-  | shareds COMMA shared               { $$ = syntax_more(parse, $1, $3); }
-  ;
+  | shareds COMMA shared               { $$ = syntax_more(parse, $1, $3); } ;
 
 shared:
     name COLON NAME opt_extents opt_layout
-        { $$ = NAMED(MAKE(Shared, @$, syntax_type_name(parse, $3, @3), $4, $5), $1, @1); }
-  ;
+        { $$ = NAMED(MAKE(Shared, @$, syntax_type_name(parse, $3, @3), $4, $5), $1, @1); } ;
 
 regs:
     reg                                { $$ = syntax_first(parse, $1); }
-  | regs COMMA reg                     { $$ = syntax_more(parse, $1, $3); }
-  ;
+  | regs COMMA reg                     { $$ = syntax_more(parse, $1, $3); } ;
 
 reg:
     name COLON NAME opt_extents opt_over
         { $$ = NAMED(MAKE(Reg, @$, syntax_type_name(parse, $3, @3), $4, $5, NULL), $1, @1); }
   | name COLON NAME opt_extents opt_over ASSIGN full
-        { $$ = NAMED(MAKE(Reg, @$, syntax_type_name(parse, $3, @3), $4, $5, $7), $1, @1); }
-  ;
+        { $$ = NAMED(MAKE(Reg, @$, syntax_type_name(parse, $3, @3), $4, $5, $7), $1, @1); } ;
 
 if_stmt:
     IF full block                      { $$ = MAKE(If, @$, $2, $3, NULL); }
   | IF full block ELSE block           { $$ = MAKE(If, @$, $2, $3, $5); }
   | IF full block ELSE if_stmt         { $$ = MAKE(If, @$, $2, $3, $5); }
-  | IF error block                     { $$ = MAKE0(Error, @$); }
-  | IF error block ELSE block          { $$ = MAKE0(Error, @$); }
-  | IF error block ELSE if_stmt        { $$ = MAKE0(Error, @$); }
-  | IF error                           { $$ = MAKE0(Error, @$); }
-  ;
+  | IF error block                     { $$ = ERROR(@$); }
+  | IF error block ELSE block          { $$ = ERROR(@$); }
+  | IF error block ELSE if_stmt        { $$ = ERROR(@$); }
+  | IF error                           { $$ = ERROR(@$); } ;
 
 loop:
-    opt_unroll FOR for_vars IN expr opt_within block
+    opt_unroll FOR binding IN expr opt_within block
         { $$ = FLAG(MAKE(For, @$, $3, $5, NULL, $6, $7), $1 | syntax_tuple_flag($3)); }
-  | opt_unroll FOR for_vars IN expr ON group opt_within block
+  | opt_unroll FOR binding IN expr ON group opt_within block
         { $$ = FLAG(MAKE(For, @$, $3, $5, $7, $8, $9), $1 | syntax_tuple_flag($3)); }
-  | opt_unroll FOR for_vars IN expr within ON group block
-        { $$ = FLAG(MAKE(For, @$, $3, $5, $8, $6, $9), $1 | syntax_tuple_flag($3)); }
-  | opt_unroll FOR error block         { $$ = MAKE0(Error, @$); }
-  | opt_unroll FOR error               { $$ = MAKE0(Error, @$); }
-  ;
+  | opt_unroll FOR binding IN expr WITHIN dims ON group block
+        { $$ = FLAG(MAKE(For, @$, $3, $5, $9, $7, $10), $1 | syntax_tuple_flag($3)); }
+  | opt_unroll FOR error block         { $$ = ERROR(@$); }
+  | opt_unroll FOR error               { $$ = ERROR(@$); } ;
 
 opt_unroll:
     %empty                             { $$ = 0; }
-  | UNROLL                             { $$ = AST_UNROLL; }
-  ;
-
-for_vars:
-    binding
-  ;
+  | UNROLL                             { $$ = AST_UNROLL; } ;
 
 opt_within:
     %empty                             { $$ = NULL; }
-  | within
-  ;
-
-within:
-    WITHIN dims                        { $$ = $2; }
-  ;
+  | WITHIN dims                        { $$ = $2; } ;
 
 group:
     group_word                         { $$ = GROUP($1, @$, NULL, NULL); }
   | group_word LBRACKET expr RBRACKET  { $$ = GROUP($1, @$, $3, NULL); }
   | group_word LBRACKET expr COLON expr RBRACKET
                                        { $$ = GROUP($1, @$, $3, $5); }
-  | group_word IN GRID                 { $$ = FLAG(GROUP($1, @$, NULL, NULL), AST_GRID); }
-  ;
+  | group_word IN GRID                 { $$ = FLAG(GROUP($1, @$, NULL, NULL), AST_GRID); } ;
 
 group_word:
-    THREAD | LANE | WARP | WARPGROUP | BLOCK
-  ;
+    THREAD | LANE | WARP | WARPGROUP | BLOCK ;
 
 assign_op:
-    ASSIGN                             { $$ = OP_NONE; }
-  | ASSIGN_ADD                         { $$ = OP_ADD; }
-  | ASSIGN_SUB                         { $$ = OP_SUB; }
-  | ASSIGN_MUL                         { $$ = OP_MUL; }
-  | ASSIGN_DIV                         { $$ = OP_DIV; }
-  | ASSIGN_MOD                         { $$ = OP_MOD; }
-  | ASSIGN_AND                         { $$ = OP_BITAND; }
-  | ASSIGN_OR                          { $$ = OP_BITOR; }
-  | ASSIGN_XOR                         { $$ = OP_BITXOR; }
-  | ASSIGN_SHL                         { $$ = OP_SHL; }
-  | ASSIGN_SHR                         { $$ = OP_SHR; }
-  ;
+    ASSIGN     { $$ = OP_NONE; }
+  | ASSIGN_ADD { $$ = OP_ADD; }        | ASSIGN_SUB { $$ = OP_SUB; }
+  | ASSIGN_MUL { $$ = OP_MUL; }        | ASSIGN_DIV { $$ = OP_DIV; }
+  | ASSIGN_MOD { $$ = OP_MOD; }        | ASSIGN_AND { $$ = OP_BITAND; }
+  | ASSIGN_OR  { $$ = OP_BITOR; }      | ASSIGN_XOR { $$ = OP_BITXOR; }
+  | ASSIGN_SHL { $$ = OP_SHL; }        | ASSIGN_SHR { $$ = OP_SHR; } ;
 
 /* ---- expressions */
 
 /* A whole expression: only here may a guarded read stand without parentheses. */
 full:
     expr
-  | expr ELSE full                     { $$ = MAKE(Else, @$, $1, $3); }
-  ;
+  | expr ELSE full                     { $$ = MAKE(Else, @$, $1, $3); } ;
 
 fulls:
     full                               { $$ = syntax_first(parse, $1); }
-  | fulls COMMA full                   { $$ = syntax_more(parse, $1, $3); }
-  ;
+  | fulls COMMA full                   { $$ = syntax_more(parse, $1, $3); } ;
 
 exprs:
     expr                               { $$ = syntax_first(parse, $1); }
-  | exprs COMMA expr                   { $$ = syntax_more(parse, $1, $3); }
-  ;
+  | exprs COMMA expr                   { $$ = syntax_more(parse, $1, $3); } ;
 
 dims:
-    LPAREN exprs opt_comma RPAREN      { $$ = syntax_list(parse, $2, @$); }
-  ;
+    LPAREN exprs opt_comma RPAREN      { $$ = syntax_list(parse, $2, @$); } ;
 
 expr:
     name                               { $$ = NAME($1, @1); }
@@ -592,11 +501,11 @@ expr:
   | expr AT dims                       { $$ = MAKE(At, @$, $1, $3); }
   | expr ORDER dims                    { $$ = MAKE(Order, @$, $1, $3); }
   | random_word NAME %prec BARE
-        { $$ = NAMED(MAKE(Random, @$, syntax_type_name(parse, $2, @2), syntax_empty(parse, @2)), $1, @1); }
+        { $$ = NAMED(syntax_random(parse, @$, $2, @2, NULL, NULL), $1, @1); }
   | random_word NAME extents %prec BARE
-        { $$ = NAMED(MAKE(Random, @$, syntax_tensor(parse, $2, @2, $3), syntax_empty(parse, @3)), $1, @1); }
+        { $$ = NAMED(syntax_random(parse, @$, $2, @2, $3, NULL), $1, @1); }
   | random_word NAME extents call_part
-        { $$ = NAMED(MAKE(Random, @$, syntax_tensor(parse, $2, @2, $3), $4), $1, @1); }
+        { $$ = NAMED(syntax_random(parse, @$, $2, @2, $3, $4), $1, @1); }
   | MINUS expr %prec UNARY             { $$ = UNARY(NEG, $2, @$); }
   | NOT expr %prec UNARY               { $$ = UNARY(NOT, $2, @$); }
   | TILDE expr %prec UNARY             { $$ = UNARY(BITNOT, $2, @$); }
@@ -618,68 +527,52 @@ expr:
   | expr STAR expr                     { $$ = BINARY(MUL, $1, $3, @$); }
   | expr SLASH expr                    { $$ = BINARY(DIV, $1, $3, @$); }
   | expr PERCENT expr                  { $$ = BINARY(MOD, $1, $3, @$); }
-  | expr QUESTION expr COLON expr      { $$ = MAKE(Cond, @$, $1, $3, $5); }
-  ;
+  | expr QUESTION expr COLON expr      { $$ = MAKE(Cond, @$, $1, $3, $5); } ;
 
 literal:
     INT | FLOAT | INF | NAN | TRUE | FALSE
   | HOLE                               { $$ = MAKE0(Hole, @1); }
-  | string
-  ;
-
-string:
-    STRING
-  ;
+  | STRING ;
 
 random_word:
-    RANDOM | ZERO
-  ;
+    RANDOM | ZERO ;
 
 call_part:
     LPAREN RPAREN                      { $$ = syntax_empty(parse, @$); }
-  | LPAREN call_args opt_comma RPAREN  { $$ = syntax_list(parse, $2, @$); }
-  ;
+  | LPAREN call_args opt_comma RPAREN  { $$ = syntax_list(parse, $2, @$); } ;
 
 call_args:
     call_arg                           { $$ = syntax_first(parse, $1); }
-  | call_args COMMA call_arg           { $$ = syntax_more(parse, $1, $3); }
-  ;
+  | call_args COMMA call_arg           { $$ = syntax_more(parse, $1, $3); } ;
 
 call_arg:
     full
-  | name COLON full                    { $$ = NAMED(MAKE(NamedArg, @$, $3), $1, @1); }
-  ;
+  | name COLON full                    { $$ = NAMED(MAKE(NamedArg, @$, $3), $1, @1); } ;
 
 index_part:
-    LBRACKET index_args opt_comma RBRACKET { $$ = syntax_list(parse, $2, @$); }
-  ;
+    LBRACKET index_args opt_comma RBRACKET { $$ = syntax_list(parse, $2, @$); } ;
 
 index_args:
     index_arg                          { $$ = syntax_first(parse, $1); }
-  | index_args COMMA index_arg         { $$ = syntax_more(parse, $1, $3); }
-  ;
+  | index_args COMMA index_arg         { $$ = syntax_more(parse, $1, $3); } ;
 
 index_arg:
     full
   | expr COLON expr                    { $$ = MAKE(Range, @$, $1, $3); }
   | expr COLON                         { $$ = MAKE(Range, @$, $1, NULL); }
   | COLON expr                         { $$ = MAKE(Range, @$, NULL, $2); }
-  | COLON                              { $$ = MAKE(Range, @$, NULL, NULL); }
-  ;
+  | COLON                              { $$ = MAKE(Range, @$, NULL, NULL); } ;
 
 opt_comma:
     %empty
-  | COMMA
-  ;
+  | COMMA ;
 
 name:
     NAME | AS | AT | ORDER | GRID | RESIDENT | THREAD | LANE | WARP | WARPGROUP | BLOCK
   | ROW | COL | STRIDED | PAD | SWIZZLE | VIA
-  | random_word %prec BARE
-  ;
+  | random_word %prec BARE ;
 
 %%
-
 static void hd_yyerror(const Span *span, Parse *parse, const char *text)
 {
     (void)text; /* syntax errors come through yyreport_syntax_error: this is the full stack */

@@ -170,10 +170,15 @@ Ast *syntax_mapping_bound(Parse *parse, Span span)
     return syntax_type_name(parse, syntax_mapping_name(parse), span);
 }
 
-Ast *syntax_tensor(Parse *parse, const Name *elem, Span span, Ast *extents)
+Ast *syntax_random(Parse *parse, Span span, const Name *elem, Span elem_span, Ast *extents,
+                   Ast *args)
 {
-    return syntax_node(parse, AST_TypeTensor, diag_join(span, extents->span), 4,
-                       (Ast *const[]){syntax_type_name(parse, elem, span), extents, NULL, NULL});
+    Ast *type = syntax_type_name(parse, elem, elem_span);
+    if (extents)
+        type = syntax_node(parse, AST_TypeTensor, diag_join(elem_span, extents->span), 4,
+                           (Ast *const[]){type, extents, NULL, NULL});
+    if (!args) args = syntax_empty(parse, (Span){span.end, span.end});
+    return syntax_node(parse, AST_Random, span, 2, (Ast *const[]){type, args});
 }
 
 Ast *syntax_paren(Parse *parse, Ast *node, Span span)

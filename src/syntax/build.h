@@ -9,6 +9,7 @@
     syntax_node(parse, AST_##id, (span), (int)BASE_LEN(((Ast *const[]){__VA_ARGS__})),             \
                 (Ast *const[]){__VA_ARGS__})
 #define MAKE0(id, span) syntax_node(parse, AST_##id, (span), 0, NULL)
+#define ERROR(span) MAKE0(Error, span)
 #define NAMED(node, text, span) syntax_named((node), (text), (span))
 #define NAME(text, span) syntax_named(MAKE0(Name, (span)), (text), (span))
 #define FLAG(node, more) syntax_flagged((node), (uint32_t)(more))
@@ -60,7 +61,9 @@ Ast *syntax_kernel(Parse *parse, Span span, Ast *generics, Ast *params, ListStar
 const Name *syntax_mapping_name(Parse *parse);
 Ast *syntax_mapping_bound(Parse *parse, Span span);
 Ast *syntax_type_name(Parse *parse, const Name *name, Span span);
-Ast *syntax_tensor(Parse *parse, const Name *elem, Span span, Ast *extents);
+/* `random T[…](…)`: extents and arguments may be NULL. */
+Ast *syntax_random(Parse *parse, Span span, const Name *elem, Span elem_span, Ast *extents,
+                   Ast *args);
 Ast *syntax_paren(Parse *parse, Ast *node, Span span);
 Ast *syntax_literal(Parse *parse, AstKind kind, const Token *token, Span span);
 Ast *syntax_set_values(const Ast *set);

@@ -489,27 +489,44 @@ int hd_yylex(HD_YYSTYPE *value, Span *span, Parse *parse)
 
 /* ---- what the grammar tells */
 
-void syntax_enter_block(Parse *parse)
+static void begin_statement(Parse *parse)
 {
-    parse->recovering = false;
-    parse->quiet = false;
-    parse->spoiled = false;
+    parse->recovering = parse->quiet = parse->spoiled = false;
 }
 
-void syntax_end_statement(Parse *parse, ListStart statement, Span span)
+ListStart syntax_enter_block(Parse *parse)
+{
+    begin_statement(parse);
+    return syntax_list_begin(parse);
+}
+
+ListStart syntax_add_nothing(Parse *parse, ListStart list)
+{
+    begin_statement(parse);
+    return list;
+}
+
+ListStart syntax_add_error(Parse *parse, ListStart list, Span span)
+{
+    syntax_push(parse, MAKE0(Error, span));
+    begin_statement(parse);
+    return list;
+}
+
+ListStart syntax_add_statement(Parse *parse, ListStart list, ListStart statement, Span span)
 {
     if (parse->spoiled) {
         syntax_list_drop(parse, statement);
         syntax_push(parse, MAKE0(Error, span));
     }
-    syntax_enter_block(parse);
+    begin_statement(parse);
+    return list;
 }
 
-void syntax_end_item(Parse *parse)
+ListStart syntax_add_item(Parse *parse, ListStart list, Ast *item)
 {
-    if (parse->spoiled && parse->stack.len)
-        VEC_LAST(parse->stack) = MAKE0(Error, VEC_LAST(parse->stack)->span);
-    syntax_enter_block(parse);
-    parse->item_failed = false;
-    parse->header = parse->tuning = false;
+    if (item) syntax_push(parse, parse->spoiled ? MAKE0(Error, item->span) : item);
+    begin_statement(parse);
+    parse->item_failed = parse->header = parse->tuning = false;
+    return list;
 }

@@ -11,7 +11,7 @@ enum { STEP = 4 };
 typedef struct Open {
     uint32_t item;      /* index of the opener */
     int line_indent;    /* of the line it stands on */
-    int column;         /* after it */
+    int content;        /* where lines inside it begin */
     bool hangs;         /* nothing follows it on its line */
     bool generics;      /* [T: num] */
     uint32_t questions; /* `?` whose `:` is yet to come */
@@ -213,8 +213,7 @@ static int indent_of(const Format *f, uint32_t i)
     if (in_group(f)) {
         const Open *open = top(f);
         bool closes = next == f->items[open->item].match && !comment;
-        if (closes) return open->line_indent;
-        return open->hangs ? open->line_indent + STEP : open->column;
+        return closes ? open->line_indent : open->content;
     }
     int base = STEP * f->blocks;
     if (next == f->count) return base;
@@ -272,15 +271,26 @@ static bool keeps_semicolon(const Format *f, uint32_t i, uint32_t breaks)
     return breaks == 0 || syntax_continues_statement(item->kind);
 }
 
+/* Where lines inside a bracket begin: one step in, however many brackets the line has opened; in a
+ * set, under its first value. */
+static int content_indent(const Format *f, uint32_t i, bool hangs)
+{
+    const Open *outer = top(f);
+    if (hangs) return f->indent + STEP;
+    if (f->items[i].kind == TOK_SET_OPEN) return column(f);
+    return in_group(f) && !outer->hangs ? outer->content : f->indent + STEP;
+}
+
 static void open_bracket(Format *f, uint32_t i)
 {
     uint32_t before = f->last;
     bool named = before != UINT32_MAX && before > 0 && f->items[before].kind == TOK_NAME;
     int word = named ? f->items[before - 1].kind : 0;
+    bool hangs = i + 1 < f->count && f->items[i + 1].breaks > 0;
     Open open = {.item = i,
                  .line_indent = f->indent,
-                 .column = column(f),
-                 .hangs = i + 1 < f->count && f->items[i + 1].breaks > 0,
+                 .content = content_indent(f, i, hangs),
+                 .hangs = hangs,
                  .generics =
                      f->items[i].kind == TOK_LBRACKET && (word == TOK_FN || word == TOK_KERNEL)};
     VEC_PUSH(f->arena, f->open, open);

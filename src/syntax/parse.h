@@ -121,10 +121,14 @@ void syntax_scan_doc(Sb *doc, const char *text, size_t len);
 Word *syntax_word(const Parse *parse, const Name *name);
 int syntax_token_find(const char *alias); /* in the grammar; 0 if it knows none */
 
-/* The filter, told by the grammar where the parser stands. */
-void syntax_enter_block(Parse *parse);
-void syntax_end_statement(Parse *parse, ListStart statement, Span span);
-void syntax_end_item(Parse *parse);
+/* The filter, told by the grammar where the parser stands: past a block's `{`, or past the
+ * separator after a statement (whose nodes lie on the list stack already) or a declaration. A use
+ * of a word for later parts turns either into an Error. Each returns the list it was given. */
+ListStart syntax_enter_block(Parse *parse);
+ListStart syntax_add_nothing(Parse *parse, ListStart list);
+ListStart syntax_add_error(Parse *parse, ListStart list, Span span);
+ListStart syntax_add_statement(Parse *parse, ListStart list, ListStart statement, Span span);
+ListStart syntax_add_item(Parse *parse, ListStart list, Ast *item);
 /* What ends a statement's line, and what continues it, by token. */
 bool syntax_ends_statement(int token);
 bool syntax_continues_statement(int token);

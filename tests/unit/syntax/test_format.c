@@ -110,7 +110,7 @@ static void spacing(void **unused)
         {"fn f(){ x[ a :b ,_,: ]=c?d :e }", "fn f() { x[a:b, _, :] = c ? d : e }\n"},
         {"fn f(){\nif a\n{\nb\n}\nelse\n{\nc }\n}",
          "fn f() {\n    if a {\n        b\n    } else {\n        c\n    }\n}\n"},
-        {"fn f(){\nlet a=g( 1,\n2 )\n}", "fn f() {\n    let a = g(1,\n              2)\n}\n"},
+        {"fn f(){\nlet a=g( 1,\n2 )\n}", "fn f() {\n    let a = g(1,\n        2)\n}\n"},
         {"fn f(){\ng(\n1,\n)\n}", "fn f() {\n    g(\n        1,\n    )\n}\n"},
         {"fn f(){\na // x\nbbb //y\n\nc // z\n}",
          "fn f() {\n    a    // x\n    bbb  //y\n\n    c  // z\n}\n"},
