@@ -93,10 +93,11 @@ void ir_linear_recombine(IrKernel *k, Linear *l)
     }
 }
 
-/* a + b as it stands, the older operand first. */
+/* a + b as it stands, in the order of sums. */
 static const IrExpr *plain_add(IrKernel *k, const IrExpr *a, const IrExpr *b)
 {
-    return a->id <= b->id ? ir_operator2(k, IR_ADD, a, b) : ir_operator2(k, IR_ADD, b, a);
+    return ir_in_order(IR_ADD, a, b) ? ir_operator2(k, IR_ADD, a, b)
+                                     : ir_operator2(k, IR_ADD, b, a);
 }
 
 const IrExpr *ir_linear_build(IrKernel *k, const Linear *l)

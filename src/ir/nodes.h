@@ -82,6 +82,9 @@ const IrExpr *ir_linear_merge(IrKernel *k, const IrExpr *a, const IrExpr *b, int
 void ir_let_facts(IrVar *var, const IrExpr *value);
 void ir_for_facts(IrVar *var, const IrExpr *lo, const IrExpr *hi, const IrExpr *step);
 
+/* The order of a commutative operator's integer operands. */
+bool ir_in_order(IrOp op, const IrExpr *a, const IrExpr *b);
+
 /* ---- simplifiers ----------------------------------------------------------------------------- */
 const IrExpr *ir_simplify_add(IrKernel *k, const IrExpr *a, const IrExpr *b);
 const IrExpr *ir_simplify_sub(IrKernel *k, const IrExpr *a, const IrExpr *b);

@@ -32,10 +32,26 @@ static const IrExpr *plus(IrKernel *k, const IrExpr *x, int64_t c)
     return ir_binary(k, IR_ADD, x, ir_int(k, elem, c));
 }
 
+/* Sums read left-deep, the largest steps first: `i * 64 + j * 8 + l`. */
+static int64_t rank_of(const IrExpr *e)
+{
+    if (e->op == IR_ADD || e->op == IR_SUB) return INT64_MAX;
+    if (e->op != IR_MUL) return 1;
+    if (!ir_is_const(e->args[1])) return INT64_MAX - 1;
+    int64_t factor = e->args[1]->value.i;
+    return factor < 0 ? -(factor + 1) : factor;
+}
+
+bool ir_in_order(IrOp op, const IrExpr *a, const IrExpr *b)
+{
+    if (ir_is_const(a) || ir_is_const(b)) return ir_is_const(b);
+    int64_t x = op == IR_ADD ? rank_of(a) : 0, y = op == IR_ADD ? rank_of(b) : 0;
+    return x != y ? x > y : a->id <= b->id;
+}
+
 static const IrExpr *ordered(IrKernel *k, IrOp op, const IrExpr *a, const IrExpr *b)
 {
-    bool swap = ir_is_const(a) || (!ir_is_const(b) && a->id > b->id);
-    return swap ? ir_operator2(k, op, b, a) : ir_operator2(k, op, a, b);
+    return ir_in_order(op, a, b) ? ir_operator2(k, op, a, b) : ir_operator2(k, op, b, a);
 }
 
 static const IrExpr *add_constant(IrKernel *k, const IrExpr *a, const IrExpr *b)
