@@ -40,6 +40,7 @@ enum IrFlags {
     IR_COPY = 64,     /* TASKS: came from the verb copy */
     IR_ONCE = 128,    /* any statement, CPU: run once for the block, not by each of its threads */
     IR_THREADS = 256, /* FOR, CPU: iterations are threads between barriers: independent */
+    IR_TOGETHER = 512, /* FOR, TASKS: all threads of the block come to it, with the same extents */
 };
 
 /* A scalar (lanes 1) or vector element type. */
@@ -53,6 +54,7 @@ typedef struct IrVar {
     uint32_t id;      /* dense in the kernel */
     IrType type;
     bool mutable;
+    bool uniform;     /* every thread of the block has the same value (found by the pass uniform) */
     int64_t lo, hi;   /* interval if an integer is known to stay inside; INT64_MIN/MAX else */
     int64_t multiple; /* its value is a multiple of this (1 if unknown; 0 means always 0) */
 } IrVar;

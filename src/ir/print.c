@@ -8,6 +8,9 @@ const IrWord ir_flag_words[] = {
     {"elidable", IR_ELIDABLE},
     {"auto", IR_AUTO},
     {"copy", IR_COPY},
+    {"once", IR_ONCE},
+    {"threads", IR_THREADS},
+    {"together", IR_TOGETHER},
     {NULL, 0},
 };
 const char *const ir_scope_words[4] = {"warp", "group", "block", "grid"};

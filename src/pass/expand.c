@@ -93,6 +93,7 @@ static IrBlock *make_loops(IrKernel *k, IrBlock *to, const IrStmt *tasks, const 
         IrVar *var = ir_new_var(k, name, (IrType){ELEM_INDEX, 1}, false);
         IrStmt *loop = ir_for(k, to, var, ir_index(k, 0), pass_task_extent(k, tasks, digit),
                               ir_index(k, 1));
+        loop->flags |= tasks->flags & IR_TOGETHER;
         if (unroll && !MAPPING_IS_RUNTIME(digit->extent)) loop->flags |= IR_UNROLL;
         counters[i] = ir_var(k, var);
         to = loop->body;

@@ -86,6 +86,7 @@ static IrVar *define(PassClone *c, IrVar *var)
     IrVar *copy = ir_new_var(c->k, var->name, var->type, var->mutable);
     copy->lo = var->lo;
     copy->hi = var->hi;
+    copy->uniform = var->uniform;
     copy->multiple = var->multiple;
     base_map_put(&c->vars, key(var), copy);
     pass_clone_bind(c, var, ir_var(c->k, copy));

@@ -272,8 +272,19 @@ static int64_t inside_width(Uniform *u, const IrStmt *s)
     return width_of_all(&u->w, s->count, s->args);
 }
 
+/* Notes on a loop whether the block as a whole comes to it: what the CPU's passes ask. */
+static void note_together(Uniform *u, IrStmt *s)
+{
+    int64_t block = u->w.k->block_size;
+    bool together = width_covers(&u->w, inside_width(u, s), block);
+    for (const Frame *f = u->top; f && together; f = f->outer)
+        together = width_covers(&u->w, frame_width(u, f), block);
+    if (together) s->flags |= IR_TOGETHER;
+}
+
 static void walk_inside(Uniform *u, IrStmt *s)
 {
+    if (u->report && (s->kind == IR_STMT_FOR || s->kind == IR_STMT_TASKS)) note_together(u, s);
     Frame f = {.outer = u->top, .stmt = s, .width = inside_width(u, s)};
     f.depth = u->top ? u->top->depth + 1 : 1;
     u->top = &f;
@@ -346,5 +357,7 @@ bool pass_uniform(PassContext *ctx)
     } while (u.w.changed);
     u.report = true;
     walk(&u, k->body);
+    for (size_t i = 0; i < k->vars.len; i++)
+        k->vars.data[i]->uniform = width_covers(&u.w, u.w.vars[i], k->block_size);
     return !u.failed;
 }
