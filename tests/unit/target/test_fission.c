@@ -9,7 +9,7 @@ enum { N = 128 };
 static void fission(Bench *b, bool expand)
 {
     PassOptions options = {.target = PASS_FOR_CPU, .index_bits = 32, .alignment = 4};
-    PassContext ctx = {b->k, b->diags, &options};
+    PassContext ctx = {.k = b->k, .diags = b->diags, .options = &options};
     if (expand) assert_true(pass_expand(&ctx));
     assert_true(pass_fission(&ctx));
 }
