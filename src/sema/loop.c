@@ -152,6 +152,10 @@ static bool assignable(Sema *s, Ast *target, const Type *type)
 static void check_value(Sema *s, Ast *stmt, Ast *target, const Type *type)
 {
     Ast *value = KID(stmt, Assign, value);
+    if (!stmt->op && type->kind == TYPE_TUPLE) {
+        sema_expect(s, value, type);
+        return;
+    }
     const Type *have = sema_infer(s, value);
     bool literal = sema_type_literal(s, have);
     if (stmt->op) {
