@@ -497,7 +497,6 @@ expr:
   | expr call_part                     { $$ = MAKE(Call, @$, $1, $2); }
   | expr index_part                    { $$ = MAKE(Index, @$, $1, $2); }
   | expr DOT name                      { $$ = NAMED(MAKE(Member, @$, $1), $3, @3); }
-  | expr DOT MAPPING                   { $$ = NAMED(MAKE(Member, @$, $1), syntax_mapping_name(parse), @3); }
   | expr AT dims                       { $$ = MAKE(At, @$, $1, $3); }
   | expr ORDER dims                    { $$ = MAKE(Order, @$, $1, $3); }
   | random_word NAME %prec BARE

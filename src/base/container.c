@@ -11,6 +11,19 @@ static uint64_t mix(uint64_t x)
     return x ^ (x >> 31);
 }
 
+/* Up to seven bytes as a number, different for different bytes, without a loop. */
+static uint64_t tail_of(const unsigned char *bytes, size_t len)
+{
+    if (len >= 4) {
+        uint32_t low, high;
+        memcpy(&low, bytes, 4);
+        memcpy(&high, bytes + len - 4, 4);
+        return (uint64_t)high << 32 | low;
+    }
+    if (len == 0) return 0;
+    return (uint64_t)bytes[0] | (uint64_t)bytes[len / 2] << 8 | (uint64_t)bytes[len - 1] << 16;
+}
+
 uint64_t base_hash(const void *data, size_t len, uint64_t seed)
 {
     const unsigned char *bytes = data;
@@ -20,9 +33,7 @@ uint64_t base_hash(const void *data, size_t len, uint64_t seed)
         memcpy(&word, bytes, 8);
         hash = mix(hash ^ word);
     }
-    uint64_t tail = 0;
-    if (len) memcpy(&tail, bytes, len);
-    return mix(hash ^ tail);
+    return mix(hash ^ tail_of(bytes, len));
 }
 
 Map base_map(Arena *arena)

@@ -58,6 +58,8 @@ struct Ast {
     Span name_span; /* of `name`, where the node has one */
     const Name *name;
     const Name *doc; /* joined /// or //! lines; NULL */
+    /* Int, Bool: `i`; Float: `f`. Elsewhere the parser keeps the subtree's height in `i`, bounded
+     * so that walks may recurse. */
     union {
         int64_t i;
         double f;

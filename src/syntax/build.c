@@ -160,14 +160,9 @@ Ast *syntax_type_name(Parse *parse, const Name *name, Span span)
     return syntax_named(syntax_node(parse, AST_TypeName, span, 1, &parse->no_args), name, span);
 }
 
-const Name *syntax_mapping_name(Parse *parse)
-{
-    return base_intern_cstr(parse->interner, "mapping");
-}
-
 Ast *syntax_mapping_bound(Parse *parse, Span span)
 {
-    return syntax_type_name(parse, syntax_mapping_name(parse), span);
+    return syntax_type_name(parse, base_intern_cstr(parse->interner, "mapping"), span);
 }
 
 Ast *syntax_random(Parse *parse, Span span, const Name *elem, Span elem_span, Ast *extents,

@@ -58,7 +58,6 @@ Ast *syntax_file(Parse *parse, ListStart items, Span span);
 Ast *syntax_item(Parse *parse, Ast *node, uint64_t flags, Span span);
 Ast *syntax_kernel(Parse *parse, Span span, Ast *generics, Ast *params, ListStart clauses,
                    Ast *body);
-const Name *syntax_mapping_name(Parse *parse);
 Ast *syntax_mapping_bound(Parse *parse, Span span);
 Ast *syntax_type_name(Parse *parse, const Name *name, Span span);
 /* `random T[…](…)`: extents and arguments may be NULL. */

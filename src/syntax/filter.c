@@ -150,7 +150,9 @@ static void fetch(Parse *parse)
     next->failed = parse->scan_failed;
     parse->scan_failed = false;
     next->word = NULL;
-    if (next->kind == TOK_NAME) {
+    /* After a dot every word is a name: `acc.mapping`. */
+    bool member = parse->last == TOK_DOT && !parse->newline;
+    if (next->kind == TOK_NAME && !member) {
         next->word = syntax_word(parse, next->token.name);
         if (next->word && next->word->token) {
             next->kind = next->word->token;

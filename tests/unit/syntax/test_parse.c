@@ -186,6 +186,7 @@ static void lines(void **unused)
         {"", 0},
         {"\n;\n;;\n", 0},
         {"f()\n(a)", 2},
+        {"a = x.mapping\nb = x.in", 2},
     };
     for (size_t i = 0; i < BASE_LEN(cases); i++) {
         Session *s = session_open();
