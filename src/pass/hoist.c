@@ -119,10 +119,19 @@ static bool gather_product(Hoist *h, Sum *sum, const IrExpr *a, const IrExpr *fa
     return true;
 }
 
+/* The value of a variable that was written out, all of one depth. */
+static bool is_named(Hoist *h, const IrExpr *e)
+{
+    if (e->count == 0 || !base_map_get(&h->ctx->names, (uint64_t)e->id + 1)) return false;
+    for (uint32_t i = 0; i < e->count; i++)
+        if (!ir_is_const(e->args[i]) && home_of(h, e->args[i]) != home_of(h, e)) return false;
+    return true;
+}
+
 static void gather(Hoist *h, Sum *sum, const IrExpr *e, int64_t scale)
 {
     int64_t c;
-    if (e->count && base_map_get(&h->ctx->names, (uint64_t)e->id + 1)) { /* stays one thing */
+    if (is_named(h, e)) { /* stays one thing */
         VEC_PUSH(h->k->arena, sum->terms, ((PassTerm){e, scale}));
     } else if (ir_is_const(e)) {
         sum->constant += e->value.i * scale;

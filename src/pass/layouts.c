@@ -18,25 +18,44 @@ static bool written_out(Layouts *l, const IrStmt *s)
     return base_map_get(&l->scope.values, (uint64_t)s->var->id + 1) != NULL;
 }
 
-static void inline_lets(Layouts *l, IrBlock *block)
+static void remember_name(Layouts *l, const IrStmt *let)
+{
+    uint64_t key = (uint64_t)let->args[0]->id + 1;
+    if (!base_map_get(&l->ctx->names, key))
+        base_map_put(&l->ctx->names, key, (void *)(uintptr_t)let->var->name);
+}
+
+static void inline_lets(Layouts *l, IrBlock *to, IrBlock *block);
+
+static void inline_body(Layouts *l, IrBlock *block)
 {
     if (!block) return;
-    size_t kept = 0;
-    for (size_t i = 0; i < block->stmts.len; i++) {
+    IrBlock old = *block;
+    memset(&block->stmts, 0, sizeof block->stmts);
+    inline_lets(l, block, &old);
+}
+
+/* Statements of `block` to the end of `to`, without those whose conditions are decided. */
+static void inline_lets(Layouts *l, IrBlock *to, IrBlock *block)
+{
+    for (size_t i = 0; block && i < block->stmts.len; i++) {
         IrStmt *s = block->stmts.data[i];
+        int64_t lo, step, trip;
         for (int j = 0; j < s->count; j++) s->args[j] = pass_resolve(&l->scope, s->args[j]);
         if (s->kind == IR_STMT_LET) pass_scope_let(&l->scope, s);
         if (written_out(l, s)) {
-            uint64_t key = (uint64_t)s->args[0]->id + 1;
-            if (!base_map_get(&l->ctx->names, key))
-                base_map_put(&l->ctx->names, key, (void *)(uintptr_t)s->var->name);
+            remember_name(l, s);
             continue;
         }
-        inline_lets(l, s->body);
-        inline_lets(l, s->other);
-        block->stmts.data[kept++] = s;
+        if (s->kind == IR_STMT_IF && ir_is_const(s->args[0])) {
+            inline_lets(l, to, s->args[0]->value.i ? s->body : s->other);
+            continue;
+        }
+        if (s->kind == IR_STMT_FOR && pass_const_loop(s, &lo, &step, &trip) && trip == 0) continue;
+        inline_body(l, s->body);
+        inline_body(l, s->other);
+        VEC_PUSH(l->ctx->k->arena, to->stmts, s);
     }
-    block->stmts.len = kept;
 }
 
 static bool wants_offset(const IrTensor *t, uint32_t flags)
@@ -68,7 +87,7 @@ static bool linear_stmt(void *user, IrStmt *s)
 bool pass_layouts(PassContext *ctx)
 {
     Layouts l = {ctx, pass_scope_begin(ctx->k)};
-    inline_lets(&l, ctx->k->body);
+    inline_body(&l, ctx->k->body);
     ir_walk(ctx->k->body, linear_stmt, ctx->k);
     return true;
 }

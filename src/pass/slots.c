@@ -88,6 +88,15 @@ static bool check_load(void *user, const IrExpr *e)
     return false;
 }
 
+/* Does a value depend on an assigned variable or a collective, through other variables? */
+static bool is_opaque(void *user, const IrExpr *e)
+{
+    Walk *w = user;
+    if (e->op != IR_VAR || pass_slot_known(&w->scope, e)) return false;
+    const IrExpr *value = base_map_get(&w->lets, (uint64_t)e->var->id + 1);
+    return !value || ir_any(value, is_opaque, w);
+}
+
 /* Does a value differ between replicas? Known integers by evaluation, the rest by its parts. */
 static bool differs(Walk *w, const IrExpr *e)
 {
@@ -114,7 +123,8 @@ static void check_store(Walk *w, const IrStmt *s)
     if (!mapping_has_replicas(tile->over)) return;
     w->tile = tile;
     bool varies = false;
-    for (int i = tile->rank; i < s->count && !varies; i++) varies = differs(w, s->args[i]);
+    for (int i = tile->rank; i < s->count && !varies; i++)
+        varies = !ir_any(s->args[i], is_opaque, w) && differs(w, s->args[i]);
     for (const Condition *c = w->conditions; c && !varies; c = c->outer)
         varies = differs(w, c->cond);
     if (varies) refuse(w, tile, &w->why);

@@ -27,7 +27,8 @@ typedef struct Uniform {
     Widths w;
     Diags *diags;
     Map left;           /* loop's address to Left */
-    const IrStmt **defs; /* by variable id: the statement that made it vary most */
+    const IrStmt **defs;   /* by variable id: the statement that made it vary most */
+    const IrExpr **causes; /* and, of an assignment, the condition around it that varied */
     int *depth;          /* by variable id: of its definition */
     Frame *top;
     bool report, failed;
@@ -52,11 +53,25 @@ static int64_t control_width(Uniform *u, int depth)
 }
 
 /* ---- definitions ----------------------------------------------------------------------------- */
+/* The condition of the innermost frame that is no wider than `width`. */
+static const IrExpr *control_cause(const Uniform *u, int64_t width)
+{
+    for (const Frame *f = u->top; f; f = f->outer) {
+        const Left *left = base_map_get(&u->left, base_key(f->stmt));
+        if (f->width && f->width <= width && f->stmt->count) return f->stmt->args[0];
+        if (left && left->width && left->width <= width) return left->cond;
+        if (f->after && f->after <= width) return f->leave_cond;
+    }
+    return NULL;
+}
+
 static void set_var(Uniform *u, IrVar *var, int64_t width, const IrStmt *by)
 {
     int64_t before = u->w.vars[var->id];
     width_lower(&u->w, &u->w.vars[var->id], width);
-    if (before != u->w.vars[var->id] || !u->defs[var->id]) u->defs[var->id] = by;
+    if (before == u->w.vars[var->id] && u->defs[var->id]) return;
+    u->defs[var->id] = by;
+    u->causes[var->id] = by->kind == IR_STMT_SET ? control_cause(u, width) : NULL;
 }
 
 static void define(Uniform *u, IrVar *var, int64_t width, const IrStmt *by)
@@ -129,49 +144,58 @@ static const char *group_text(Uniform *u, int64_t group)
     return base_format(u->w.k->arena, "a group of %lld threads", (long long)group);
 }
 
+enum { MAX_LINKS = 6 };
+
+/* How a condition came to vary: one label a variable on the way, then a note on the source. */
 typedef struct Chain {
     Uniform *u;
     Diag *diag;
     int64_t group;
     int links;
+    const IrVar *seen[MAX_LINKS];
 } Chain;
 
-static void explain(Chain *c, const IrExpr *e);
+static bool varies(const Chain *c, const IrExpr *e)
+{
+    return !width_covers(&c->u->w, width_of(&c->u->w, e), c->group);
+}
 
-static void explain_var(Chain *c, const IrVar *var)
+static bool explain(Chain *c, const IrExpr *e);
+
+static bool explain_var(Chain *c, const IrVar *var)
 {
     Uniform *u = c->u;
     const IrStmt *def = u->defs[var->id];
-    if (!def) return;
+    for (int i = 0; i < c->links; i++)
+        if (c->seen[i] == var) return false;
+    if (!def || c->links == MAX_LINKS) return false;
+    c->seen[c->links++] = var;
     Span span = pass_span(u->w.k, def->origin);
-    diag_label(u->diags, c->diag, span, "because `%s` varies", var->name->text);
+    diag_label(u->diags, c->diag, span, "because `%s` differs", var->name->text);
     if (def->kind == IR_STMT_ATOMIC)
         diag_note(u->diags, c->diag, "what an atomic operation gives differs between threads");
-    bool known = def->kind == IR_STMT_LET || def->kind == IR_STMT_SET;
-    for (int i = 0; i < def->count && (known || is_loop(def)); i++)
-        if (!width_covers(&u->w, width_of(&u->w, def->args[i]), c->group)) {
-            explain(c, def->args[i]);
-            return;
-        }
-    if (def->kind == IR_STMT_SET)
-        diag_note(u->diags, c->diag, "`%s` is assigned under a condition that varies",
-                  var->name->text);
+    bool known = def->kind == IR_STMT_LET || def->kind == IR_STMT_SET || is_loop(def);
+    for (int i = 0; i < def->count && known; i++)
+        if (varies(c, def->args[i]) && explain(c, def->args[i])) return true;
+    const IrExpr *cause = u->causes[var->id];
+    if (!cause) return true;
+    diag_note(u->diags, c->diag, "`%s` is assigned under a condition that differs",
+              var->name->text);
+    return explain(c, cause);
 }
 
-static void explain(Chain *c, const IrExpr *e)
+/* False if it leads back to a variable that has been named. */
+static bool explain(Chain *c, const IrExpr *e)
 {
     Uniform *u = c->u;
-    if (c->links++ == 6) return;
-    if (e->op == IR_VAR) {
-        explain_var(c, e->var);
-        return;
-    }
+    if (e->op == IR_VAR) return explain_var(c, e->var);
+    bool found = false;
     for (uint32_t i = 0; i < e->count; i++) {
-        if (width_covers(&u->w, width_of(&u->w, e->args[i]), c->group)) continue;
-        c->links--;
-        explain(c, e->args[i]);
-        return;
+        if (!varies(c, e->args[i])) continue;
+        found = true;
+        if (explain(c, e->args[i])) return true;
     }
+    if (found) return false;
     const char *what = group_text(u, c->group);
     if (e->op == IR_TID)
         diag_note(u->diags, c->diag, "the thread's index differs within %s", what);
@@ -180,6 +204,7 @@ static void explain(Chain *c, const IrExpr *e)
     else if (e->op == IR_LOAD)
         diag_note(u->diags, c->diag, "elements of `%s` may differ within %s",
                   e->tensor->name->text, what);
+    return true;
 }
 
 static const char *sync_text(const IrStmt *s)
@@ -201,7 +226,7 @@ static void report_control(Uniform *u, const IrStmt *s, int64_t group, const Fra
 {
     const Left *left = base_map_get(&u->left, base_key(f->stmt));
     bool by_control = !width_covers(&u->w, f->width, group);
-    Chain chain = {u, NULL, group, 0};
+    Chain chain = {.u = u, .group = group};
     if (!by_control) {
         const IrStmt *leaver = left && left->leaver ? left->leaver : f->leaver;
         const IrExpr *cond = left && left->leaver ? left->cond : f->leave_cond;
@@ -213,14 +238,14 @@ static void report_control(Uniform *u, const IrStmt *s, int64_t group, const Fra
         return;
     }
     chain.diag = report(u, DIAG_SYNC_DIVERGES, s, group);
-    diag_label(u->diags, chain.diag, pass_span(u->w.k, f->stmt->origin),
+    const IrExpr *cond = NULL;
+    for (int i = 0; i < f->stmt->count && !cond; i++)
+        if (varies(&chain, f->stmt->args[i])) cond = f->stmt->args[i];
+    uint32_t origin = cond && cond->origin ? cond->origin : f->stmt->origin;
+    diag_label(u->diags, chain.diag, pass_span(u->w.k, origin),
                f->stmt->kind == IR_STMT_ROLE ? "only some threads run this"
-                                             : "this varies between threads");
-    for (int i = 0; i < f->stmt->count; i++) {
-        if (width_covers(&u->w, width_of(&u->w, f->stmt->args[i]), group)) continue;
-        explain(&chain, f->stmt->args[i]);
-        break;
-    }
+                                             : "this differs between threads");
+    if (cond) explain(&chain, cond);
 }
 
 /* ---- the check ------------------------------------------------------------------------------- */
@@ -349,6 +374,7 @@ bool pass_uniform(PassContext *ctx)
     Uniform u = {.diags = ctx->diags, .left = base_map(k->arena)};
     width_begin(&u.w, k);
     u.defs = NEW_ARRAY(k->arena, const IrStmt *, k->vars.len + 1);
+    u.causes = NEW_ARRAY(k->arena, const IrExpr *, k->vars.len + 1);
     u.depth = NEW_ARRAY(k->arena, int, k->vars.len + 1);
     do {
         u.w.changed = false;
