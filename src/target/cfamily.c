@@ -212,7 +212,8 @@ static void for_loop(CWriter *w, const IrStmt *s)
     const char *var = w->var_names[s->var->id];
     const char *last = fixed_bound(w, s->args[1], base_format(w->kernel->arena, "%s_end", var));
     const char *by = fixed_bound(w, s->args[2], base_format(w->kernel->arena, "%s_step", var));
-    if (s->flags & IR_UNROLL) cfamily_line(w, "HD_UNROLL");
+    if (s->flags & IR_UNROLL)
+        cfamily_line(w, "%s", w->hooks->unroll ? w->hooks->unroll : "HD_UNROLL");
     cfamily_open(w);
     base_sb_str(w->out, "for (");
     cfamily_type(w, s->var->type);

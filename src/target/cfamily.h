@@ -61,6 +61,7 @@ typedef struct CHooks {
     /* The element of a tensor at `offset` (an expression, in elements): an lvalue, default
      * `name[offset]`; the target may know better where a tensor lies. */
     void (*element)(CWriter *w, const IrTensor *t, const IrExpr *offset);
+    const char *unroll; /* the line before a loop to unroll; NULL: HD_UNROLL */
 } CHooks;
 
 struct CWriter {

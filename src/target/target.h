@@ -65,6 +65,9 @@ const char *target_symbol(Arena *arena, const IrKernel *kernel, int instance, in
 void target_tables(Arena *arena, const TargetModule *module, Sb *out);
 /* The CPU kernels: the prelude and a function for every variant with `cpu`; fills cpu_symbol. */
 void target_cpu_emit(Arena *arena, TargetModule *module, Sb *out);
+/* The CUDA C++ of every variant with `cuda`, and what they need of the device prelude: one text
+ * for NVRTC, which must not contract (--fmad=false). Fills cuda_entry, shared_bytes, sites. */
+void target_cuda_emit(Arena *arena, TargetModule *module, Sb *out);
 /* A whole C file: ABI, kernels, tables. */
 void target_cpu_module(Arena *arena, TargetModule *module, Sb *out);
 

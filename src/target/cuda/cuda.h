@@ -1,0 +1,54 @@
+/* Private to the CUDA target: the state of one kernel's emission, and its parts. */
+#ifndef TARGET_CUDA_CUDA_H
+#define TARGET_CUDA_CUDA_H
+
+#include "target/cfamily.h"
+#include "target/target.h"
+
+/* What a kernel may have in static shared memory; more is dynamic. */
+enum { CUDA_STATIC_SHARED = 48 * 1024, CUDA_ALIGN = 16, CUDA_BARRIERS = 16 };
+
+/* A named barrier of the groups of `threads` threads inside threads [begin, begin + size). */
+typedef struct CudaBarrier {
+    int64_t begin, size, threads;
+    int id; /* of the first group; the others' follow */
+} CudaBarrier;
+
+typedef struct Cuda {
+    CWriter w;
+    TargetInstance *instance;
+    IrKernel *kernel;
+    const char *symbol;
+    bool awaiting; /* inside the condition of an `await`: loads are not to be remembered */
+    bool waits;    /* the kernel has barriers that an ended thread would hold up for ever */
+    bool traps;
+    bool overlaid; /* scopes share storage: a barrier opens each */
+    int64_t shared;       /* bytes of dynamic shared memory; 0: it is static */
+    int64_t *shared_at;   /* of each shared tensor, where they share one array; else NULL */
+    int64_t role_begin, role_size; /* threads that run the current role */
+    VEC(CudaBarrier) barriers;
+    int next_barrier;
+    IrVar *lanes[ELEM_COUNT][3]; /* parameters of the functions that vectors are mapped with */
+} Cuda;
+
+/* The paragraphs of the prelude that `text` needs. */
+void target_cuda_prelude(Arena *arena, const char *text, size_t len, Sb *out);
+/* Identifiers of a text, for `target_cuda_has_word`. */
+Map target_cuda_words(Arena *arena, const char *text, size_t len);
+bool target_cuda_has_word(const Map *words, const char *word);
+
+/* Hooks of the writer. */
+bool target_cuda_expr(CWriter *w, const IrExpr *e, CPrec prec);
+bool target_cuda_stmt(CWriter *w, const IrStmt *s);
+void target_cuda_vector_type(CWriter *w, IrType type);
+const char *target_cuda_elem_type(CWriter *w, Elem elem);
+/* The type of an element in memory: two 4-bit values lie in a byte of tensors and shared memory. */
+const char *target_cuda_memory_type(CWriter *w, const IrTensor *t);
+bool target_cuda_is_local(const IrTensor *t); /* in a thread's registers */
+
+/* Decides where shared tensors lie; before the body is written. */
+void target_cuda_place_shared(Cuda *cuda);
+void target_cuda_declare_shared(Cuda *cuda, const Map *words);
+int64_t target_cuda_bytes(const IrTensor *t);
+
+#endif

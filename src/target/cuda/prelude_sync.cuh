@@ -1,0 +1,334 @@
+// The device prelude, second part: what threads do together. Rules as in prelude.cuh.
+
+// ---- waiting ------------------------------------------------------------------------------------
+// A barrier of `threads` threads (whole warps); the block's other threads have no part in it.
+#ifndef HD_HOST
+HD_FN void hd_group_sync(int id, int threads)
+{
+    asm volatile("bar.sync %0, %1;" : : "r"(id), "r"(threads) : "memory");
+}
+#endif
+
+// Lets other threads run while this one spins.
+#ifndef HD_HOST
+HD_FN void hd_pause()
+{
+    __nanosleep(20);
+}
+#endif
+
+// Ends this thread, and no other.
+#ifndef HD_HOST
+HD_FN void hd_exit()
+{
+    asm volatile("exit;");
+}
+#endif
+
+// ---- memory that others write -------------------------------------------------------------------
+template <int Bytes> struct hd_word {};
+template <> struct hd_word<1> { typedef unsigned char type; };
+template <> struct hd_word<2> { typedef unsigned short type; };
+template <> struct hd_word<4> { typedef unsigned int type; };
+template <> struct hd_word<8> { typedef unsigned long long type; };
+
+// One read and one write, relaxed, at this place and no other.
+template <class T> HD_FN T hd_peek(const T *p)
+{
+    typedef typename hd_word<sizeof(T)>::type word;
+    return hd_bits<T>((word)*(const volatile word *)p);
+}
+
+template <class T> HD_FN void hd_poke(T *p, T v)
+{
+    typedef typename hd_word<sizeof(T)>::type word;
+    *(volatile word *)p = hd_bits<word>(v);
+}
+
+enum hd_order { HD_RELAXED, HD_ACQUIRE, HD_RELEASE, HD_ACQ_REL };
+
+enum hd_scope { HD_BLOCK, HD_DEVICE };
+
+HD_FN void hd_fence(hd_scope scope)
+{
+    if (scope == HD_BLOCK)
+        __threadfence_block();
+    else
+        __threadfence();
+}
+
+// The fences that make a relaxed operation release what came before it and acquire what follows.
+template <class F> HD_FN auto hd_ordered(hd_order order, hd_scope scope, F operation)
+{
+    if (order == HD_RELEASE || order == HD_ACQ_REL) hd_fence(scope);
+    auto old = operation();
+    if (order == HD_ACQUIRE || order == HD_ACQ_REL) hd_fence(scope);
+    return old;
+}
+
+// ---- atomics: they give the old value -----------------------------------------------------------
+// Stores v if *p has the bits of `expected`. A byte is part of a word that is swapped whole.
+template <class T> HD_FN T hd_swap_if(T *p, T expected, T v)
+{
+    typedef typename hd_word<sizeof(T)>::type word;
+    if constexpr (sizeof(T) > 1) {
+        return hd_bits<T>(atomicCAS((word *)p, hd_bits<word>(expected), hd_bits<word>(v)));
+    } else {
+        unsigned int at = (unsigned int)((size_t)p & 3), shift = at * 8;
+        unsigned int *whole = (unsigned int *)((char *)p - at), old = hd_peek(whole);
+        while ((word)(old >> shift) == hd_bits<word>(expected)) {
+            unsigned int next = (old & ~(255u << shift)) | (unsigned int)hd_bits<word>(v) << shift;
+            unsigned int seen = atomicCAS(whole, old, next);
+            if (seen == old) break;
+            old = seen;
+        }
+        return hd_bits<T>((word)(old >> shift));
+    }
+}
+
+// *p = next(*p), for what has no instruction.
+template <class T, class F> HD_FN T hd_update(T *p, F next)
+{
+    typedef typename hd_word<sizeof(T)>::type word;
+    for (T old = hd_peek(p);;) {
+        T seen = hd_swap_if(p, old, next(old));
+        if (hd_bits<word>(seen) == hd_bits<word>(old)) return old;
+        old = seen;
+    }
+}
+
+template <class T>
+HD_FN T hd_atomic_load(const T *p, hd_order order = HD_RELAXED, hd_scope scope = HD_DEVICE)
+{
+    return hd_ordered(order, scope, [=] { return hd_peek(p); });
+}
+
+template <class T>
+HD_FN void hd_atomic_store(T *p, T v, hd_order order = HD_RELAXED, hd_scope scope = HD_DEVICE)
+{
+    if (order != HD_RELAXED) hd_fence(scope);
+    hd_poke(p, v);
+}
+
+template <class T>
+HD_FN T hd_atomic_cas(T *p, T expected, T v, hd_order order = HD_RELAXED,
+                      hd_scope scope = HD_DEVICE)
+{
+    return hd_ordered(order, scope, [=] { return hd_swap_if(p, expected, v); });
+}
+
+template <class T>
+HD_FN T hd_atomic_exchange(T *p, T v, hd_order order = HD_RELAXED, hd_scope scope = HD_DEVICE)
+{
+    return hd_ordered(order, scope, [=] { return hd_update(p, [=](T) { return v; }); });
+}
+
+#define HD_ATOMIC(op, n, T, old_value)                                                             \
+    HD_FN T hd_atomic_##op##_##n(T *p, T v, hd_order order = HD_RELAXED,                           \
+                                 hd_scope scope = HD_DEVICE)                                       \
+    {                                                                                              \
+        return hd_ordered(order, scope, [=] { return old_value; });                                \
+    }
+
+#define HD_ATOMIC_LOOP(op, n, T, next)                                                             \
+    HD_ATOMIC(op, n, T, hd_update(p, [=](T x) { return (T)(next); }))
+
+HD_ATOMIC(add, i32, int32_t, atomicAdd(p, v))
+
+HD_ATOMIC(add, u32, uint32_t, atomicAdd(p, v))
+
+HD_ATOMIC(add, i64, long long, (long long)atomicAdd((unsigned long long *)p, (unsigned long long)v))
+
+HD_ATOMIC(add, u64, unsigned long long, atomicAdd(p, v))
+
+HD_ATOMIC(add, f32, float, atomicAdd(p, v))
+
+HD_ATOMIC(add, f64, double, atomicAdd(p, v))
+
+HD_ATOMIC_LOOP(add, i8, int8_t, x + v)
+
+HD_ATOMIC_LOOP(add, u8, uint8_t, x + v)
+
+HD_ATOMIC_LOOP(add, i16, int16_t, x + v)
+
+HD_ATOMIC_LOOP(add, u16, uint16_t, x + v)
+
+HD_ATOMIC_LOOP(add, f16, hd_f16, hd_cast_f16_f32(hd_cast_f32_f16(x) + hd_cast_f32_f16(v)))
+
+HD_ATOMIC_LOOP(add, bf16, hd_bf16, hd_cast_bf16_f32(hd_cast_f32_bf16(x) + hd_cast_f32_bf16(v)))
+
+HD_ATOMIC(min, i32, int32_t, atomicMin(p, v))
+
+HD_ATOMIC(min, u32, uint32_t, atomicMin(p, v))
+
+HD_ATOMIC(min, i64, long long, atomicMin(p, v))
+
+HD_ATOMIC(min, u64, unsigned long long, atomicMin(p, v))
+
+HD_ATOMIC_LOOP(min, f32, float, hd_min_f32(x, v))
+
+HD_ATOMIC_LOOP(min, f64, double, hd_min_f64(x, v))
+
+HD_ATOMIC_LOOP(min, i8, int8_t, x < v ? x : v)
+
+HD_ATOMIC_LOOP(min, u8, uint8_t, x < v ? x : v)
+
+HD_ATOMIC_LOOP(min, i16, int16_t, x < v ? x : v)
+
+HD_ATOMIC_LOOP(min, u16, uint16_t, x < v ? x : v)
+
+HD_ATOMIC_LOOP(min, f16, hd_f16,
+               hd_cast_f16_f32(hd_min_f32(hd_cast_f32_f16(x), hd_cast_f32_f16(v))))
+
+HD_ATOMIC_LOOP(min, bf16, hd_bf16,
+               hd_cast_bf16_f32(hd_min_f32(hd_cast_f32_bf16(x), hd_cast_f32_bf16(v))))
+
+HD_ATOMIC(max, i32, int32_t, atomicMax(p, v))
+
+HD_ATOMIC(max, u32, uint32_t, atomicMax(p, v))
+
+HD_ATOMIC(max, i64, long long, atomicMax(p, v))
+
+HD_ATOMIC(max, u64, unsigned long long, atomicMax(p, v))
+
+HD_ATOMIC_LOOP(max, f32, float, hd_max_f32(x, v))
+
+HD_ATOMIC_LOOP(max, f64, double, hd_max_f64(x, v))
+
+HD_ATOMIC_LOOP(max, i8, int8_t, x > v ? x : v)
+
+HD_ATOMIC_LOOP(max, u8, uint8_t, x > v ? x : v)
+
+HD_ATOMIC_LOOP(max, i16, int16_t, x > v ? x : v)
+
+HD_ATOMIC_LOOP(max, u16, uint16_t, x > v ? x : v)
+
+HD_ATOMIC_LOOP(max, f16, hd_f16,
+               hd_cast_f16_f32(hd_max_f32(hd_cast_f32_f16(x), hd_cast_f32_f16(v))))
+
+HD_ATOMIC_LOOP(max, bf16, hd_bf16,
+               hd_cast_bf16_f32(hd_max_f32(hd_cast_f32_bf16(x), hd_cast_f32_bf16(v))))
+
+#define HD_ATOMIC_BITS(op, symbol)                                                                 \
+    template <class T>                                                                             \
+    HD_FN T hd_atomic_##op(T *p, T v, hd_order order = HD_RELAXED, hd_scope scope = HD_DEVICE)     \
+    {                                                                                              \
+        return hd_ordered(order, scope,                                                            \
+                          [=] { return hd_update(p, [=](T x) { return (T)(x symbol v); }); });     \
+    }
+
+HD_ATOMIC_BITS(and, &)
+
+HD_ATOMIC_BITS(or, |)
+
+HD_ATOMIC_BITS(xor, ^)
+
+HD_ATOMIC(and, i32, int32_t, atomicAnd(p, v))
+
+HD_ATOMIC(and, u32, uint32_t, atomicAnd(p, v))
+
+HD_ATOMIC(or, i32, int32_t, atomicOr(p, v))
+
+HD_ATOMIC(or, u32, uint32_t, atomicOr(p, v))
+
+HD_ATOMIC(xor, i32, int32_t, atomicXor(p, v))
+
+HD_ATOMIC(xor, u32, uint32_t, atomicXor(p, v))
+
+// ---- collectives of a warp ----------------------------------------------------------------------
+// A value of any size, moved between lanes word by word.
+template <class T, class F> HD_FN T hd_by_word(T x, F move)
+{
+    if constexpr (sizeof(T) < 4) {
+        typedef typename hd_word<sizeof(T)>::type word;
+        return hd_bits<T>((word)move((unsigned int)hd_bits<word>(x)));
+    } else {
+        unsigned int words[sizeof(T) / 4];
+        memcpy(words, &x, sizeof x);
+#pragma unroll
+        for (int i = 0; i < (int)(sizeof(T) / 4); ++i) words[i] = move(words[i]);
+        memcpy(&x, words, sizeof x);
+        return x;
+    }
+}
+
+template <class T> HD_FN T hd_shuffle(T x, int lane)
+{
+    return hd_by_word(x, [=](unsigned int w) { return __shfl_sync(0xffffffffu, w, lane); });
+}
+
+template <class T> HD_FN T hd_shuffle_xor(T x, int mask)
+{
+    return hd_by_word(x, [=](unsigned int w) { return __shfl_xor_sync(0xffffffffu, w, mask); });
+}
+
+template <class T> HD_FN T hd_shuffle_up(T x, int by)
+{
+    return hd_by_word(x, [=](unsigned int w) {
+        return __shfl_up_sync(0xffffffffu, w, (unsigned int)by);
+    });
+}
+
+template <class T> HD_FN T hd_shuffle_down(T x, int by)
+{
+    return hd_by_word(x, [=](unsigned int w) {
+        return __shfl_down_sync(0xffffffffu, w, (unsigned int)by);
+    });
+}
+
+#ifndef HD_HOST
+#define HD_DYNAMIC_SHARED extern __shared__ __align__(128) unsigned char hd_shared[]
+#endif
+
+// ---- traps --------------------------------------------------------------------------------------
+#ifndef HD_HOST
+struct HdTrap {
+    int state, site; // state: 0 none, 1 being written, 2 complete
+    long long value[4];
+};
+#endif
+
+// Leaves the site and its values for the host; the first trap of a launch wins.
+#ifndef HD_HOST
+static __device__ __noinline__ void hd_trap(HdTrap *trap, int site, long long a, long long b,
+                                            long long c, long long d)
+{
+    if (atomicCAS(&trap->state, 0, 1) != 0) return;
+    trap->site = site;
+    trap->value[0] = a;
+    trap->value[1] = b;
+    trap->value[2] = c;
+    trap->value[3] = d;
+    __threadfence_system();
+    hd_poke(&trap->state, 2);
+}
+#endif
+
+// Inside a loop that waits for another block: gives up once a thread has trapped.
+HD_FN void hd_pause_unless(HdTrap *trap)
+{
+    if (hd_peek(&trap->state)) hd_exit();
+    hd_pause();
+}
+
+// ---- the grid's barrier -------------------------------------------------------------------------
+// words: how many blocks have arrived, and how often all of them have. A trapped grid gives up.
+#ifndef HD_HOST
+HD_FN void hd_grid_sync(unsigned int *words, HdTrap *trap)
+{
+    __syncthreads();
+    if (threadIdx.x == 0) {
+        unsigned int round = hd_peek(words + 1);
+        __threadfence();
+        if (atomicAdd(words, 1u) == gridDim.x * gridDim.y - 1) {
+            hd_poke(words, 0u);
+            __threadfence();
+            hd_poke(words + 1, round + 1);
+        } else {
+            while (hd_peek(words + 1) == round && !(trap && hd_peek(&trap->state))) hd_pause();
+        }
+        __threadfence();
+    }
+    __syncthreads();
+}
+#endif

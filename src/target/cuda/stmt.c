@@ -1,0 +1,310 @@
+/* Statements that only CUDA writes this way: what threads do together, stores of vectors, traps. */
+#include "target/cuda/cuda.h"
+
+static void put(CWriter *w, const char *text)
+{
+    base_sb_str(w->out, text);
+}
+
+/* `const T name = ` where the statement has a result. */
+static void open_result(CWriter *w, const IrStmt *s)
+{
+    cfamily_open(w);
+    if (!s->var) return;
+    put(w, s->var->mutable ? "" : "const ");
+    cfamily_type(w, s->var->type);
+    base_sb_printf(w->out, " %s = ", w->var_names[s->var->id]);
+}
+
+/* ---- barriers -------------------------------------------------------------------------------- */
+
+/* The hardware's barrier for groups of this size among the current role's threads. */
+static const CudaBarrier *barrier_of(Cuda *cuda, int64_t threads)
+{
+    for (size_t i = 0; i < cuda->barriers.len; ++i) {
+        const CudaBarrier *b = &cuda->barriers.data[i];
+        if (b->begin == cuda->role_begin && b->size == cuda->role_size && b->threads == threads)
+            return b;
+    }
+    CudaBarrier b = {cuda->role_begin, cuda->role_size, threads, cuda->next_barrier};
+    int64_t groups = (b.size + threads - 1) / threads;
+    if (groups > CUDA_BARRIERS - b.id)
+        base_internal(base_arena_escape(cuda->kernel->arena), "more than %d barriers of groups",
+                      CUDA_BARRIERS - 1);
+    cuda->next_barrier += (int)groups;
+    VEC_PUSH(cuda->kernel->arena, cuda->barriers, b);
+    return &VEC_LAST(cuda->barriers);
+}
+
+static void group_barrier(Cuda *cuda, int64_t threads)
+{
+    CWriter *w = &cuda->w;
+    const CudaBarrier *b = barrier_of(cuda, threads);
+    long long n = (long long)threads;
+    if (b->size <= threads)
+        cfamily_line(w, "hd_group_sync(%d, %lld);", b->id, n);
+    else if (b->begin == 0)
+        cfamily_line(w, "hd_group_sync(%d + (int)(thread / %lld), %lld);", b->id, n, n);
+    else
+        cfamily_line(w, "hd_group_sync(%d + (int)((thread - %lld) / %lld), %lld);", b->id,
+                     (long long)b->begin, n, n);
+}
+
+static void barrier(Cuda *cuda, const IrStmt *s)
+{
+    CWriter *w = &cuda->w;
+    int64_t threads = s->imm ? s->imm : cuda->kernel->block_size;
+    bool group = s->scope == IR_SCOPE_GROUP && threads < cuda->kernel->block_size;
+    if (s->scope == IR_SCOPE_GRID)
+        cfamily_line(w, "hd_grid_sync(hd_words, hd_report);");
+    else if (s->scope == IR_SCOPE_WARP || (group && threads <= 32))
+        cfamily_line(w, "__syncwarp();");
+    else if (group)
+        group_barrier(cuda, threads);
+    else
+        cfamily_line(w, "__syncthreads();");
+}
+
+/* ---- collectives, atomics -------------------------------------------------------------------- */
+
+static void collective(CWriter *w, const IrStmt *s)
+{
+    static const char *const votes[BUILTIN_COUNT] = {
+        [BUILTIN_VOTE_ANY] = "__any_sync",
+        [BUILTIN_VOTE_ALL] = "__all_sync",
+        [BUILTIN_BALLOT] = "__ballot_sync",
+    };
+    const char *vote = votes[s->builtin];
+    open_result(w, s);
+    if (vote)
+        base_sb_printf(w->out, "%s(0xffffffffu", vote);
+    else
+        base_sb_printf(w->out, "hd_%s(", vocab_builtin(s->builtin)->text);
+    for (int i = 0; i < s->count; ++i) {
+        if (i || vote) put(w, ", ");
+        cfamily_expr(w, s->args[i], C_ANY);
+    }
+    cfamily_close(w, ");");
+}
+
+static void atomic_name(CWriter *w, const IrStmt *s)
+{
+    Elem elem = s->tensor->elem;
+    const char *op = strchr(vocab_builtin(s->builtin)->text, '.') + 1;
+    bool arithmetic = s->builtin == BUILTIN_ATOMIC_ADD || s->builtin == BUILTIN_ATOMIC_MIN ||
+                      s->builtin == BUILTIN_ATOMIC_MAX;
+    bool bitwise = s->builtin == BUILTIN_ATOMIC_AND || s->builtin == BUILTIN_ATOMIC_OR ||
+                   s->builtin == BUILTIN_ATOMIC_XOR;
+    if (arithmetic || (bitwise && (elem == ELEM_I32 || elem == ELEM_U32)))
+        base_sb_printf(w->out, "hd_atomic_%s_%s(", op, cfamily_suffix(w, elem));
+    else
+        base_sb_printf(w->out, "hd_atomic_%s<%s>(", op, target_cuda_elem_type(w, elem));
+}
+
+static void atomic(CWriter *w, const IrStmt *s)
+{
+    static const char *const orders[] = {"HD_RELAXED", "HD_ACQUIRE", "HD_RELEASE", "HD_ACQ_REL"};
+    int count = cfamily_index_count(s->tensor, s->flags);
+    open_result(w, s);
+    atomic_name(w, s);
+    base_sb_printf(w->out, "&%s[", w->tensor_names[s->tensor->id]);
+    cfamily_expr(w, cfamily_offset(w, s->tensor, s->flags, s->args), C_ANY);
+    put(w, "]");
+    for (int i = count; i < s->count; ++i) {
+        put(w, ", ");
+        cfamily_expr(w, s->args[i], C_ANY);
+    }
+    if (s->order != IR_RELAXED)
+        base_sb_printf(w->out, ", %s, %s", orders[s->order],
+                       s->scope == IR_SCOPE_GRID ? "HD_DEVICE" : "HD_BLOCK");
+    cfamily_close(w, ");");
+}
+
+static void await(Cuda *cuda, const IrStmt *s)
+{
+    CWriter *w = &cuda->w;
+    cfamily_open(w);
+    put(w, "while (!");
+    cuda->awaiting = true;
+    cfamily_expr(w, s->args[0], C_POSTFIX);
+    cuda->awaiting = false;
+    cfamily_close(w, cuda->traps ? ") hd_pause_unless(hd_report);" : ") hd_pause();");
+    cfamily_line(w, "hd_fence(HD_DEVICE);");
+}
+
+/* ---- stores ---------------------------------------------------------------------------------- */
+
+static void guard(CWriter *w, const IrStmt *s, int count)
+{
+    cfamily_open(w);
+    if (!(s->flags & IR_GUARDED)) return;
+    put(w, "if (");
+    cfamily_expr(w, s->args[count + 1], C_ANY);
+    put(w, ") ");
+}
+
+/* A vector to where single elements lie: registers, or two to a byte. */
+static void scatter(CWriter *w, const IrStmt *s, int count, const IrExpr *offset)
+{
+    IrType type = s->args[count]->type;
+    const char *name = w->tensor_names[s->tensor->id], *elem = vocab_elem(type.elem)->text;
+    const char *value = cfamily_fresh(w, "lanes");
+    guard(w, s, count);
+    put(w, "{ const ");
+    cfamily_type(w, type);
+    base_sb_printf(w->out, " %s = ", value);
+    cfamily_expr(w, s->args[count], C_ANY);
+    put(w, ";");
+    for (int i = 0; i < type.lanes; ++i) {
+        bool local = target_cuda_is_local(s->tensor);
+        if (local)
+            base_sb_printf(w->out, " %s[", name);
+        else
+            base_sb_printf(w->out, " hd_store_%s(%s, ", elem, name);
+        cfamily_expr(w, ir_binary(w->kernel, IR_ADD, offset, ir_index(w->kernel, i)), C_ANY);
+        base_sb_printf(w->out, "%s%s.lane[%d]%s;", local ? "] = " : ", ", value, i,
+                       local ? "" : ")");
+    }
+    cfamily_close(w, " }");
+}
+
+static bool store(CWriter *w, const IrStmt *s)
+{
+    const IrTensor *t = s->tensor;
+    int count = cfamily_index_count(t, s->flags), lanes = s->args[count]->type.lanes;
+    bool packed = cfamily_is_packed(t->elem), local = target_cuda_is_local(t);
+    if (lanes == 1 && !(packed && local)) return false;
+    const IrExpr *offset = cfamily_offset(w, t, s->flags, s->args);
+    if (lanes > 1 && (local || packed)) {
+        scatter(w, s, count, offset);
+        return true;
+    }
+    guard(w, s, count);
+    if (lanes > 1) {
+        put(w, "*(");
+        cfamily_type(w, s->args[count]->type);
+        put(w, " *)&");
+    }
+    base_sb_printf(w->out, "%s[", w->tensor_names[t->id]);
+    cfamily_expr(w, offset, C_ANY);
+    put(w, "] = ");
+    cfamily_expr(w, s->args[count], C_ANY);
+    cfamily_close(w, ";");
+    return true;
+}
+
+/* ---- traps, prints --------------------------------------------------------------------------- */
+
+static void trap(Cuda *cuda, const IrStmt *s)
+{
+    CWriter *w = &cuda->w;
+    int site = target_site(w->kernel->arena, cuda->instance, w->kernel, s->origin,
+                           s->text ? s->text : "assertion failed");
+    cfamily_open(w);
+    put(w, "if (!");
+    cfamily_expr(w, s->args[0], C_POSTFIX);
+    base_sb_printf(w->out, ") { hd_trap(hd_report, %d", site);
+    for (int i = 1; i <= 4; ++i) {
+        put(w, ", ");
+        if (i < s->count)
+            cfamily_expr(w, s->args[i], C_SELECT);
+        else
+            put(w, "0");
+    }
+    /* A named barrier would wait for an ended thread. */
+    cfamily_close(w, cuda->waits ? "); __trap(); }" : "); hd_exit(); }");
+}
+
+static void print_format(Sb *out, const IrExpr *e)
+{
+    Elem elem = e->type.elem;
+    ElemClass cls = vocab_elem(elem)->cls;
+    base_sb_str(out, cls == CLASS_BOOL     ? "%s"
+                     : elem == ELEM_F64    ? "%.17g"
+                     : cls == CLASS_FLOAT  ? "%.9g"
+                     : elem == ELEM_U64    ? "%llu"
+                                           : "%lld");
+}
+
+static void print_operand(CWriter *w, const IrExpr *e)
+{
+    ElemClass cls = vocab_elem(e->type.elem)->cls;
+    if (cls == CLASS_FLOAT) {
+        put(w, ", (double)");
+        cfamily_wide(w, e, C_UNARY);
+        return;
+    }
+    if (cls != CLASS_BOOL) put(w, e->type.elem == ELEM_U64 ? ", " : ", (long long)");
+    else put(w, ", ");
+    cfamily_expr(w, e, cls == CLASS_BOOL ? C_OR : C_UNARY);
+    if (cls == CLASS_BOOL) put(w, " ? \"true\" : \"false\"");
+}
+
+static void print(CWriter *w, const IrStmt *s)
+{
+    Sb format = base_sb(w->kernel->arena);
+    const char *text = s->text ? s->text : "";
+    for (int hole = 0; *text; ++text) {
+        if (text[0] == '{' && text[1] == '}' && hole < s->count) {
+            print_format(&format, s->args[hole++]);
+            ++text;
+        } else {
+            base_sb_str(&format, *text == '%' ? "%" : "");
+            base_sb_char(&format, *text);
+        }
+    }
+    base_sb_char(&format, '\n');
+    cfamily_open(w);
+    put(w, "printf(");
+    cfamily_string(w->out, base_sb_text(&format));
+    for (int i = 0; i < s->count; ++i) print_operand(w, s->args[i]);
+    cfamily_close(w, ");");
+}
+
+/* ---- roles, scopes --------------------------------------------------------------------------- */
+
+static void role(Cuda *cuda, const IrStmt *s)
+{
+    CWriter *w = &cuda->w;
+    int64_t begin = cuda->role_begin, size = cuda->role_size, end = s->imm + s->imm2;
+    if (s->imm == 0)
+        cfamily_line(w, "if (thread < %lld) {", (long long)end);
+    else if (end >= cuda->kernel->block_size)
+        cfamily_line(w, "if (thread >= %lld) {", (long long)s->imm);
+    else
+        cfamily_line(w, "if (thread >= %lld && thread < %lld) {", (long long)s->imm,
+                     (long long)end);
+    cuda->role_begin = s->imm;
+    cuda->role_size = s->imm2;
+    ++w->depth;
+    cfamily_block(w, s->body);
+    --w->depth;
+    cuda->role_begin = begin;
+    cuda->role_size = size;
+    cfamily_line(w, "}");
+}
+
+bool target_cuda_stmt(CWriter *w, const IrStmt *s)
+{
+    Cuda *cuda = w->user;
+    if (s->kind == IR_STMT_SCOPE && cuda->overlaid) cfamily_line(w, "__syncthreads();");
+    if (s->kind == IR_STMT_BARRIER)
+        barrier(cuda, s);
+    else if (s->kind == IR_STMT_COLLECTIVE)
+        collective(w, s);
+    else if (s->kind == IR_STMT_ATOMIC)
+        atomic(w, s);
+    else if (s->kind == IR_STMT_AWAIT)
+        await(cuda, s);
+    else if (s->kind == IR_STMT_TRAP)
+        trap(cuda, s);
+    else if (s->kind == IR_STMT_PRINT)
+        print(w, s);
+    else if (s->kind == IR_STMT_ROLE)
+        role(cuda, s);
+    else if (s->kind == IR_STMT_STORE)
+        return store(w, s);
+    else
+        return false;
+    return true;
+}
