@@ -41,5 +41,6 @@ CompileStatus compile_emit(Compile *s, const CompileOptions *options, CompileKin
     if (status != COMPILE_OK) return status;
     if (kind == COMPILE_IR) emit_ir(module, out);
     if (kind == COMPILE_C) target_cpu_module(s->arena, module, out);
+    if (kind == COMPILE_CU) target_cuda_emit(s->arena, module, out);
     return COMPILE_OK;
 }

@@ -92,6 +92,26 @@ static void conjoin(Sb *code, int *terms)
     if ((*terms)++) base_sb_str(code, "HD_X_AND, ");
 }
 
+/* A block's number fits 31 bits. Each extent is known to be small, so the products below, asked for
+ * one after another, cannot overflow. */
+static void few_blocks(Tables *t, Sb *code, int *terms)
+{
+    for (int count = 2; count <= 3; ++count) {
+        bool real = t->kernel->grid[count - 1] && !ir_is_int(t->kernel->grid[count - 1], 1);
+        if (!real) continue;
+        for (int d = 0; d < count; ++d) {
+            if (t->kernel->grid[d])
+                host_code(t, t->kernel->grid[d], code);
+            else
+                host_const(code, 1);
+            if (d) base_sb_str(code, "HD_X_MUL, ");
+        }
+        host_const(code, INT32_MAX);
+        base_sb_str(code, "HD_X_LE, ");
+        conjoin(code, terms);
+    }
+}
+
 /* Everything an index can reach stays far enough below 2^31 that overhanging tiles do too. */
 static void narrow_index(Tables *t, Sb *code, int *terms)
 {
@@ -118,6 +138,7 @@ static void narrow_index(Tables *t, Sb *code, int *terms)
         base_sb_str(code, "HD_X_LE, ");
         conjoin(code, terms);
     }
+    few_blocks(t, code, terms);
 }
 
 static void row_aligned(Tables *t, Sb *code, int *terms, const IrExpr *step, int bits, int bytes)

@@ -75,12 +75,13 @@ static const char *wide(const CWriter *w)
 
 static void parameter(CWriter *w, const IrParam *p, const char *name, Sb *out)
 {
+    base_sb_str(out, ",\n    ");
     if (!p->is_tensor && p->elem == ELEM_INDEX)
-        base_sb_printf(out, ", long long %s%s", wide(w), name);
+        base_sb_printf(out, "long long %s%s", wide(w), name);
     else if (!p->is_tensor)
-        base_sb_printf(out, ", %s %s", target_cuda_elem_type(w, p->elem), name);
+        base_sb_printf(out, "%s %s", target_cuda_elem_type(w, p->elem), name);
     else
-        base_sb_printf(out, ", %s%s *__restrict__ %s", p->tensor->written ? "" : "const ",
+        base_sb_printf(out, "%s%s *__restrict__ %s", p->tensor->written ? "" : "const ",
                        target_cuda_memory_type(w, p->tensor), name);
 }
 
@@ -92,12 +93,13 @@ static void signature(Cuda *cuda)
     for (size_t i = 0; i < k->params.len; ++i)
         parameter(w, &k->params.data[i], w->param_names[i], &list);
     for (size_t i = 0; i < k->sizes.len; ++i)
-        base_sb_printf(&list, ", long long %s%s", wide(w), w->size_names[i]);
-    for (int d = 0; d < 3; ++d) base_sb_printf(&list, ", long long %s%s", wide(w), GRID[d]);
+        base_sb_printf(&list, "%slong long %s%s", i ? ", " : ",\n    ", wide(w), w->size_names[i]);
+    for (int d = 0; d < 3; ++d)
+        base_sb_printf(&list, "%slong long %s%s", d ? ", " : ",\n    ", wide(w), GRID[d]);
     base_sb_printf(&list, ", %s *hd_report", cuda->traps ? "HdTrap" : "void");
     if (k->resident) base_sb_str(&list, ", unsigned int *hd_words");
-    base_sb_printf(w->out, "extern \"C\" __global__ void __launch_bounds__(%lld)\n%s(%s)\n",
-                   (long long)k->block_size, cuda->symbol, base_sb_text(&list) + 2);
+    base_sb_printf(w->out, "extern \"C\" __global__ void __launch_bounds__(%lld) %s(%s)\n",
+                   (long long)k->block_size, cuda->symbol, base_sb_text(&list) + 1);
 }
 
 /* ---- what the body starts from --------------------------------------------------------------- */
@@ -156,8 +158,9 @@ static void sizes(Cuda *cuda, const Map *words)
             narrow(w, words, w->param_names[i]);
     bool axes = target_cuda_has_word(words, "block_x") || target_cuda_has_word(words, "block_y") ||
                 target_cuda_has_word(words, "block_z");
+    bool y = !is_one(k->grid[1]), z = !is_one(k->grid[2]);
     for (int d = 0; d < 3; ++d) {
-        bool divides = axes && d < 2 && !(is_one(k->grid[1]) && is_one(k->grid[2]));
+        bool divides = axes && ((d == 0 && (y || z)) || (d == 1 && y && z));
         if (w->index_bits == 32 && (divides || target_cuda_has_word(words, GRID[d])))
             cfamily_line(w, "const int %s = (int)hd_%s;", GRID[d], GRID[d]);
     }
@@ -174,7 +177,7 @@ static void local_arrays(Cuda *cuda, const Map *words)
         const IrTensor *t = cuda->kernel->tensors.data[i];
         if (!target_cuda_is_local(t) || !target_cuda_has_word(words, w->tensor_names[i])) continue;
         cfamily_line(w, "%s %s[%lld];", target_cuda_memory_type(w, t), w->tensor_names[i],
-                     (long long)ir_tensor_size(t));
+                     (long long)(t->space == IR_TILE ? ir_tile_slots(t) : ir_tensor_size(t)));
     }
 }
 
