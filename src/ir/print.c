@@ -390,6 +390,7 @@ void ir_print(const IrKernel *kernel, Sb *out)
     IrPrinter p = {.k = kernel, .out = out, .count = kernel->expr_count, .budget = INT64_MAX};
     p.refs = NEW_ARRAY(out->arena, uint32_t, p.count);
     p.sizes = NEW_ARRAY(out->arena, uint32_t, p.count);
+    p.depths = NEW_ARRAY(out->arena, uint32_t, p.count);
     p.temps = NEW_ARRAY(out->arena, uint32_t, p.count);
     ir_walk(kernel->body, collect_scope, &p);
     print_signature(&p);

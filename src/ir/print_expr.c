@@ -3,7 +3,7 @@
 
 #include <inttypes.h>
 
-enum { PREC_ANY = 0, PREC_UNARY = 20, SHARED_SIZE = 8 };
+enum { PREC_ANY = 0, PREC_UNARY = 20, SHARED_SIZE = 8, DEEP = 64 };
 
 void ir_print_name(Sb *out, const Name *name)
 {
@@ -229,18 +229,23 @@ static void count_refs(IrPrinter *p, const IrExpr *e)
     for (uint32_t i = 0; i < e->count; i++) count_refs(p, e->args[i]);
 }
 
-/* Operands first; `sizes` is the number of nodes the text of e would have, 0 while not visited. */
+/* Operands first; `sizes` is the number of nodes the text of e would have, 0 while not visited.
+ * What is nested deeply is broken up too: the reader's patience has an end. */
 static void write_shared(IrPrinter *p, const IrExpr *e)
 {
     if (e->id >= p->count || p->sizes[e->id]) return;
-    uint32_t size = 1;
+    uint32_t size = 1, depth = 0;
     for (uint32_t i = 0; i < e->count; i++) {
         const IrExpr *arg = e->args[i];
         write_shared(p, arg);
-        if (arg->id < p->count) size += p->temps[arg->id] ? 1 : p->sizes[arg->id];
+        if (arg->id >= p->count) continue;
+        size += p->temps[arg->id] ? 1 : p->sizes[arg->id];
+        if (!p->temps[arg->id] && p->depths[arg->id] >= depth) depth = p->depths[arg->id] + 1;
     }
     p->sizes[e->id] = size;
-    if (p->refs[e->id] < 2 || size < SHARED_SIZE || e->count == 0) return;
+    p->depths[e->id] = depth;
+    bool shared = p->refs[e->id] >= 2 && size >= SHARED_SIZE;
+    if ((!shared && depth < DEEP) || e->count == 0) return;
     base_sb_indent(p->out, p->depth);
     base_sb_printf(p->out, "%%%" PRIu32 " = ", p->temp_count + 1);
     print_prec(p, e, PREC_ANY);
@@ -260,7 +265,7 @@ void ir_print_line_end(IrPrinter *p)
 {
     for (size_t i = 0; i < p->touched.len; i++) {
         uint32_t id = p->touched.data[i];
-        p->refs[id] = p->sizes[id] = p->temps[id] = 0;
+        p->refs[id] = p->sizes[id] = p->temps[id] = p->depths[id] = 0;
     }
     p->touched.len = 0;
     p->temp_count = 0;

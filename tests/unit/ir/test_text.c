@@ -170,6 +170,22 @@ static void test_shared(void **state)
     assert_true(sb.len < 4000);
 }
 
+static void test_deep(void **state)
+{
+    Session *s = *state;
+    IrKernel *k = ir_kernel_create(s->arena, s->diags, base_intern_cstr(s->names, "k"));
+    ir_set_origin(k, ir_origin(k, ORIGIN_SOURCE, (Span){0}, 0, "test"));
+    k->block_size = k->block_dims[0] = 32;
+    IrVar *x = ir_new_var(k, base_intern_cstr(s->names, "x"), (IrType){ELEM_F32, 1}, true);
+    ir_let(k, k->body, x, ir_const(k, scalar_float(ELEM_F32, 1.5)));
+    const IrExpr *e = ir_var(k, x);
+    for (int i = 0; i < 2000; i++)
+        e = ir_math(k, IR_FMA, 3, (const IrExpr *[]){ir_var(k, x), ir_var(k, x), e});
+    ir_set(k, k->body, x, e);
+    assert_null(ir_verify(k));
+    assert_round_trip(s, k);
+}
+
 /* ---- broken text ----------------------------------------------------------------------------- */
 
 static const char *with_body(Session *s, const char *body)
@@ -329,6 +345,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_everything, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_shared, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_deep, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_errors, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_verifier, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_verifier_origin, set_up, tear_down),

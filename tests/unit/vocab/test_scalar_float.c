@@ -144,6 +144,7 @@ static void assert_nearest(const Format *f, __float128 x, double r)
 /* Does a sum of values of these sizes fit 113 bits? */
 static bool fits(double a, double b)
 {
+    if (!isfinite(a) || !isfinite(b)) return false;
     return a == 0 || b == 0 || abs(ilogb(a) - ilogb(b)) < 60;
 }
 
