@@ -85,7 +85,8 @@ void diag_note(Diags *diags, Diag *diag, const char *fmt, ...) BASE_PRINTF(3, 4)
 /* Forgets every diagnostic after the first `count`: for a parse that is tried again. */
 void diag_forget(Diags *diags, size_t count);
 /* Adds "did you mean `x`?" if some candidate is near `word`. */
-void diag_suggest(Diags *diags, Diag *diag, const char *word, size_t count, const char *const *candidates);
+void diag_suggest(Diags *diags, Diag *diag, const char *word, size_t count,
+                  const char *const *candidates);
 
 /* All diagnostics in source order: `file:line:col: error: …`, the line, carets, labels, notes. */
 void diag_render_text(Diags *diags, Sb *out, bool color);

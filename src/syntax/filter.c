@@ -349,7 +349,7 @@ static int open_brace(Parse *parse, uint32_t at)
         push(parse, 's', at);
         return TOK_SET_OPEN;
     }
-    parse->header = parse->for_header = false;
+    parse->header = parse->for_header = parse->needs_block = false;
     push(parse, '{', at);
     return TOK_LBRACE;
 }
@@ -408,6 +408,16 @@ static void note_word(Parse *parse, Word *word, Span span)
         parse->tuning = word->token == TOK_TUNE;
 }
 
+static void note_first(Parse *parse, const Pending *next)
+{
+    if (next->newline && next->kind != TOK_RBRACE) parse->indent = next->indent;
+    parse->first_name = next->kind == TOK_NAME ? next->token.name : NULL;
+    parse->first_end = next->span.end;
+    parse->needs_block = next->kind == TOK_IF || next->kind == TOK_FOR || next->kind == TOK_WHILE ||
+                         next->kind == TOK_ON || next->kind == TOK_SCOPE ||
+                         next->kind == TOK_UNROLL;
+}
+
 /* Hands out the pending token; AGAIN if it is dropped. */
 static int real(Parse *parse)
 {
@@ -415,7 +425,7 @@ static int real(Parse *parse)
     parse->has_pending = false;
     if (next->failed) parse->quiet = parse->item_failed = true;
     if (parse->last == TOK_SEP || parse->last == TOK_LBRACE || parse->last < TOK_SEP)
-        if (next->newline && next->kind != TOK_RBRACE) parse->indent = next->indent;
+        note_first(parse, next);
     parse->last_end = next->span.end;
     switch (next->kind) {
     case TOK_LPAREN:

@@ -40,7 +40,7 @@ void syntax_bad_character(Parse *parse, const char *text, size_t len, Span span)
 
 /* The tokens a parser may expect are many; a reader is told the few notions behind them. */
 typedef struct Expected {
-    const char *shown[4];
+    const char *shown[6];
     int count;
     bool too_many;
 } Expected;
@@ -94,7 +94,25 @@ static bool starts_line(const char *text)
     return strcmp(text, "on") == 0 || strcmp(text, "require") == 0;
 }
 
-static Expected summarise(size_t count, const char *const *words)
+/* The parser's table merges contexts, so it lists some tokens that cannot come here: closers of
+ * other brackets, the end of a line inside brackets, a block where the statement has none. */
+static bool out_of_place(const Parse *parse, const char *text, bool complete)
+{
+    char top = parse->brackets.len ? VEC_LAST(parse->brackets).kind : 0;
+    bool group = top == '(' || top == '[' || top == 's';
+    bool end = strncmp(text, "the end", 7) == 0, block = strcmp(text, "{") == 0;
+    if (strcmp(text, ")") == 0) return top != '(';
+    if (strcmp(text, "]") == 0) return top != '[';
+    if (strcmp(text, "}") == 0) return top == '(' || top == '[' || (complete && top == '{');
+    if (strcmp(text, ";") == 0) return true;
+    if (!complete) return false;
+    if (strcmp(text, ":") == 0) return top != '[';
+    if (strcmp(text, ",") == 0) return top == '{';
+    if (end) return group || parse->needs_block;
+    return block && (group || (parse->blocks && !parse->needs_block));
+}
+
+static Expected summarise(const Parse *parse, size_t count, const char *const *words)
 {
     Expected expected = {0};
     bool statement = has("let", count, words) && has("while", count, words);
@@ -111,7 +129,7 @@ static Expected summarise(size_t count, const char *const *words)
         if ((statement || declaration) && starts_line(words[i])) continue;
         if (name && is_contextual(words[i])) continue;
         if (complete && is_operator(words[i])) continue;
-        if (strcmp(words[i], "a name") == 0 || strcmp(words[i], ";") == 0) continue;
+        if (strcmp(words[i], "a name") == 0 || out_of_place(parse, words[i], complete)) continue;
         if ((statement || declaration) && strstr(words[i], "the end")) continue;
         add(&expected, words[i]);
     }
@@ -150,13 +168,47 @@ static void add_hint(Parse *parse, Diag *diag, const char *found, size_t count,
         diag_note(parse->diags, diag, "as an operand, `x[…] else v` takes parentheses");
 }
 
+static bool follows_first(const Parse *parse, Span span)
+{
+    const char *text = parse->source->text;
+    uint32_t base = parse->source->base;
+    for (uint32_t at = parse->first_end; at < span.begin; at++)
+        if (text[at - base] != ' ' && text[at - base] != '\t') return false;
+    return true;
+}
+
+/* A misspelt word: the one that did not fit, or the one that the statement began with. */
+static void suggest_word(Parse *parse, Diag *diag, Span span, size_t count,
+                         const char *const *expected)
+{
+    enum { MOST = 200 };
+    const char *words[MOST];
+    size_t total = 0;
+    bool ends = has("the end of the line", count, expected);
+    for (size_t i = 0; i < count && total < MOST; i++)
+        if (expected[i][0] >= 'a' && expected[i][0] <= 'z' && !strchr(expected[i], ' '))
+            words[total++] = expected[i];
+    size_t near = total;
+    for (const WordInfo *word = vocab_words; word->text && near < MOST; word++)
+        if (ends && (word->cls == WORD_STATEMENT || word->cls == WORD_DECLARATION))
+            words[near++] = word->text;
+    const char *text = parse->source->text + (span.begin - parse->source->base);
+    const char *found = base_strndup(parse->arena, text, span.end - span.begin);
+    diag_suggest(parse->diags, diag, found, parse->blocks ? total : near, words);
+    bool second = parse->first_name && ends && parse->blocks && follows_first(parse, span);
+    if (diag->notes.len == 0 && second)
+        diag_suggest(parse->diags, diag, parse->first_name->text, near, words);
+}
+
 void syntax_unexpected(Parse *parse, Span span, const char *found, size_t count,
                        const char *const *expected)
 {
     parse->recovering = true;
     parse->skip_depth = parse->blocks - (strcmp(found, "{") == 0 && parse->blocks > 0);
     if (parse->quiet || parse->stop) return;
-    Expected few = summarise(count, expected);
+    Expected few = summarise(parse, count, expected);
+    if (parse->blocks == 0 && parse->pending.newline && has("the end of the line", count, expected))
+        few = (Expected){.shown = {"a declaration"}, .count = 1};
     Sb sb = base_sb(parse->arena);
     if (few.count == 0 || few.too_many) {
         base_sb_str(&sb, "unexpected ");
@@ -171,5 +223,8 @@ void syntax_unexpected(Parse *parse, Span span, const char *found, size_t count,
         put_found(parse, &sb, span, found);
     }
     Diag *diag = syntax_error(parse, DIAG_SYNTAX, span, base_sb_text(&sb), NULL);
-    if (diag) add_hint(parse, diag, found, count, expected);
+    if (!diag) return;
+    add_hint(parse, diag, found, count, expected);
+    if (span.end > span.begin && diag->notes.len == 0)
+        suggest_word(parse, diag, span, count, expected);
 }

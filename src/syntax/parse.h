@@ -89,6 +89,9 @@ typedef struct Parse {
     uint32_t indent; /* column of the current statement */
     VEC(Bracket) brackets;
     uint32_t blocks;   /* open `{` of blocks */
+    const Name *first_name; /* the statement's first token, if it is a name */
+    uint32_t first_end;
+    bool needs_block;  /* the statement's first token was `if`, `for` … */
     bool header;       /* between `kernel`, `fn`, `test`, `bench` and its body */
     bool tuning;       /* in a `tune` clause */
     bool for_header;   /* between `for` and its body */

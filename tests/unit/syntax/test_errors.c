@@ -36,7 +36,7 @@ static const Case cases[] = {
     {"fn f() {\n    if a {\n        b\n}\nfn g() {\n}\n", DIAG_UNCLOSED_BRACKET, 2, 10, "`{`"},
     {"fn f() {\n    a\n    }\n}\n", DIAG_STRAY_BRACKET, 3, 5, "`}`"},
     {"fn f() {\n    g(a,\n    let b = 1\n}\n", DIAG_UNCLOSED_BRACKET, 2, 6, "`(`"},
-    {"fn f() {\n    g(a b)\n}\n", DIAG_SYNTAX, 2, 9, "expected `)`, `,` or `:`, found `b`"},
+    {"fn f() {\n    g(a b)\n}\n", DIAG_SYNTAX, 2, 9, "expected `)` or `,`, found `b`"},
     {"fn f() {\n    if a = 1 { b }\n}\n", DIAG_SYNTAX, 2, 10, "`=`"},
     {"fn f() {\n    let a = b < c < d\n}\n", DIAG_SYNTAX, 2, 19, "`<`"},
     {"fn f() {\n    let a = x[0] else 1 + y[0] else 2 + 3 ) \n}\n", DIAG_STRAY_BRACKET, 2, 43,
@@ -68,6 +68,31 @@ static void one_each(void **unused)
             !strstr(diag->text, c->message))
             fail_msg("%s---- %u:%u %s\n%s", c->text, c->line, c->column, c->message,
                      session_diags(s));
+        session_close(s);
+    }
+}
+
+/* What to do about it, where that can be guessed. */
+static void hints(void **unused)
+{
+    (void)unused;
+    static const char *const hinted[][2] = {
+        {"if a = 1 { b }", "`==` compares"},
+        {"let a = b < c < d", "comparisons do not chain"},
+        {"let a = 1 + x[0] else 2 + y", NULL},
+        {"let a = (b < x[0] else 2 else 3) + 1", NULL},
+        {"fro i in range(3) { a }", "did you mean `for`?"},
+        {"lett a = 1", "did you mean `let`?"},
+        {"for i in a on thred { b }", "did you mean `thread`?"},
+        {"for i in a whitin (n) { b }", "did you mean `within`?"},
+        {"foo(1 2)", NULL},
+    };
+    for (size_t i = 0; i < BASE_LEN(hinted); i++) {
+        Session *s = session_open();
+        session_parse(s, base_format(s->arena, "fn f() {\n    %s\n}\n", hinted[i][0]));
+        const char *shown = session_diags(s);
+        if (hinted[i][1] ? !strstr(shown, hinted[i][1]) : strstr(shown, "note: ") != NULL)
+            fail_msg("%s", shown);
         session_close(s);
     }
 }
@@ -236,9 +261,9 @@ static void broken_samples(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_each),  cmocka_unit_test(all_in_one_run),
-        cmocka_unit_test(survivors), cmocka_unit_test(nasty),
-        cmocka_unit_test(too_large), cmocka_unit_test(broken_samples),
+        cmocka_unit_test(one_each),       cmocka_unit_test(hints), cmocka_unit_test(all_in_one_run),
+        cmocka_unit_test(survivors),      cmocka_unit_test(nasty), cmocka_unit_test(too_large),
+        cmocka_unit_test(broken_samples),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
