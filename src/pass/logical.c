@@ -118,6 +118,19 @@ static void replace_tiles(Logical *l)
     replace_stores(l, k->body);
 }
 
+/* `for … { LETs, tasks }`: the tasks; NULL if it is something else. */
+static const IrStmt *only_tasks(const Logical *l, const IrStmt *loop)
+{
+    if (loop->kind != IR_STMT_FOR || !(loop->flags & IR_TOGETHER)) return NULL;
+    const IrBlock *body = loop->body;
+    for (size_t i = 0; i < body->stmts.len; i++) {
+        const IrStmt *s = body->stmts.data[i];
+        bool last = i + 1 == body->stmts.len;
+        if (last ? !is_candidate(l, s) : s->kind != IR_STMT_LET) return NULL;
+    }
+    return body->stmts.len ? VEC_LAST(body->stmts) : NULL;
+}
+
 static void rewrite_tasks(Logical *l, IrBlock *block)
 {
     if (!block) return;
@@ -130,6 +143,9 @@ static void rewrite_tasks(Logical *l, IrBlock *block)
             logical_nest(l->k, s, block);
             continue;
         }
+        const IrStmt *tasks = only_tasks(l, s);
+        ir_set_origin(l->k, s->origin);
+        if (tasks && logical_block(l->k, s, tasks, block)) continue;
         rewrite_tasks(l, s->body);
         rewrite_tasks(l, s->other);
         VEC_PUSH(l->k->arena, block->stmts, s);

@@ -20,4 +20,8 @@ bool logical_defines(const IrStmt *s, const IrVar *var);
 /* logical_nest.c: the loops that run the tasks, appended to `to`. */
 void logical_nest(IrKernel *k, const IrStmt *tasks, IrBlock *to);
 
+/* logical_block.c: `loop` holds nothing but these tasks and pure LETs: runs the loop inside of a
+ * nest that keeps parts of the tile in registers. False: not of that kind. */
+bool logical_block(IrKernel *k, const IrStmt *loop, const IrStmt *tasks, IrBlock *to);
+
 #endif

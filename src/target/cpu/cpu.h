@@ -17,6 +17,9 @@ typedef struct Cpu {
 
 /* Statements that only the CPU writes this way: atomics, traps, prints, waiting. */
 bool target_cpu_stmt(CWriter *w, const IrStmt *s);
+/* Expressions of several lanes (vector.c). */
+bool target_cpu_vector(CWriter *w, const IrExpr *e, CPrec prec);
+void target_cpu_vector_type(CWriter *w, IrType type);
 /* Local arrays: shared tensors, tiles, private arrays, tables. Large ones lie in the worker's
  * memory and are parameters of the kernel's body. */
 bool target_cpu_is_large(const IrTensor *t);

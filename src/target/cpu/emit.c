@@ -204,7 +204,8 @@ static void entry_function(Cpu *cpu, const Uses *uses)
     base_sb_char(w->out, '\n');
 }
 
-static const CHooks HOOKS = {.stmt = target_cpu_stmt};
+static const CHooks HOOKS = {
+    .stmt = target_cpu_stmt, .expr = target_cpu_vector, .vector_type = target_cpu_vector_type};
 
 static void emit_variant(Arena *arena, TargetInstance *instance, TargetVariant *variant,
                          const char *symbol, bool check, Sb *out)

@@ -402,6 +402,61 @@ HD_FN uint64_t hd_mulhi_u64(uint64_t a, uint64_t b)
 HD_FLOAT(f32, float, u32, f)
 HD_FLOAT(f64, double, u64, )
 
+/* ---- vectors --------------------------------------------------------------------------------- */
+/* hd_f32x4 and its like; those ending in _at may lie at any element. */
+#define HD_VECTOR(n, T, lanes)                                                                     \
+    typedef T hd_##n##x##lanes __attribute__((vector_size(lanes * sizeof(T))));                    \
+    typedef hd_##n##x##lanes hd_##n##x##lanes##_at __attribute__((aligned(sizeof(T)), may_alias));
+#define HD_VECTOR_EACH(n, T, lanes, name, call)                                                    \
+    HD_FN hd_##n##x##lanes hd_##name##_##n##x##lanes(hd_##n##x##lanes a, hd_##n##x##lanes b,       \
+                                                    hd_##n##x##lanes c)                           \
+    {                                                                                              \
+        hd_##n##x##lanes r;                                                                        \
+        for (int i = 0; i < lanes; ++i) r[i] = call;                                               \
+        (void)b, (void)c;                                                                          \
+        return r;                                                                                  \
+    }
+#define HD_VECTORS(n, T) HD_VECTOR(n, T, 2) HD_VECTOR(n, T, 4) HD_VECTOR(n, T, 8) HD_VECTOR(n, T, 16)
+HD_VECTORS(f32, float)
+HD_VECTORS(f64, double)
+HD_VECTORS(i8, int8_t)
+HD_VECTORS(u8, uint8_t)
+HD_VECTORS(i16, int16_t)
+HD_VECTORS(u16, uint16_t)
+HD_VECTORS(i32, int32_t)
+HD_VECTORS(u32, uint32_t)
+HD_VECTORS(i64, int64_t)
+HD_VECTORS(u64, uint64_t)
+HD_VECTOR_EACH(f32, float, 2, fma, __builtin_fmaf(a[i], b[i], c[i]))
+HD_VECTOR_EACH(f64, double, 16, fma, __builtin_fma(a[i], b[i], c[i]))
+#if defined(__FMA__) && defined(__x86_64__)
+#define HD_VECTOR_FMA(n, lanes, builtin)                                                           \
+    HD_FN hd_##n##x##lanes hd_fma_##n##x##lanes(hd_##n##x##lanes a, hd_##n##x##lanes b,            \
+                                                hd_##n##x##lanes c)                               \
+    {                                                                                              \
+        return (hd_##n##x##lanes)builtin;                                                          \
+    }
+HD_VECTOR_FMA(f32, 4, __builtin_ia32_vfmaddps(a, b, c))
+HD_VECTOR_FMA(f64, 2, __builtin_ia32_vfmaddpd(a, b, c))
+HD_VECTOR_FMA(f32, 8, __builtin_ia32_vfmaddps256(a, b, c))
+HD_VECTOR_FMA(f64, 4, __builtin_ia32_vfmaddpd256(a, b, c))
+#else
+HD_VECTOR_EACH(f32, float, 4, fma, __builtin_fmaf(a[i], b[i], c[i]))
+HD_VECTOR_EACH(f64, double, 2, fma, __builtin_fma(a[i], b[i], c[i]))
+HD_VECTOR_EACH(f32, float, 8, fma, __builtin_fmaf(a[i], b[i], c[i]))
+HD_VECTOR_EACH(f64, double, 4, fma, __builtin_fma(a[i], b[i], c[i]))
+#endif
+#if defined(__AVX512F__) && !defined(__clang__)
+HD_VECTOR_FMA(f32, 16, __builtin_ia32_vfmaddps512_mask(a, b, c, -1, 4))
+HD_VECTOR_FMA(f64, 8, __builtin_ia32_vfmaddpd512_mask(a, b, c, -1, 4))
+#elif defined(__AVX512F__)
+HD_VECTOR_FMA(f32, 16, __builtin_ia32_vfmaddps512(a, b, c, 4))
+HD_VECTOR_FMA(f64, 8, __builtin_ia32_vfmaddpd512(a, b, c, 4))
+#else
+HD_VECTOR_EACH(f32, float, 16, fma, __builtin_fmaf(a[i], b[i], c[i]))
+HD_VECTOR_EACH(f64, double, 8, fma, __builtin_fma(a[i], b[i], c[i]))
+#endif
+
 HD_FN int32_t hd_dot4(uint32_t a, uint32_t b, int32_t c)
 {
     uint32_t r = (uint32_t)c;

@@ -97,6 +97,31 @@ static void print(CWriter *w, const IrStmt *s)
     cfamily_close(w, " args->print(args->print_state, hd_line.text); }");
 }
 
+/* ---- stores of several lanes ------------------------------------------------------------------
+ */
+
+static bool vector_store(CWriter *w, const IrStmt *s)
+{
+    if (s->kind != IR_STMT_STORE) return false;
+    int count = cfamily_index_count(s->tensor, s->flags);
+    IrType type = s->args[count]->type;
+    if (type.lanes == 1) return false;
+    cfamily_open(w);
+    if (s->flags & IR_GUARDED) {
+        put(w, "if (");
+        cfamily_expr(w, s->args[count + 1], C_ANY);
+        put(w, ") ");
+    }
+    put(w, "*(");
+    target_cpu_vector_type(w, type);
+    put(w, "_at *)&");
+    cfamily_element(w, s->tensor, cfamily_offset(w, s->tensor, s->flags, s->args));
+    put(w, " = ");
+    cfamily_expr(w, s->args[count], C_ANY);
+    cfamily_close(w, ";");
+    return true;
+}
+
 /* ---- waiting --------------------------------------------------------------------------------- */
 
 static void await(CWriter *w, const IrStmt *s)
@@ -109,6 +134,7 @@ static void await(CWriter *w, const IrStmt *s)
 
 bool target_cpu_stmt(CWriter *w, const IrStmt *s)
 {
+    if (vector_store(w, s)) return true;
     if (s->kind == IR_STMT_ATOMIC)
         atomic(w, s);
     else if (s->kind == IR_STMT_TRAP)

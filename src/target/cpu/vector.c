@@ -1,0 +1,104 @@
+/* Values of several lanes: GNU C's vectors. What those cannot do is done lane by lane. */
+#include "target/cpu/cpu.h"
+
+static void put(CWriter *w, const char *text)
+{
+    base_sb_str(w->out, text);
+}
+
+void target_cpu_vector_type(CWriter *w, IrType type)
+{
+    base_sb_printf(w->out, "hd_%sx%d", cfamily_suffix(w, type.elem), type.lanes);
+}
+
+static void load(CWriter *w, const IrExpr *e, CPrec prec)
+{
+    int count = cfamily_index_count(e->tensor, e->flags);
+    bool guarded = e->flags & IR_GUARDED, paren = prec > (guarded ? C_SELECT : C_UNARY);
+    if (paren) put(w, "(");
+    if (guarded) {
+        cfamily_expr(w, e->args[count], C_OR);
+        put(w, " ? ");
+    }
+    put(w, "*(const ");
+    target_cpu_vector_type(w, e->type);
+    put(w, "_at *)&");
+    cfamily_element(w, e->tensor, cfamily_offset(w, e->tensor, e->flags, e->args));
+    if (guarded) {
+        put(w, " : ");
+        cfamily_expr(w, e->args[count + 1], C_SELECT);
+    }
+    if (paren) put(w, ")");
+}
+
+static void splat(CWriter *w, const IrExpr *scalar, IrType type)
+{
+    bool is_float = vocab_elem_is_float(type.elem);
+    put(w, "(");
+    cfamily_expr(w, scalar, C_MUL);
+    put(w, is_float ? " - (" : " + ("); /* x - 0 is x, of -0 too */
+    target_cpu_vector_type(w, type);
+    put(w, "){0})");
+}
+
+static const IrExpr *lane_of(CWriter *w, const IrExpr *e, int lane)
+{
+    IrKernel *k = w->kernel;
+    const IrExpr *args[3];
+    for (uint32_t i = 0; i < e->count && i < 3; i++)
+        args[i] = e->args[i]->type.lanes > 1 ? ir_lane(k, e->args[i], lane) : e->args[i];
+    if (e->op == IR_CAST) return ir_cast(k, (IrType){e->type.elem, 1}, args[0]);
+    if (e->op == IR_BITCAST) return ir_bitcast(k, (IrType){e->type.elem, 1}, args[0]);
+    if (e->op == IR_SELECT) return ir_select(k, args[0], args[1], args[2]);
+    if (e->op >= IR_FMA && e->op <= IR_MULHI) return ir_math(k, e->op, (int)e->count, args);
+    return e->count == 1 ? ir_unary(k, e->op, args[0]) : ir_binary(k, e->op, args[0], args[1]);
+}
+
+static void lanes(CWriter *w, const IrExpr *e)
+{
+    put(w, "(");
+    target_cpu_vector_type(w, e->type);
+    put(w, "){");
+    for (int i = 0; i < e->type.lanes; ++i) {
+        if (i) put(w, ", ");
+        cfamily_expr(w, e->op == IR_VECTOR ? e->args[i] : lane_of(w, e, i), C_ANY);
+    }
+    put(w, "}");
+}
+
+static bool is_native(const IrExpr *e)
+{
+    bool arithmetic = e->op == IR_ADD || e->op == IR_SUB || e->op == IR_MUL ||
+                      (e->op == IR_DIV && vocab_elem_is_float(e->type.elem));
+    return arithmetic && !cfamily_is_narrow(e->type.elem) && e->args[0]->type.lanes > 1 &&
+           e->args[1]->type.lanes > 1 && vocab_elem_is_float(e->type.elem);
+}
+
+bool target_cpu_vector(CWriter *w, const IrExpr *e, CPrec prec)
+{
+    if (e->op == IR_LANE) {
+        cfamily_expr(w, e->args[0], C_POSTFIX);
+        base_sb_printf(w->out, "[%lld]", (long long)e->imm);
+        return true;
+    }
+    if (e->type.lanes == 1 || e->op == IR_VAR) return false;
+    if (e->op == IR_LOAD) {
+        load(w, e, prec);
+    } else if (e->op == IR_SPLAT) {
+        splat(w, e->args[0], e->type);
+    } else if (e->op == IR_CONST) {
+        IrExpr scalar = *e;
+        scalar.type.lanes = 1;
+        splat(w, &scalar, e->type);
+    } else if (e->op == IR_FMA && (e->type.elem == ELEM_F32 || e->type.elem == ELEM_F64)) {
+        cfamily_call(w,
+                     base_format(w->kernel->arena, "hd_fma_%sx%d", cfamily_suffix(w, e->type.elem),
+                                 e->type.lanes),
+                     3, e->args);
+    } else if (is_native(e)) {
+        return false;
+    } else {
+        lanes(w, e);
+    }
+    return true;
+}
