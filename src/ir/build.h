@@ -8,6 +8,15 @@
 
 #include "ir/ir.h"
 
+/* ---- facts about rows ---------------------------------------------------------------------- */
+typedef struct IrOpInfo {
+    const char *text;
+    int arity;
+    int flags;
+} IrOpInfo;
+const IrOpInfo *ir_op_info(IrOp op);
+const char *ir_stmt_text(IrStmtKind kind);
+
 IrKernel *ir_kernel_create(Arena *arena, Diags *diags, const Name *name);
 uint32_t ir_origin(IrKernel *k, OriginKind kind, Span span, uint32_t parent, const char *pass);
 

@@ -31,15 +31,15 @@ typedef enum {
 
 enum { IR_PURE = 1, IR_COMMUTES = 2, IR_MEMORY = 4 }; /* of an op's row */
 enum IrFlags {
-    IR_GUARDED = 1,   /* LOAD: guard and other value follow; STORE: guard follows */
-    IR_LINEAR = 2,    /* LOAD, STORE, ATOMIC: one linear element offset instead of indices */
-    IR_UNROLL = 4,    /* FOR: unrolled by the target's compiler */
-    IR_ELIDABLE = 8,  /* BARRIER: placed by the compiler around a verb */
-    IR_AUTO = 16,     /* TASKS: mapping was chosen by `auto` */
-    IR_PROVED = 32,   /* LOAD, STORE: bounds proved; --check need not look */
-    IR_COPY = 64,     /* TASKS: came from the verb copy */
-    IR_ONCE = 128,    /* any statement, CPU: run once for the block, not by each of its threads */
-    IR_THREADS = 256, /* FOR, CPU: iterations are threads between barriers: independent */
+    IR_GUARDED = 1,    /* LOAD: guard and other value follow; STORE: guard follows */
+    IR_LINEAR = 2,     /* LOAD, STORE, ATOMIC: one linear element offset instead of indices */
+    IR_UNROLL = 4,     /* FOR: unrolled by the target's compiler */
+    IR_ELIDABLE = 8,   /* BARRIER: placed by the compiler around a verb */
+    IR_AUTO = 16,      /* TASKS: mapping was chosen by `auto` */
+    IR_PROVED = 32,    /* LOAD, STORE: bounds proved; --check need not look */
+    IR_COPY = 64,      /* TASKS: came from the verb copy */
+    IR_ONCE = 128,     /* any statement, CPU: run once for the block, not by each of its threads */
+    IR_THREADS = 256,  /* FOR, CPU: iterations are threads between barriers: independent */
     IR_TOGETHER = 512, /* FOR, TASKS: all threads of the block come to it, with the same extents */
 };
 
@@ -186,15 +186,6 @@ typedef struct IrKernel {
     struct IrTable *table; /* hash-consing; private to build.c */
     uint32_t expr_count;
 } IrKernel;
-
-/* ---- facts about rows ---------------------------------------------------------------------- */
-typedef struct IrOpInfo {
-    const char *text;
-    int arity;
-    int flags;
-} IrOpInfo;
-const IrOpInfo *ir_op_info(IrOp op);
-const char *ir_stmt_text(IrStmtKind kind);
 
 /* ---- verifier, text ------------------------------------------------------------------------ */
 /* NULL if the kernel is well formed, else one line that names the node and the broken rule. */
