@@ -29,7 +29,8 @@ static bool cuda_load(HdCuda *cuda, HdFailure *failure)
     };
     const char *chosen = getenv("HD_LIBCUDA");
     const char *path = chosen && *chosen ? chosen : "libcuda.so.1";
-    cuda->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    /* never unloaded: the driver has threads and handlers of its own */
+    cuda->library = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (!cuda->library)
         return hd_fail(failure, HD_LACKING,
                        "no CUDA driver: %s; install NVIDIA's driver to run on a GPU", dlerror());

@@ -50,7 +50,8 @@ static const char *const nvrtc_folders[] = {"lib64", "lib", "targets/x86_64-linu
 
 static bool nvrtc_try(RuntimeNvrtc *nvrtc, const char *path)
 {
-    nvrtc->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    /* never unloaded: it keeps state of its own, made once in a process */
+    nvrtc->library = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (nvrtc->library) snprintf(nvrtc->path, sizeof nvrtc->path, "%s", path);
     return nvrtc->library != NULL;
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 enum { POOL_MAX_THREADS = 1024, POOL_STACK = 8 << 20 };
+static const uint64_t POOL_MAX_SCRATCH = (uint64_t)1 << 38; /* more is a mistake, not a wish */
 
 struct HdCpuPool {
     pthread_mutex_t busy; /* held during a launch */
@@ -152,7 +153,7 @@ void *hd_scratch_get(void *pointer, uint64_t bytes)
     if (bytes > scratch->bytes) {
         free(scratch->data);
         scratch->bytes = 0;
-        scratch->data = bytes > SIZE_MAX / 2 ? NULL : aligned_alloc(64, (bytes + 63) / 64 * 64);
+        scratch->data = bytes > POOL_MAX_SCRATCH ? NULL : aligned_alloc(64, (bytes + 63) / 64 * 64);
         if (scratch->data) scratch->bytes = bytes;
     }
     scratch->failed = !scratch->data;

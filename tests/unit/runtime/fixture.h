@@ -23,25 +23,32 @@ typedef struct Fixture {
     char dir[64];
 } Fixture;
 
+static inline int fixture_init(Fixture *f)
+{
+    f->arena = base_arena_create(&f->escape);
+    strcpy(f->dir, "/tmp/hd_test_XXXXXX");
+    return mkdtemp(f->dir) ? 0 : -1;
+}
+
+static inline int fixture_end(Fixture *f)
+{
+    char command[192];
+    snprintf(command, sizeof command, "chmod -R u+w %s; rm -rf %s", f->dir, f->dir);
+    base_arena_destroy(f->arena);
+    return system(command);
+}
+
 static inline int fixture_setup(void **state)
 {
     Fixture *f = calloc(1, sizeof *f);
-    if (!f) return -1;
-    f->arena = base_arena_create(&f->escape);
-    strcpy(f->dir, "/tmp/hd_test_XXXXXX");
-    if (!mkdtemp(f->dir)) return -1;
     *state = f;
-    return 0;
+    return f ? fixture_init(f) : -1;
 }
 
 static inline int fixture_teardown(void **state)
 {
-    Fixture *f = *state;
-    char command[192];
-    snprintf(command, sizeof command, "chmod -R u+w %s; rm -rf %s", f->dir, f->dir);
-    int status = system(command);
-    base_arena_destroy(f->arena);
-    free(f);
+    int status = fixture_end(*state);
+    free(*state);
     return status;
 }
 

@@ -17,11 +17,8 @@ typedef struct {
 
 static int group_setup(void **state)
 {
-    void *base;
-    if (fixture_setup(&base) != 0) return -1;
-    Module *m = calloc(1, sizeof *m);
-    memcpy(&m->base, base, sizeof m->base);
-    m->base.arena = base_arena_create(&m->base.escape);
+    static Module module, *m = &module;
+    if (fixture_init(&m->base) != 0) return -1;
     Arena *arena = m->base.arena;
     HdFailure failure = {0};
     RuntimeCc cc;
@@ -45,9 +42,7 @@ static int group_teardown(void **state)
 {
     Module *m = *state;
     dlclose(m->library);
-    char command[192];
-    snprintf(command, sizeof command, "rm -rf %s", m->base.dir);
-    return system(command);
+    return fixture_end(&m->base);
 }
 
 static bool launch(void **state, int threads, const char *name, const HdArg *args, int count,
