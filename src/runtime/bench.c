@@ -127,8 +127,8 @@ static bool copy_on_cuda(void *context, double *seconds, HdFailure *failure)
     return ok;
 }
 
-static const HdBenchOptions copy_options = {.min_seconds = 0.1, .warm_up = 2, .min_runs = 5,
-                                            .max_runs = 50};
+static const HdBenchOptions copy_options = {
+    .min_seconds = 0.1, .warm_up = 2, .min_runs = 5, .max_runs = 50};
 
 static bool bandwidth_cpu(HdDevice *device, HdBench *bench, uint64_t *bytes, HdFailure *failure)
 {

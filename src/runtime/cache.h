@@ -9,9 +9,9 @@
 #include "base/base.h"
 
 typedef struct RuntimeCache {
-    const char *dir;  /* NULL: there is no cache */
-    const char *why;  /* why not, where there is none; else NULL */
-    uint64_t limit;   /* bytes: $HD_CACHE_SIZE ("512M"), default 1 GiB; 0: no cache */
+    const char *dir; /* NULL: there is no cache */
+    const char *why; /* why not, where there is none; else NULL */
+    uint64_t limit;  /* bytes: $HD_CACHE_SIZE ("512M"), default 1 GiB; 0: no cache */
 } RuntimeCache;
 RuntimeCache runtime_cache_open(Arena *arena);
 

@@ -14,9 +14,14 @@ enum { CC_TIMEOUT_S = 300 };
 /* Strict floating point: no contraction, no reassociation. The two `-fno-` change no value: they
  * say that nobody reads errno or the exception flags. */
 static const char *const cc_flags[] = {
-    "-std=gnu17",       "-shared",           "-fPIC",
-    "-fvisibility=hidden", "-ffp-contract=off", "-fno-math-errno",
-    "-fno-trapping-math", "-fno-semantic-interposition",
+    "-std=gnu17",
+    "-shared",
+    "-fPIC",
+    "-fvisibility=hidden",
+    "-ffp-contract=off",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-fno-semantic-interposition",
 };
 static const char *const cc_libraries[] = {"-Wl,--as-needed", "-lm", "-lpthread", "-ldl"};
 
@@ -44,9 +49,8 @@ static bool cc_use(Arena *arena, const char *program, RuntimeCc *cc)
     if (!path || stat(path, &st) != 0) return false;
     char *real = realpath(path, NULL);
     cc->path = path;
-    cc->identity = base_format(arena, "%s %lld %lld.%ld", real ? real : path,
-                               (long long)st.st_size, (long long)st.st_mtim.tv_sec,
-                               st.st_mtim.tv_nsec);
+    cc->identity = base_format(arena, "%s %lld %lld.%ld", real ? real : path, (long long)st.st_size,
+                               (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
     cc->machine = cc_machine(arena);
     free(real);
     return true;

@@ -37,8 +37,8 @@ static bool cuda_load(HdCuda *cuda, HdFailure *failure)
     for (size_t i = 0; i < sizeof entries / sizeof entries[0]; i++) {
         void *entry = dlsym(cuda->library, entries[i].symbol);
         if (!entry)
-            return hd_fail(failure, HD_LACKING,
-                           "the CUDA driver %s is too old: it has no %s", path, entries[i].symbol);
+            return hd_fail(failure, HD_LACKING, "the CUDA driver %s is too old: it has no %s", path,
+                           entries[i].symbol);
         memcpy((char *)&cuda->driver + entries[i].offset, &entry, sizeof entry);
     }
     return true;
@@ -48,7 +48,8 @@ static bool cuda_start(HdCuda *cuda, HdFailure *failure)
 {
     if (!hd_cuda_ok(cuda, cuda->driver.init(0), "start", failure) ||
         !hd_cuda_ok(cuda, cuda->driver.version(&cuda->version), "tell its version", failure) ||
-        !hd_cuda_ok(cuda, cuda->driver.device_count(&cuda->device_count), "count devices", failure)) {
+        !hd_cuda_ok(cuda, cuda->driver.device_count(&cuda->device_count), "count devices",
+                    failure)) {
         failure->status = HD_LACKING;
         return false;
     }
@@ -96,8 +97,8 @@ int hd_cuda_driver_version(const HdCuda *cuda)
 static bool cuda_check_device(const HdCuda *cuda, int device, HdFailure *failure)
 {
     if (device >= 0 && device < cuda->device_count) return true;
-    return hd_fail(failure, HD_LACKING, "there is no device cuda:%d; the last one is cuda:%d", device,
-                   cuda->device_count - 1);
+    return hd_fail(failure, HD_LACKING, "there is no device cuda:%d; the last one is cuda:%d",
+                   device, cuda->device_count - 1);
 }
 
 static int cuda_attribute(const HdCuda *cuda, int handle, int attribute)
@@ -188,9 +189,15 @@ bool hd_cuda_copy(HdCuda *cuda, int device, HdCopy direction, void *to, const vo
     if (bytes == 0) return true;
     if (!hd_cuda_enter(cuda, device, failure)) return false;
     switch (direction) {
-    case HD_TO_DEVICE: result = cuda->driver.to_device(target, from, bytes); break;
-    case HD_TO_HOST: result = cuda->driver.to_host(to, source, bytes); break;
-    case HD_ON_DEVICE: result = cuda->driver.on_device(target, source, bytes); break;
+    case HD_TO_DEVICE:
+        result = cuda->driver.to_device(target, from, bytes);
+        break;
+    case HD_TO_HOST:
+        result = cuda->driver.to_host(to, source, bytes);
+        break;
+    case HD_ON_DEVICE:
+        result = cuda->driver.on_device(target, source, bytes);
+        break;
     }
     bool ok = hd_cuda_ok(cuda, result, "copy", failure);
     hd_cuda_leave(cuda);

@@ -20,13 +20,13 @@ int hd_cuda_driver_version(const HdCuda *cuda); /* 13020 for 13.2 */
 
 typedef struct HdCudaDevice {
     char name[128];
-    int arch;          /* 90 for compute capability 9.0 */
-    int processors;    /* streaming multiprocessors */
-    int shared_limit;  /* bytes a block can have at most */
+    int arch;         /* 90 for compute capability 9.0 */
+    int processors;   /* streaming multiprocessors */
+    int shared_limit; /* bytes a block can have at most */
     int l2_bytes;
-    int clock_khz;     /* of the processors; 0 if unknown */
-    uint64_t memory;   /* bytes */
-    double bandwidth;  /* of memory by its data sheet, bytes a second; 0 if unknown */
+    int clock_khz;    /* of the processors; 0 if unknown */
+    uint64_t memory;  /* bytes */
+    double bandwidth; /* of memory by its data sheet, bytes a second; 0 if unknown */
 } HdCudaDevice;
 bool hd_cuda_device(HdCuda *cuda, int device, HdCudaDevice *info, HdFailure *failure);
 

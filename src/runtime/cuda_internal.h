@@ -13,7 +13,7 @@ struct HdCuda {
     HdDriver driver;
     void *library;
     int device_count, version;
-    pthread_mutex_t lock; /* of the contexts */
+    pthread_mutex_t lock;                      /* of the contexts */
     HdCuContext contexts[HD_CUDA_MAX_DEVICES]; /* retained when first needed */
     int handles[HD_CUDA_MAX_DEVICES];          /* of the devices with a context */
 };

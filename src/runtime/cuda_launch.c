@@ -23,7 +23,7 @@ struct HdCudaModule {
     int device;
     HdCudaDevice properties;
     HdCuModule module;
-    HdCuPointer state; /* a CudaState, made when first needed */
+    HdCuPointer state;    /* a CudaState, made when first needed */
     pthread_mutex_t lock; /* of the entries, and held while `state` is in use */
     CudaEntry *entries;
     int entry_count, entry_capacity;
@@ -41,8 +41,8 @@ static int cuda_image_rank(const HdImageInfo *image, int arch)
 static void cuda_image_list(const HdModuleInfo *info, HdText *text)
 {
     for (int i = 0; i < info->image_count; i++)
-        hd_text_add(text, "%s%s for sm_%d", i ? ", " : "", info->images[i].is_ptx ? "PTX" : "a cubin",
-                    info->images[i].arch);
+        hd_text_add(text, "%s%s for sm_%d", i ? ", " : "",
+                    info->images[i].is_ptx ? "PTX" : "a cubin", info->images[i].arch);
 }
 
 static bool cuda_load_image(HdCudaModule *m, const HdImageInfo *image, HdFailure *failure)
@@ -145,10 +145,10 @@ static bool cuda_prepare_function(HdCudaModule *m, const HdInstanceInfo *instanc
                        "the kernel needs %" PRId64 " bytes of shared memory a block, and %s has %d",
                        instance->shared_bytes, m->properties.name, m->properties.shared_limit);
     if (instance->shared_bytes <= SHARED_WITHOUT_OPTIN) return true;
-    return hd_cuda_ok(m->cuda,
-                      m->cuda->driver.function_set(f, HD_CU_FUNCTION_DYNAMIC_SHARED,
-                                                   (int)instance->shared_bytes),
-                      "give the kernel its shared memory", failure);
+    return hd_cuda_ok(
+        m->cuda,
+        m->cuda->driver.function_set(f, HD_CU_FUNCTION_DYNAMIC_SHARED, (int)instance->shared_bytes),
+        "give the kernel its shared memory", failure);
 }
 
 static bool cuda_add_entry(HdCudaModule *m, CudaEntry entry, HdFailure *failure)
@@ -220,7 +220,8 @@ static bool cuda_fit_grid(CudaLaunch *l, HdFailure *failure)
     l->grid_y = 1;
     if (blocks <= x_limit) return true;
     if ((blocks - 1) / x_step + 1 > y_limit)
-        return hd_fail(failure, HD_BAD_CALL, "%s: a grid of %" PRId64 " blocks is more than a GPU takes",
+        return hd_fail(failure, HD_BAD_CALL,
+                       "%s: a grid of %" PRId64 " blocks is more than a GPU takes",
                        l->call->kernel->name, blocks);
     l->grid_y = (unsigned)((blocks - 1) / x_step + 1);
     return true;
@@ -237,8 +238,8 @@ static bool cuda_check_resident(const CudaLaunch *l, HdFailure *failure)
     if (l->call->blocks <= most) return true;
     return hd_fail(failure, HD_BAD_CALL,
                    "%s is resident: its grid of %" PRId64 " blocks exceeds the %" PRId64
-                   " that %s holds at once", l->call->kernel->name, l->call->blocks, most,
-                   l->m->properties.name);
+                   " that %s holds at once",
+                   l->call->kernel->name, l->call->blocks, most, l->m->properties.name);
 }
 
 static bool cuda_prepare_state(CudaLaunch *l, HdFailure *failure)
@@ -247,8 +248,8 @@ static bool cuda_prepare_state(CudaLaunch *l, HdFailure *failure)
     const HdInstanceInfo *instance = l->call->instance;
     const HdDriver *driver = &m->cuda->driver;
     if (instance->site_count == 0 && !instance->resident) return true;
-    if (!m->state &&
-        !hd_cuda_ok(m->cuda, driver->alloc(&m->state, sizeof(CudaState)), "allocate memory", failure))
+    if (!m->state && !hd_cuda_ok(m->cuda, driver->alloc(&m->state, sizeof(CudaState)),
+                                 "allocate memory", failure))
         return false;
     if (instance->site_count) l->trap = m->state + offsetof(CudaState, trap);
     if (instance->resident) l->barrier = m->state + offsetof(CudaState, barrier);
@@ -274,8 +275,8 @@ static bool cuda_submit(CudaLaunch *l, HdFailure *failure)
     unsigned threads = (unsigned)call->instance->block;
     unsigned shared = (unsigned)call->instance->shared_bytes;
     int result = call->instance->resident
-                     ? driver->launch_cooperative(l->function, l->grid_x, l->grid_y, 1, threads, 1, 1,
-                                                  shared, l->stream, values)
+                     ? driver->launch_cooperative(l->function, l->grid_x, l->grid_y, 1, threads, 1,
+                                                  1, shared, l->stream, values)
                      : driver->launch(l->function, l->grid_x, l->grid_y, 1, threads, 1, 1, shared,
                                       l->stream, values, NULL);
     free(values);
@@ -287,9 +288,11 @@ static bool cuda_submit_timed(CudaLaunch *l, HdFailure *failure)
     const HdDriver *driver = &l->m->cuda->driver;
     return hd_cuda_ok(l->m->cuda, driver->event_create(&l->begin, 0), "time a kernel", failure) &&
            hd_cuda_ok(l->m->cuda, driver->event_create(&l->end, 0), "time a kernel", failure) &&
-           hd_cuda_ok(l->m->cuda, driver->event_record(l->begin, l->stream), "time a kernel", failure) &&
+           hd_cuda_ok(l->m->cuda, driver->event_record(l->begin, l->stream), "time a kernel",
+                      failure) &&
            cuda_submit(l, failure) &&
-           hd_cuda_ok(l->m->cuda, driver->event_record(l->end, l->stream), "time a kernel", failure);
+           hd_cuda_ok(l->m->cuda, driver->event_record(l->end, l->stream), "time a kernel",
+                      failure);
 }
 
 /* Waits for the kernel and reads what it left. */
@@ -301,7 +304,8 @@ static bool cuda_collect(CudaLaunch *l, double *seconds, HdFailure *failure)
     if (!hd_cuda_ok(cuda, cuda->driver.stream_synchronize(l->stream), "run the kernel", failure))
         return false;
     if (seconds) {
-        if (!hd_cuda_ok(cuda, cuda->driver.event_elapsed(&ms, l->begin, l->end), "time a kernel", failure))
+        if (!hd_cuda_ok(cuda, cuda->driver.event_elapsed(&ms, l->begin, l->end), "time a kernel",
+                        failure))
             return false;
         *seconds = (double)ms * 1e-3;
     }

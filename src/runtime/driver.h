@@ -16,7 +16,7 @@ typedef unsigned long long HdCuPointer;
     DRIVER(device_get, "cuDeviceGet", (int *device, int ordinal))                                  \
     DRIVER(device_name, "cuDeviceGetName", (char *name, int size, int device))                     \
     DRIVER(device_attribute, "cuDeviceGetAttribute", (int *value, int attribute, int device))      \
-    DRIVER(device_memory, "cuDeviceTotalMem_v2", (size_t *bytes, int device))                      \
+    DRIVER(device_memory, "cuDeviceTotalMem_v2", (size_t * bytes, int device))                     \
     DRIVER(context_retain, "cuDevicePrimaryCtxRetain", (HdCuContext * context, int device))        \
     DRIVER(context_release, "cuDevicePrimaryCtxRelease_v2", (int device))                          \
     DRIVER(context_push, "cuCtxPushCurrent_v2", (HdCuContext context))                             \

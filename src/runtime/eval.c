@@ -20,29 +20,30 @@ void hd_text_add(HdText *text, const char *fmt, ...)
     if (text->len >= text->cap) text->len = text->cap - 1;
 }
 
-/* What each op is: its operands, whether a value follows it in the code, and how it is written. */
+/* What each op is: its operands, whether a value follows it in the code, how it is written, and
+ * for a comparison which outcomes it accepts: 1 less, 2 equal, 4 greater. */
 typedef struct {
     int operands;
     bool inline_value;
     const char *text; /* between operands, or before "(" for a call */
     int precedence;   /* 0: a call or an atom */
+    int accepts;
 } EvalOp;
 static const EvalOp eval_ops[HD_X_END + 1] = {
-    [HD_X_CONST] = {0, true, NULL, 0},  [HD_X_SIZE] = {0, true, NULL, 0},
-    [HD_X_ARG] = {0, true, NULL, 0},    [HD_X_ALIGN] = {0, true, "align", 0},
-    [HD_X_BYTES] = {0, true, "bytes", 0},
-    [HD_X_NEG] = {1, false, "-", 10},   [HD_X_NOT] = {1, false, "!", 10},
-    [HD_X_ADD] = {2, false, "+", 8},    [HD_X_SUB] = {2, false, "-", 8},
-    [HD_X_MUL] = {2, false, "*", 9},    [HD_X_DIV] = {2, false, "/", 9},
-    [HD_X_MOD] = {2, false, "%", 9},    [HD_X_MIN] = {2, false, "min", 0},
-    [HD_X_MAX] = {2, false, "max", 0},  [HD_X_AND] = {2, false, "&", 6},
-    [HD_X_OR] = {2, false, "|", 4},     [HD_X_XOR] = {2, false, "^", 5},
-    [HD_X_SHL] = {2, false, "<<", 7},   [HD_X_SHR] = {2, false, ">>", 7},
-    [HD_X_EQ] = {2, false, "==", 3},    [HD_X_NE] = {2, false, "!=", 3},
-    [HD_X_LT] = {2, false, "<", 3},     [HD_X_LE] = {2, false, "<=", 3},
-    [HD_X_GT] = {2, false, ">", 3},     [HD_X_GE] = {2, false, ">=", 3},
-    [HD_X_SELECT] = {3, false, "select", 0},
-    [HD_X_END] = {0, false, NULL, 0},
+    [HD_X_CONST] = {0, true, NULL, 0, 0},    [HD_X_SIZE] = {0, true, NULL, 0, 0},
+    [HD_X_ARG] = {0, true, NULL, 0, 0},      [HD_X_ALIGN] = {0, true, "align", 0, 0},
+    [HD_X_BYTES] = {0, true, "bytes", 0, 0}, [HD_X_NEG] = {1, false, "-", 10, 0},
+    [HD_X_NOT] = {1, false, "!", 10, 0},     [HD_X_ADD] = {2, false, "+", 8, 0},
+    [HD_X_SUB] = {2, false, "-", 8, 0},      [HD_X_MUL] = {2, false, "*", 9, 0},
+    [HD_X_DIV] = {2, false, "/", 9, 0},      [HD_X_MOD] = {2, false, "%", 9, 0},
+    [HD_X_MIN] = {2, false, "min", 0, 0},    [HD_X_MAX] = {2, false, "max", 0, 0},
+    [HD_X_AND] = {2, false, "&", 6, 0},      [HD_X_OR] = {2, false, "|", 4, 0},
+    [HD_X_XOR] = {2, false, "^", 5, 0},      [HD_X_SHL] = {2, false, "<<", 7, 0},
+    [HD_X_SHR] = {2, false, ">>", 7, 0},     [HD_X_EQ] = {2, false, "==", 3, 2},
+    [HD_X_NE] = {2, false, "!=", 3, 5},      [HD_X_LT] = {2, false, "<", 3, 1},
+    [HD_X_LE] = {2, false, "<=", 3, 3},      [HD_X_GT] = {2, false, ">", 3, 4},
+    [HD_X_GE] = {2, false, ">=", 3, 6},      [HD_X_SELECT] = {3, false, "select", 0, 0},
+    [HD_X_END] = {0, false, NULL, 0, 0},
 };
 
 static const char eval_overflow[] = "integer overflow";
@@ -138,35 +139,15 @@ static EvalValue eval_arithmetic(HdHostOp op, int64_t a, int64_t b)
 {
     EvalValue r = {0, NULL};
     bool overflow = false;
-    switch (op) {
-    case HD_X_ADD: overflow = __builtin_add_overflow(a, b, &r.v); break;
-    case HD_X_SUB: overflow = __builtin_sub_overflow(a, b, &r.v); break;
-    case HD_X_MUL: overflow = __builtin_mul_overflow(a, b, &r.v); break;
-    case HD_X_DIV: return eval_divide(a, b, false);
-    case HD_X_MOD: return eval_divide(a, b, true);
-    case HD_X_MIN: r.v = a < b ? a : b; break;
-    case HD_X_MAX: r.v = a > b ? a : b; break;
-    case HD_X_AND: r.v = a & b; break;
-    case HD_X_OR: r.v = a | b; break;
-    case HD_X_XOR: r.v = a ^ b; break;
-    case HD_X_SHL:
-    case HD_X_SHR: return eval_shift(op, a, b);
-    case HD_X_EQ: r.v = a == b; break;
-    case HD_X_NE: r.v = a != b; break;
-    case HD_X_LT: r.v = a < b; break;
-    case HD_X_LE: r.v = a <= b; break;
-    case HD_X_GT: r.v = a > b; break;
-    case HD_X_GE: r.v = a >= b; break;
-    case HD_X_CONST:
-    case HD_X_SIZE:
-    case HD_X_ARG:
-    case HD_X_ALIGN:
-    case HD_X_BYTES:
-    case HD_X_NEG:
-    case HD_X_NOT:
-    case HD_X_SELECT:
-    case HD_X_END: r.error = eval_malformed; break;
-    }
+    if (op == HD_X_ADD) overflow = __builtin_add_overflow(a, b, &r.v);
+    if (op == HD_X_SUB) overflow = __builtin_sub_overflow(a, b, &r.v);
+    if (op == HD_X_MUL) overflow = __builtin_mul_overflow(a, b, &r.v);
+    if (op == HD_X_MIN) r.v = a < b ? a : b;
+    if (op == HD_X_MAX) r.v = a > b ? a : b;
+    if (op == HD_X_AND) r.v = a & b;
+    if (op == HD_X_OR) r.v = a | b;
+    if (op == HD_X_XOR) r.v = a ^ b;
+    if (eval_ops[op].accepts) r.v = eval_ops[op].accepts >> (1 + (a > b) - (a < b)) & 1;
     if (overflow) r.error = eval_overflow;
     return r;
 }
@@ -181,6 +162,8 @@ static EvalValue eval_binary(HdHostOp op, EvalValue a, EvalValue b)
     }
     if (a.error) return a;
     if (b.error) return b;
+    if (op == HD_X_DIV || op == HD_X_MOD) return eval_divide(a.v, b.v, op == HD_X_MOD);
+    if (op == HD_X_SHL || op == HD_X_SHR) return eval_shift(op, a.v, b.v);
     return eval_arithmetic(op, a.v, b.v);
 }
 

@@ -58,8 +58,9 @@ static bool host_check_form(const HdParamInfo *param, const DLTensor *t, HdFailu
         return hd_fail(failure, HD_BAD_CALL, "argument %s has no shape", param->name);
     for (int i = 0; i < t->ndim; i++)
         if (t->shape[i] < 0)
-            return hd_fail(failure, HD_BAD_CALL, "argument %s has a negative extent, %" PRId64
-                           ", in dimension %d", param->name, t->shape[i], i);
+            return hd_fail(failure, HD_BAD_CALL,
+                           "argument %s has a negative extent, %" PRId64 ", in dimension %d",
+                           param->name, t->shape[i], i);
     return true;
 }
 
@@ -72,8 +73,8 @@ static const char *host_device_text(DLDevice device, char buffer[32])
 }
 
 /* Pinned and managed memory can be reached from both sides. */
-static bool host_check_device(const HdParamInfo *param, const DLTensor *t, DLDeviceType type, int id,
-                              HdFailure *failure)
+static bool host_check_device(const HdParamInfo *param, const DLTensor *t, DLDeviceType type,
+                              int id, HdFailure *failure)
 {
     char have[32], want[32];
     DLDeviceType at = t->device.device_type;
@@ -81,8 +82,7 @@ static bool host_check_device(const HdParamInfo *param, const DLTensor *t, DLDev
     if (at == type && (type == kDLCPU || t->device.device_id == id)) return true;
     DLDevice wanted = {type, id};
     return hd_fail(failure, HD_BAD_CALL, "argument %s is on %s, but the kernel is to run on %s",
-                   param->name, host_device_text(t->device, have),
-                   host_device_text(wanted, want));
+                   param->name, host_device_text(t->device, have), host_device_text(wanted, want));
 }
 
 /* Element count, and the lowest and highest element offset from the first; false on overflow. */
@@ -125,8 +125,8 @@ static bool host_bind_memory(HdCall *call, int p, HdFailure *failure)
     const HdParamInfo *param = &call->kernel->params[p];
     const DLTensor *t = call->args[p].tensor;
     int64_t count, low, high, bits;
-    if (!host_extent(t, &count, &low, &high) ||
-        __builtin_sub_overflow(high, low, &bits) || __builtin_add_overflow(bits, 1, &bits) ||
+    if (!host_extent(t, &count, &low, &high) || __builtin_sub_overflow(high, low, &bits) ||
+        __builtin_add_overflow(bits, 1, &bits) ||
         __builtin_mul_overflow(bits, (int64_t)param->dl_bits, &bits) || bits > INT64_MAX - 7)
         return hd_fail(failure, HD_BAD_CALL, "argument %s is larger than any memory", param->name);
     if (count > 0 && !param->stride_size && !host_check_compact(param, t, failure)) return false;
@@ -137,7 +137,8 @@ static bool host_bind_memory(HdCall *call, int p, HdFailure *failure)
     if ((uintptr_t)data % unit)
         return hd_fail(failure, HD_BAD_CALL,
                        "argument %s is at address %p, which is no multiple of %d, the bytes of "
-                       "an %s", param->name, (void *)data, (int)unit, param->elem);
+                       "an %s",
+                       param->name, (void *)data, (int)unit, param->elem);
     call->tensors[p] = data;
     call->spans[p] = count ? (bits + 7) / 8 : 0;
     return true;
@@ -181,7 +182,8 @@ static bool host_bind_shape(HdCall *call, int p, HdFailure *failure)
         if (param->stride_size && param->stride_size[i] >= 0 &&
             !host_bind_size(call, param->stride_size[i], stride, at, failure))
             return false;
-        if (__builtin_mul_overflow(compact, t->shape[i], &compact)) compact = 0; /* reported later */
+        if (__builtin_mul_overflow(compact, t->shape[i], &compact))
+            compact = 0; /* reported later */
     }
     for (int i = 0; i < param->rank; i++) {
         HdOrigin at = {p, i, false};

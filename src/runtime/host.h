@@ -19,10 +19,10 @@
 
 typedef enum {
     HD_DONE,
-    HD_BAD_CALL,    /* the arguments do not fit the kernel */
-    HD_TRAPPED,     /* the kernel trapped: out of bounds, a failed assert, … */
-    HD_LACKING,     /* the environment: no driver, no device, no code for it */
-    HD_FAILED,      /* the device or the system refused: out of memory, launch failure */
+    HD_BAD_CALL, /* the arguments do not fit the kernel */
+    HD_TRAPPED,  /* the kernel trapped: out of bounds, a failed assert, … */
+    HD_LACKING,  /* the environment: no driver, no device, no code for it */
+    HD_FAILED,   /* the device or the system refused: out of memory, launch failure */
 } HdStatus;
 
 typedef struct HdFailure {
@@ -58,16 +58,16 @@ typedef struct HdOrigin {
 /* A call whose arguments have been checked and bound. Arrays are by parameter or by size. */
 typedef struct HdCall {
     const HdKernelInfo *kernel;
-    const HdArg *args;   /* the caller's, to outlive the call */
+    const HdArg *args; /* the caller's, to outlive the call */
     int64_t *sizes;
     HdOrigin *origins;
     void **tensors;
     const void **scalars;
-    int64_t *spans;      /* bytes from the first to past the last element, strides counted */
+    int64_t *spans; /* bytes from the first to past the last element, strides counted */
     const HdInstanceInfo *instance;
     const HdVariantInfo *variant;
     int64_t grid[3];
-    int64_t blocks;      /* product of the grid; 0: nothing to launch */
+    int64_t blocks; /* product of the grid; 0: nothing to launch */
 } HdCall;
 
 /* Checks and binds everything; on success the call is to be released, on failure there is nothing

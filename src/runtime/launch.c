@@ -56,7 +56,8 @@ static bool rt_device_fill(HdDevice *device, HdFailure *failure)
         return true;
     }
     HdCuda *cuda = rt_cuda_locked(runtime, failure);
-    if (!cuda || !hd_cuda_device(cuda, device->place.device_id, &device->cuda, failure)) return false;
+    if (!cuda || !hd_cuda_device(cuda, device->place.device_id, &device->cuda, failure))
+        return false;
     snprintf(device->name, sizeof device->name, "%s", device->cuda.name);
     return true;
 }
@@ -195,7 +196,8 @@ void hd_rt_tensor_destroy(HdTensor *tensor)
 {
     if (!tensor) return;
     if (tensor->device->place.device_type == kDLCUDA)
-        hd_cuda_free(tensor->device->runtime->cuda, tensor->device->place.device_id, tensor->dl.data);
+        hd_cuda_free(tensor->device->runtime->cuda, tensor->device->place.device_id,
+                     tensor->dl.data);
     else
         free(tensor->dl.data);
     free(tensor);

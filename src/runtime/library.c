@@ -66,17 +66,30 @@ const char *runtime_library_text(Arena *arena)
 /* ---- names and types ----------------------------------------------------------------------- */
 
 static const char *const library_words[] = {
-    "alignas", "alignof", "and", "and_eq", "asm", "auto", "bitand", "bitor", "bool", "break", "case",
-    "catch", "char", "char8_t", "char16_t", "char32_t", "class", "co_await", "co_return", "co_yield",
-    "compl", "concept", "const", "const_cast", "consteval", "constexpr", "constinit", "continue",
-    "decltype", "default", "delete", "do", "double", "dynamic_cast", "else", "enum", "explicit",
-    "export", "extern", "false", "float", "for", "friend", "goto", "if", "inline", "int", "long",
-    "main", "mutable", "namespace", "new", "noexcept", "not", "not_eq", "nullptr", "operator", "or",
-    "or_eq", "private", "protected", "public", "register", "reinterpret_cast", "requires",
-    "restrict", "return", "short", "signed", "sizeof", "static", "static_assert", "static_cast",
-    "struct", "switch", "template", "this", "thread_local", "throw", "true", "try", "typedef",
-    "typeid", "typename", "typeof", "union", "unsigned", "using", "virtual", "void", "volatile",
-    "wchar_t", "while", "xor", "xor_eq",
+    "alignas",     "alignof",      "and",       "and_eq",
+    "asm",         "auto",         "bitand",    "bitor",
+    "bool",        "break",        "case",      "catch",
+    "char",        "char8_t",      "char16_t",  "char32_t",
+    "class",       "co_await",     "co_return", "co_yield",
+    "compl",       "concept",      "const",     "const_cast",
+    "consteval",   "constexpr",    "constinit", "continue",
+    "decltype",    "default",      "delete",    "do",
+    "double",      "dynamic_cast", "else",      "enum",
+    "explicit",    "export",       "extern",    "false",
+    "float",       "for",          "friend",    "goto",
+    "if",          "inline",       "int",       "long",
+    "main",        "mutable",      "namespace", "new",
+    "noexcept",    "not",          "not_eq",    "nullptr",
+    "operator",    "or",           "or_eq",     "private",
+    "protected",   "public",       "register",  "reinterpret_cast",
+    "requires",    "restrict",     "return",    "short",
+    "signed",      "sizeof",       "static",    "static_assert",
+    "static_cast", "struct",       "switch",    "template",
+    "this",        "thread_local", "throw",     "true",
+    "try",         "typedef",      "typeid",    "typename",
+    "typeof",      "union",        "unsigned",  "using",
+    "virtual",     "void",         "volatile",  "wchar_t",
+    "while",       "xor",          "xor_eq",
 };
 
 static int library_compare(const void *key, const void *word)
@@ -109,7 +122,8 @@ const char *runtime_library_symbol(Arena *arena, const char *name)
 
 static const char *library_param_name(Arena *arena, const char *name)
 {
-    return library_is_word(name) ? base_format(arena, "%s_", name) : library_identifier(arena, name);
+    return library_is_word(name) ? base_format(arena, "%s_", name)
+                                 : library_identifier(arena, name);
 }
 
 /* Elements that C has no type for go as their bits. */
@@ -144,8 +158,8 @@ static void library_export_kernel(Sb *sb, const HdKernelInfo *kernel, int number
     const char *list = kernel->param_count ? base_sb_text(&params) : "void";
     base_sb_printf(sb, "\nint hd_export_%d(%s) __asm__(\"%s\");\n", number, list,
                    runtime_library_symbol(sb->arena, kernel->name));
-    base_sb_printf(sb, "__attribute__((visibility(\"default\")))\nint hd_export_%d(%s)\n{\n", number,
-                   list);
+    base_sb_printf(sb, "__attribute__((visibility(\"default\")))\nint hd_export_%d(%s)\n{\n",
+                   number, list);
     base_sb_printf(sb, "    const HdArg args[] = {%s{0, 0}};\n", base_sb_text(&args));
     base_sb_printf(sb, "    return hd_library_call(%d, args);\n}\n", number);
 }
@@ -242,28 +256,30 @@ const char *runtime_library_header(Arena *arena, const HdModuleInfo *module,
     Sb sb = base_sb(arena);
     char *file = library_identifier(arena, module->name), *guard = library_identifier(arena, file);
     for (char *p = guard; *p; p++) *p = (char)toupper((unsigned char)*p);
-    base_sb_printf(&sb,
-                   "/* %s: kernels over DLPack tensors. Made by hdc.\n *\n"
-                   " * Each returns 0, or: 1 the arguments do not fit, 2 the kernel trapped, 3 something\n"
-                   " * is lacking here (a driver, code for the device), 4 the device or system failed;\n"
-                   " * %s_error() then has the reason. A kernel runs where its tensors are. Sizes\n"
-                   " * (m, n, ...) are taken from the shapes, and must agree. Tensors that are written\n"
-                   " * overlap no other. All functions may be called from any thread.\n */\n",
-                   file, file);
+    base_sb_printf(
+        &sb,
+        "/* %s: kernels over DLPack tensors. Made by hdc.\n *\n"
+        " * Each returns 0, or: 1 the arguments do not fit, 2 the kernel trapped, 3 something\n"
+        " * is lacking here (a driver, code for the device), 4 the device or system failed;\n"
+        " * %s_error() then has the reason. A kernel runs where its tensors are. Sizes\n"
+        " * (m, n, ...) are taken from the shapes, and must agree. Tensors that are written\n"
+        " * overlap no other. All functions may be called from any thread.\n */\n",
+        file, file);
     base_sb_printf(&sb, "#ifndef HD_%s_H\n#define HD_%s_H\n\n", guard, guard);
     base_sb_str(&sb, "#include <stdbool.h>\n#include <stdint.h>\n\n");
     base_sb_str(&sb, library_dlpack_text());
     base_sb_str(&sb, "\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n");
     for (int i = 0; i < module->kernel_count; i++)
         library_declare_kernel(&sb, &module->kernels[i], docs ? docs[i] : NULL);
-    base_sb_printf(&sb,
-                   "\n/* Why the last call of this thread failed; \"\" if it did not. */\n"
-                   "const char *%s_error(void);\n\n"
-                   "/* The CUstream (or cudaStream_t) for this thread's calls on a GPU; they then return\n"
-                   " * without waiting, save kernels that can trap and resident ones. NULL: the default\n"
-                   " * stream, and waiting. */\n"
-                   "void %s_set_stream(void *stream);\n",
-                   file, file);
+    base_sb_printf(
+        &sb,
+        "\n/* Why the last call of this thread failed; \"\" if it did not. */\n"
+        "const char *%s_error(void);\n\n"
+        "/* The CUstream (or cudaStream_t) for this thread's calls on a GPU; they then return\n"
+        " * without waiting, save kernels that can trap and resident ones. NULL: the default\n"
+        " * stream, and waiting. */\n"
+        "void %s_set_stream(void *stream);\n",
+        file, file);
     base_sb_str(&sb, "\n#ifdef __cplusplus\n}\n#endif\n#endif\n");
     return base_sb_text(&sb);
 }

@@ -12,8 +12,8 @@
 struct HdLoadedModule {
     HdRuntime *runtime;
     const HdModuleInfo *info;
-    void *library;                                 /* NULL if the caller owns the tables */
-    pthread_mutex_t lock;                          /* of `on_cuda` */
+    void *library;                             /* NULL if the caller owns the tables */
+    pthread_mutex_t lock;                      /* of `on_cuda` */
     HdCudaModule *on_cuda[RT_MAX_DEVICES - 1]; /* by device, loaded when first needed */
 };
 
@@ -21,8 +21,9 @@ HdLoadedModule *hd_rt_module_create(HdRuntime *runtime, const HdModuleInfo *info
                                     HdFailure *failure)
 {
     if (info->abi != HD_ABI_VERSION) {
-        hd_fail(failure, HD_LACKING, "module %s speaks version %d of the interface, this runtime %d",
-                info->name, info->abi, HD_ABI_VERSION);
+        hd_fail(failure, HD_LACKING,
+                "module %s speaks version %d of the interface, this runtime %d", info->name,
+                info->abi, HD_ABI_VERSION);
         return NULL;
     }
     HdLoadedModule *module = calloc(1, sizeof *module);
@@ -123,20 +124,22 @@ HdLoadedModule *hd_rt_module_build(HdRuntime *runtime, Arena *arena, const char 
         hd_fail(failure, HD_FAILED, "cannot make %s: %s", dir, strerror(errno));
         return NULL;
     }
-    HdLoadedModule *module = build_in(runtime, arena, dir, &cc, source, len, options, &cache, &key,
-                                      failure);
+    HdLoadedModule *module =
+        build_in(runtime, arena, dir, &cc, source, len, options, &cache, &key, failure);
     rmdir(dir);
     return module;
 }
 
 /* ---- launches ------------------------------------------------------------------------------ */
 
-static HdCudaModule *launch_cuda_module(HdLoadedModule *module, HdDevice *device, HdFailure *failure)
+static HdCudaModule *launch_cuda_module(HdLoadedModule *module, HdDevice *device,
+                                        HdFailure *failure)
 {
     int id = device->place.device_id;
     pthread_mutex_lock(&module->lock);
     if (!module->on_cuda[id])
-        module->on_cuda[id] = hd_cuda_module_create(module->runtime->cuda, module->info, id, failure);
+        module->on_cuda[id] =
+            hd_cuda_module_create(module->runtime->cuda, module->info, id, failure);
     HdCudaModule *loaded = module->on_cuda[id];
     pthread_mutex_unlock(&module->lock);
     return loaded;
@@ -165,7 +168,8 @@ bool hd_rt_launch(HdLoadedModule *module, const char *kernel, HdDevice *device, 
     double begin = hd_rt_clock();
     const HdKernelInfo *info = hd_module_kernel(module->info, kernel);
     if (!info)
-        return hd_fail(failure, HD_BAD_CALL, "module %s has no kernel %s", module->info->name, kernel);
+        return hd_fail(failure, HD_BAD_CALL, "module %s has no kernel %s", module->info->name,
+                       kernel);
     if (!hd_call_bind(&call, info, args, arg_count, device->place.device_type,
                       device->place.device_id, failure))
         return false;

@@ -18,20 +18,34 @@
  * overflow and division by zero are errors, except in an operand that does not matter (the other
  * side of a false AND or a true OR, the branch SELECT does not take). At most 64 operands deep. */
 typedef enum {
-    HD_X_CONST,   /* value follows */
-    HD_X_SIZE,    /* number of a size variable follows */
-    HD_X_ARG,     /* number of a parameter follows: a scalar integer's value */
-    HD_X_ALIGN,   /* number of a tensor parameter follows: the largest power of two up to 4096 that
-                     divides its address */
-    HD_X_BYTES,   /* number of a tensor parameter follows: bytes its elements span (strides counted) */
+    HD_X_CONST, /* value follows */
+    HD_X_SIZE,  /* number of a size variable follows */
+    HD_X_ARG,   /* number of a parameter follows: a scalar integer's value */
+    HD_X_ALIGN, /* number of a tensor parameter follows: the largest power of two up to 4096 that
+                   divides its address */
+    HD_X_BYTES, /* number of a tensor parameter follows: bytes its elements span (strides counted)
+                 */
     HD_X_NEG,
     HD_X_NOT, /* 1 where the operand is 0, else 0; a bitwise complement is XOR with -1 */
-    HD_X_ADD, HD_X_SUB, HD_X_MUL, HD_X_DIV, HD_X_MOD, /* div and mod floor */
-    HD_X_MIN, HD_X_MAX,
-    HD_X_AND, HD_X_OR, HD_X_XOR, /* bitwise, so logical on 0 and 1 */
-    HD_X_SHL, HD_X_SHR,
-    HD_X_EQ, HD_X_NE, HD_X_LT, HD_X_LE, HD_X_GT, HD_X_GE,
-    HD_X_SELECT,  /* c a b */
+    HD_X_ADD,
+    HD_X_SUB,
+    HD_X_MUL,
+    HD_X_DIV,
+    HD_X_MOD, /* div and mod floor */
+    HD_X_MIN,
+    HD_X_MAX,
+    HD_X_AND,
+    HD_X_OR,
+    HD_X_XOR, /* bitwise, so logical on 0 and 1 */
+    HD_X_SHL,
+    HD_X_SHR,
+    HD_X_EQ,
+    HD_X_NE,
+    HD_X_LT,
+    HD_X_LE,
+    HD_X_GT,
+    HD_X_GE,
+    HD_X_SELECT, /* c a b */
     HD_X_END
 } HdHostOp;
 typedef const int64_t *HdHostExpr; /* ends with HD_X_END; NULL stands for "true" or 1 */
@@ -44,10 +58,10 @@ typedef struct HdParamInfo {
     const char *elem;         /* "f32" */
     int mode;                 /* 0 in, 1 out, 2 inout */
     int rank;
-    const int *extent_size;   /* per dimension: the size variable it binds or must equal, or -1 */
+    const int *extent_size;    /* per dimension: the size variable it binds or must equal, or -1 */
     const HdHostExpr *extents; /* per dimension, where extent_size is -1: what it must equal */
-    const int *stride_size;   /* NULL: compact row-major required; else the size variables that
-                                 receive the element strides */
+    const int *stride_size;    /* NULL: compact row-major required; else the size variables that
+                                  receive the element strides */
 } HdParamInfo;
 
 typedef struct HdRequireInfo {
@@ -59,8 +73,8 @@ typedef struct HdRequireInfo {
 
 /* Filled by a kernel that traps; the first trap wins (`state` is claimed atomically). */
 typedef struct HdTrap {
-    int32_t state;  /* 0 none, 1 being written, 2 complete */
-    int32_t site;   /* index into HdInstanceInfo.sites */
+    int32_t state; /* 0 none, 1 being written, 2 complete */
+    int32_t site;  /* index into HdInstanceInfo.sites */
     int64_t value[4];
 } HdTrap;
 
@@ -92,7 +106,7 @@ typedef struct HdCpuArgs {
     bool (*yield)(void *grid_state);     /* inside the loop of an `await` */
     void *print_state;
     void (*print)(void *print_state, const char *text); /* one finished line of `print` */
-    void *(*scratch)(void *pool, uint64_t bytes); /* 64-byte aligned */
+    void *(*scratch)(void *pool, uint64_t bytes);       /* 64-byte aligned */
     void *pool;
 } HdCpuArgs;
 /* Runs logical blocks [begin, end), numbered x fastest, in increasing order: ranges are handed out
@@ -114,20 +128,20 @@ typedef void (*HdCpuKernel)(const HdCpuArgs *args, int64_t begin, int64_t end);
  * hardware; block_dims are for the kernel to derive. Dynamic shared memory is `shared_bytes`. */
 
 typedef struct HdVariantInfo {
-    HdHostExpr guard;      /* taken where true; the last variant has NULL */
-    const char *label;     /* "index32 aligned16" */
-    HdCpuKernel cpu;       /* NULL where the module has no CPU code */
+    HdHostExpr guard;       /* taken where true; the last variant has NULL */
+    const char *label;      /* "index32 aligned16" */
+    HdCpuKernel cpu;        /* NULL where the module has no CPU code */
     const char *cuda_entry; /* symbol in the images; NULL likewise */
 } HdVariantInfo;
 
 typedef struct HdInstanceInfo {
-    const char *label;     /* "bm=128,bn=64" */
+    const char *label; /* "bm=128,bn=64" */
     int require_count;
     const HdRequireInfo *requires_;
     HdHostExpr grid[3];
-    int block;             /* threads */
+    int block; /* threads */
     int block_dims[3];
-    int64_t shared_bytes;  /* dynamic shared memory on CUDA */
+    int64_t shared_bytes; /* dynamic shared memory on CUDA */
     bool resident;
     int variant_count;
     const HdVariantInfo *variants;
@@ -141,13 +155,13 @@ typedef struct HdKernelInfo {
     const HdParamInfo *params;
     int size_count;
     const char *const *size_names;
-    int instance_count;    /* in the order dispatch tries them */
+    int instance_count; /* in the order dispatch tries them */
     const HdInstanceInfo *instances;
 } HdKernelInfo;
 
 /* A cubin (exact architecture) or PTX (that architecture or newer). */
 typedef struct HdImageInfo {
-    int arch;              /* 80 for sm_80, 90 for sm_90a */
+    int arch; /* 80 for sm_80, 90 for sm_90a */
     bool is_ptx;
     const unsigned char *data;
     uint64_t size;

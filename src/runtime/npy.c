@@ -18,11 +18,11 @@ typedef struct {
     const char *elem;
 } NpyType;
 static const NpyType npy_types[] = {
-    {'b', 1, NPY_BOOL, "bool"}, {'i', 1, kDLInt, "i8"},      {'i', 2, kDLInt, "i16"},
-    {'i', 4, kDLInt, "i32"},    {'i', 8, kDLInt, "i64"},     {'u', 1, kDLUInt, "u8"},
-    {'u', 2, kDLUInt, "u16"},   {'u', 4, kDLUInt, "u32"},    {'u', 8, kDLUInt, "u64"},
-    {'f', 2, kDLFloat, "f16"},  {'f', 4, kDLFloat, "f32"},   {'f', 8, kDLFloat, "f64"},
-    {'f', 4, kDLFloat, "tf32"}, {'i', 8, kDLInt, "index"},   {'V', 1, NPY_RAW, "f8e4m3"},
+    {'b', 1, NPY_BOOL, "bool"},  {'i', 1, kDLInt, "i8"},    {'i', 2, kDLInt, "i16"},
+    {'i', 4, kDLInt, "i32"},     {'i', 8, kDLInt, "i64"},   {'u', 1, kDLUInt, "u8"},
+    {'u', 2, kDLUInt, "u16"},    {'u', 4, kDLUInt, "u32"},  {'u', 8, kDLUInt, "u64"},
+    {'f', 2, kDLFloat, "f16"},   {'f', 4, kDLFloat, "f32"}, {'f', 8, kDLFloat, "f64"},
+    {'f', 4, kDLFloat, "tf32"},  {'i', 8, kDLInt, "index"}, {'V', 1, NPY_RAW, "f8e4m3"},
     {'V', 1, NPY_RAW, "f8e5m2"}, {'V', 2, NPY_RAW, "bf16"},
 };
 
@@ -97,8 +97,9 @@ static bool npy_descr(NpyHeader *h)
     bool ordered = npy->descr[0] == '<' || npy->descr[0] == '|' || npy->descr[0] == '=';
     const NpyType *type = ordered ? npy_type_of_descr(npy->descr) : NULL;
     if (!type)
-        return hd_fail(h->failure, HD_BAD_CALL, "%s has elements of dtype %s, which .hd has no type for",
-                       npy->name, npy->descr);
+        return hd_fail(h->failure, HD_BAD_CALL,
+                       "%s has elements of dtype %s, which .hd has no type for", npy->name,
+                       npy->descr);
     npy->type = (DLDataType){type->code, (uint8_t)(8 * type->bytes), 1};
     return true;
 }
@@ -118,7 +119,8 @@ static bool npy_extent(NpyHeader *h, int64_t *value)
     const char *begin = h->at;
     for (; h->at < h->end && *h->at >= '0' && *h->at <= '9'; h->at++)
         if (!base_mul(*value, 10, value) || !base_add(*value, *h->at - '0', value))
-            return hd_fail(h->failure, HD_BAD_CALL, "%s has an extent beyond 64 bits", h->npy->name);
+            return hd_fail(h->failure, HD_BAD_CALL, "%s has an extent beyond 64 bits",
+                           h->npy->name);
     return h->at > begin || npy_malformed(h);
 }
 
@@ -173,8 +175,8 @@ static bool npy_locate(const unsigned char *b, size_t len, const char *name, siz
     if (len < 10 || memcmp(b, "\x93NUMPY", 6) != 0)
         return hd_fail(failure, HD_BAD_CALL, "%s is no .npy file", name);
     if (b[6] < 1 || b[6] > 3 || b[7] != 0)
-        return hd_fail(failure, HD_BAD_CALL, "%s is of .npy version %d.%d; 1.0 to 3.0 are read", name,
-                       b[6], b[7]);
+        return hd_fail(failure, HD_BAD_CALL, "%s is of .npy version %d.%d; 1.0 to 3.0 are read",
+                       name, b[6], b[7]);
     *begin = b[6] == 1 ? 10 : 12;
     size_t header = b[8] | (size_t)b[9] << 8;
     if (b[6] > 1 && len >= 12) header |= (size_t)b[10] << 16 | (size_t)b[11] << 24;
@@ -191,7 +193,8 @@ static bool npy_size(RuntimeNpy *npy, HdFailure *failure)
     for (int i = 0; i < npy->rank; i++) empty = empty || npy->shape[i] == 0;
     for (int i = 0; i < npy->rank && !empty; i++)
         if (!base_mul(bytes, npy->shape[i], &bytes))
-            return hd_fail(failure, HD_BAD_CALL, "%s has a shape larger than any memory", npy->name);
+            return hd_fail(failure, HD_BAD_CALL, "%s has a shape larger than any memory",
+                           npy->name);
     npy->bytes = empty ? 0 : (uint64_t)bytes;
     return true;
 }
@@ -204,15 +207,16 @@ bool runtime_npy_parse(Arena *arena, void *bytes, size_t len, const char *name, 
     npy->name = name;
     if (!npy_locate(bytes, len, name, &begin, &end, failure)) return false;
     char *text = bytes;
-    NpyHeader h = {.arena = arena, .at = text + begin, .end = text + end, .npy = npy,
-                   .failure = failure};
+    NpyHeader h = {
+        .arena = arena, .at = text + begin, .end = text + end, .npy = npy, .failure = failure};
     if (!npy_dictionary(&h) || !npy_size(npy, failure)) return false;
     if (h.fortran && npy->rank > 1)
         return hd_fail(failure, HD_BAD_CALL,
                        "%s is in Fortran order; save it as np.ascontiguousarray(x)", name);
     if (npy->bytes != len - end)
-        return hd_fail(failure, HD_BAD_CALL, "%s is %s: its shape needs %" PRIu64 " bytes of data, and it has %zu",
-                       name, npy->bytes > len - end ? "truncated" : "too long", npy->bytes, len - end);
+        return hd_fail(failure, HD_BAD_CALL,
+                       "%s is %s: its shape needs %" PRIu64 " bytes of data, and it has %zu", name,
+                       npy->bytes > len - end ? "truncated" : "too long", npy->bytes, len - end);
     bool aligned = ((uintptr_t)(text + end)) % 8 == 0;
     npy->data = aligned ? text + end : base_copy(arena, text + end, (size_t)npy->bytes + 1);
     return true;
@@ -255,16 +259,19 @@ bool runtime_npy_fit(RuntimeNpy *npy, const HdParamInfo *param, HdFailure *failu
     DLDataType want = {param->dl_code, param->dl_bits, 1};
     const NpyType *type = npy_type_of_elem(param->elem);
     bool same = npy->type.code == want.code && npy->type.bits == want.bits;
-    bool unnamed = type && type->kind == 'V', bits = npy->type.code == NPY_RAW || npy->type.code == kDLUInt;
+    bool unnamed = type && type->kind == 'V',
+         bits = npy->type.code == NPY_RAW || npy->type.code == kDLUInt;
     if (same || (unnamed && bits && npy->type.bits == want.bits)) {
         npy->type = want;
         return true;
     }
     if (type && !unnamed)
-        return hd_fail(failure, HD_BAD_CALL,
-                       "%s holds elements of dtype %s, and argument %s takes %s; save it as x.astype('<%c%d')",
-                       npy->name, npy->descr, param->name, param->elem, type->kind, type->bytes);
-    return hd_fail(failure, HD_BAD_CALL, "%s holds elements of dtype %s, and argument %s takes %s%s", npy->name,
+        return hd_fail(
+            failure, HD_BAD_CALL,
+            "%s holds elements of dtype %s, and argument %s takes %s; save it as x.astype('<%c%d')",
+            npy->name, npy->descr, param->name, param->elem, type->kind, type->bytes);
+    return hd_fail(failure, HD_BAD_CALL,
+                   "%s holds elements of dtype %s, and argument %s takes %s%s", npy->name,
                    npy->descr, param->name, param->elem,
                    unnamed ? "; save its bits, x.view of an unsigned type of the same width"
                            : ", for which NumPy has no type");
@@ -279,7 +286,8 @@ static bool npy_check_writable(const DLTensor *t, const char *elem, const NpyTyp
     if (!type || t->dtype.bits != 8 * type->bytes || t->dtype.lanes != 1)
         return hd_fail(failure, HD_BAD_CALL, "a .npy file cannot hold elements of type %s", elem);
     if (t->ndim > RUNTIME_NPY_MAX_RANK)
-        return hd_fail(failure, HD_BAD_CALL, "a .npy file has at most %d dimensions", RUNTIME_NPY_MAX_RANK);
+        return hd_fail(failure, HD_BAD_CALL, "a .npy file has at most %d dimensions",
+                       RUNTIME_NPY_MAX_RANK);
     for (int i = t->ndim; t->strides && i-- > 0;) {
         if (t->shape[i] != 1 && t->strides[i] != expected)
             return hd_fail(failure, HD_BAD_CALL, "only contiguous tensors are written as .npy");

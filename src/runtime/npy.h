@@ -16,7 +16,7 @@ typedef struct RuntimeNpy {
     DLDataType type;   /* code kDLOpaqueHandle (3) where the file holds raw bytes */
     int rank;
     int64_t *shape;
-    void *data;        /* aligned to its elements */
+    void *data; /* aligned to its elements */
     uint64_t bytes;
 } RuntimeNpy;
 

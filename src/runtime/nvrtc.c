@@ -18,11 +18,11 @@ typedef void *NvrtcProgram;
     NVRTC(destroy, "nvrtcDestroyProgram", (NvrtcProgram * program))                                \
     NVRTC(compile, "nvrtcCompileProgram",                                                          \
           (NvrtcProgram program, int count, const char *const *options))                           \
-    NVRTC(log_size, "nvrtcGetProgramLogSize", (NvrtcProgram program, size_t *size))                \
+    NVRTC(log_size, "nvrtcGetProgramLogSize", (NvrtcProgram program, size_t * size))               \
     NVRTC(log, "nvrtcGetProgramLog", (NvrtcProgram program, char *text))                           \
-    NVRTC(ptx_size, "nvrtcGetPTXSize", (NvrtcProgram program, size_t *size))                       \
+    NVRTC(ptx_size, "nvrtcGetPTXSize", (NvrtcProgram program, size_t * size))                      \
     NVRTC(ptx, "nvrtcGetPTX", (NvrtcProgram program, char *text))                                  \
-    NVRTC(cubin_size, "nvrtcGetCUBINSize", (NvrtcProgram program, size_t *size))                   \
+    NVRTC(cubin_size, "nvrtcGetCUBINSize", (NvrtcProgram program, size_t * size))                  \
     NVRTC(cubin, "nvrtcGetCUBIN", (NvrtcProgram program, char *data))
 
 typedef struct {
@@ -81,9 +81,10 @@ static bool nvrtc_find(RuntimeNvrtc *nvrtc, HdFailure *failure)
     if (nvrtc_try_root(nvrtc, getenv("CUDA_HOME")) || nvrtc_try_root(nvrtc, getenv("CUDA_PATH")) ||
         nvrtc_try_root(nvrtc, "/usr/local/cuda"))
         return true;
-    return hd_fail(failure, HD_LACKING,
-                   "no NVRTC found (libnvrtc.so of CUDA 11.2 or newer): install the CUDA toolkit, or "
-                   "set CUDA_HOME or HD_NVRTC; PTX and cubins are made by it");
+    return hd_fail(
+        failure, HD_LACKING,
+        "no NVRTC found (libnvrtc.so of CUDA 11.2 or newer): install the CUDA toolkit, or "
+        "set CUDA_HOME or HD_NVRTC; PTX and cubins are made by it");
 }
 
 static bool nvrtc_link(RuntimeNvrtc *nvrtc, HdFailure *failure)
@@ -109,8 +110,8 @@ static bool nvrtc_link(RuntimeNvrtc *nvrtc, HdFailure *failure)
 static bool nvrtc_ask(RuntimeNvrtc *nvrtc, HdFailure *failure)
 {
     int major = 0, minor = 0, count = 0;
-    if (nvrtc->api.version(&major, &minor) != 0 || nvrtc->api.arch_count(&count) != 0 || count < 1 ||
-        count > NVRTC_MAX_ARCHS || nvrtc->api.archs(nvrtc->archs) != 0)
+    if (nvrtc->api.version(&major, &minor) != 0 || nvrtc->api.arch_count(&count) != 0 ||
+        count < 1 || count > NVRTC_MAX_ARCHS || nvrtc->api.archs(nvrtc->archs) != 0)
         return hd_fail(failure, HD_LACKING, "%s does not work", nvrtc->path);
     nvrtc->version = 1000 * major + 10 * minor;
     nvrtc->arch_count = count;
@@ -173,7 +174,7 @@ static NvrtcArgs nvrtc_arguments(Arena *arena, const RuntimeNvrtcOptions *option
     VEC_PUSH(arena, args,
              base_format(arena, "--gpu-architecture=%s_%d%s", options->no_cubin ? "compute" : "sm",
                          options->arch, options->specific ? "a" : ""));
-    static const char *const fixed[] = {"--std=c++17",     "--fmad=false",     "--ftz=false",
+    static const char *const fixed[] = {"--std=c++17", "--fmad=false", "--ftz=false",
                                         "--prec-div=true", "--prec-sqrt=true"};
     for (size_t i = 0; i < BASE_LEN(fixed); i++) VEC_PUSH(arena, args, fixed[i]);
     if (options->line_info) VEC_PUSH(arena, args, "--generate-line-info");
@@ -242,7 +243,8 @@ bool runtime_nvrtc_compile(RuntimeNvrtc *nvrtc, Arena *arena, const char *source
     error = nvrtc->api.compile(program, (int)args.len, args.data);
     char *log = nvrtc_output(arena, program, nvrtc->api.log_size, nvrtc->api.log, &log_len);
     if (log) result->log = log;
-    bool ok = error == 0 && nvrtc_collect(nvrtc, arena, program, !options->no_cubin, result, failure);
+    bool ok =
+        error == 0 && nvrtc_collect(nvrtc, arena, program, !options->no_cubin, result, failure);
     if (error)
         hd_fail(failure, HD_LACKING, "NVRTC refuses the program (%s %d): %s",
                 error == NVRTC_COMPILATION_ERROR ? "compilation error" : "error", error,

@@ -23,15 +23,15 @@ const int *runtime_nvrtc_archs(const RuntimeNvrtc *nvrtc, int *count);
 bool runtime_arch_parse(const char *text, int *arch, bool *specific);
 
 typedef struct RuntimeNvrtcOptions {
-    int arch;          /* 80 */
-    bool specific;     /* sm_90a: features of exactly this architecture */
-    bool line_info;    /* for profilers; #line always rules in messages */
-    bool no_cubin;     /* PTX only */
+    int arch;                 /* 80 */
+    bool specific;            /* sm_90a: features of exactly this architecture */
+    bool line_info;           /* for profilers; #line always rules in messages */
+    bool no_cubin;            /* PTX only */
     const char *const *extra; /* further arguments, NULL-terminated; may be NULL */
 } RuntimeNvrtcOptions;
 
 typedef struct RuntimeNvrtcResult {
-    char *ptx;   /* NUL-terminated beyond its length */
+    char *ptx; /* NUL-terminated beyond its length */
     size_t ptx_len;
     char *cubin; /* NULL where not asked for */
     size_t cubin_len;

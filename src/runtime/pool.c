@@ -57,7 +57,8 @@ HdCpuPool *hd_cpu_pool_create(int threads)
         free(pool);
         return NULL;
     }
-    for (int i = 0; i < pool->wanted; i++) pool->workers[i] = (HdCpuWorker){.pool = pool, .index = i};
+    for (int i = 0; i < pool->wanted; i++)
+        pool->workers[i] = (HdCpuWorker){.pool = pool, .index = i};
     pool_reset(pool);
     return pool;
 }

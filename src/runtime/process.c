@@ -61,8 +61,8 @@ static int process_spawn(Child *child, const char *file, const char *const *argv
     posix_spawnattr_setsigdefault(&attributes, &defaults);
     posix_spawnattr_setpgroup(&attributes, 0); /* so that a timeout ends its children too */
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF);
-    int error = posix_spawn(&child->pid, file, &files, &attributes,
-                            (char *const *)(uintptr_t)argv, environ);
+    int error = posix_spawn(&child->pid, file, &files, &attributes, (char *const *)(uintptr_t)argv,
+                            environ);
     posix_spawn_file_actions_destroy(&files);
     posix_spawnattr_destroy(&attributes);
     close(in[1]);

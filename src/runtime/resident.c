@@ -174,7 +174,8 @@ bool hd_resident_run(HdCpuPool *pool, HdCpuJob *job, HdFailure *failure)
     if (blocks > RESIDENT_MAX_BLOCKS)
         return hd_fail(failure, HD_BAD_CALL,
                        "%s is resident: its grid of %lld blocks exceeds the %d that the CPU holds "
-                       "at once", name, (long long)blocks, RESIDENT_MAX_BLOCKS);
+                       "at once",
+                       name, (long long)blocks, RESIDENT_MAX_BLOCKS);
     ResidentJob r = {.job = job, .blocks = calloc((size_t)blocks, sizeof *r.blocks)};
     bool ok = r.blocks != NULL;
     for (int64_t i = 0; ok && i < blocks; i++) ok = resident_prepare(&r, i);

@@ -1,11 +1,11 @@
 /* A module as the CPU target emits it, written by hand: compiled by the tests with the C compiler
  * that the runtime finds. Its kernels:
  *   add(x: f32[n], y: f32[n], z: out f32[n])        16 elements a block
- *   chain(v: inout i64[n])                          block b awaits block b - 1: v[b] = v[b-1] + b + 1
- *   relay(v: inout i64[n], rounds: i32)             resident, one block an element: rotates by grid
+ *   chain(v: inout i64[n])                          block b awaits block b - 1: v[b] = v[b-1] + b +
+ * 1 relay(v: inout i64[n], rounds: i32)             resident, one block an element: rotates by grid
  *                                                   syncs
- *   trap(x: f32[n])                                 traps at block 5; later blocks await it for ever
- *   scratchy(v: out i64[n], bytes: i64)             uses `bytes` of scratch, prints once
+ *   trap(x: f32[n])                                 traps at block 5; later blocks await it for
+ * ever scratchy(v: out i64[n], bytes: i64)             uses `bytes` of scratch, prints once
  */
 #ifndef TEST_SAMPLE_MODULE_H
 #define TEST_SAMPLE_MODULE_H
@@ -72,7 +72,8 @@ static const char sample_kernels[] =
 static const char sample_tables[] =
     "static const int dims[] = {0};\n"
     "static const char *const sizes[] = {\"n\"};\n"
-    "static const int64_t by_16[] = {HD_X_SIZE, 0, HD_X_CONST, 15, HD_X_ADD, HD_X_CONST, 16, HD_X_DIV,\n"
+    "static const int64_t by_16[] = {HD_X_SIZE, 0, HD_X_CONST, 15, HD_X_ADD, HD_X_CONST, 16, "
+    "HD_X_DIV,\n"
     "                                HD_X_END};\n"
     "static const int64_t by_1[] = {HD_X_SIZE, 0, HD_X_END};\n"
     "static const HdParamInfo add_params[] = {\n"

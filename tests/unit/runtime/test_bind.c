@@ -11,9 +11,12 @@ static const HdParamInfo params[] = {
     {"s", false, kDLInt, 32, "i32", 0, 0, NULL, NULL, NULL},
 };
 static const char *const sizes[] = {"m", "k", "n"};
-static const int64_t n_mod_4[] = {HD_X_SIZE, 2, HD_X_CONST, 4, HD_X_MOD, HD_X_CONST, 0, HD_X_EQ, HD_X_END};
-static const int64_t n_over_s[] = {HD_X_SIZE, 2, HD_X_ARG, 3, HD_X_DIV, HD_X_CONST, 0, HD_X_GE, HD_X_END};
-static const int64_t grid_x[] = {HD_X_SIZE, 0, HD_X_CONST, 15, HD_X_ADD, HD_X_CONST, 16, HD_X_DIV, HD_X_END};
+static const int64_t n_mod_4[] = {HD_X_SIZE,  2, HD_X_CONST, 4,       HD_X_MOD,
+                                  HD_X_CONST, 0, HD_X_EQ,    HD_X_END};
+static const int64_t n_over_s[] = {HD_X_SIZE,  2, HD_X_ARG, 3,       HD_X_DIV,
+                                   HD_X_CONST, 0, HD_X_GE,  HD_X_END};
+static const int64_t grid_x[] = {HD_X_SIZE,  0,  HD_X_CONST, 15,      HD_X_ADD,
+                                 HD_X_CONST, 16, HD_X_DIV,   HD_X_END};
 static const int64_t k_small[] = {HD_X_SIZE, 1, HD_X_CONST, 8, HD_X_LE, HD_X_END};
 static const HdRequireInfo vector_require[] = {{n_mod_4, "n % 4 == 0", "mm.hd", 3}};
 static const HdRequireInfo plain_require[] = {{n_over_s, "n / s >= 0", "mm.hd", 4}};
@@ -21,12 +24,23 @@ static void no_code(const HdCpuArgs *args, int64_t begin, int64_t end)
 {
     (void)args, (void)begin, (void)end;
 }
-static const HdVariantInfo variants[] = {{k_small, "small", no_code, NULL}, {NULL, "any", no_code, NULL}};
+static const HdVariantInfo variants[] = {{k_small, "small", no_code, NULL},
+                                         {NULL, "any", no_code, NULL}};
 static const HdInstanceInfo instances[] = {
-    {.label = "vector", .require_count = 1, .requires_ = vector_require, .grid = {grid_x, NULL, NULL},
-     .block = 1, .variant_count = 2, .variants = variants},
-    {.label = "plain", .require_count = 1, .requires_ = plain_require, .grid = {grid_x, NULL, NULL},
-     .block = 1, .variant_count = 2, .variants = variants},
+    {.label = "vector",
+     .require_count = 1,
+     .requires_ = vector_require,
+     .grid = {grid_x, NULL, NULL},
+     .block = 1,
+     .variant_count = 2,
+     .variants = variants},
+    {.label = "plain",
+     .require_count = 1,
+     .requires_ = plain_require,
+     .grid = {grid_x, NULL, NULL},
+     .block = 1,
+     .variant_count = 2,
+     .variants = variants},
 };
 static const HdKernelInfo matmul = {"matmul", 4, params, 3, sizes, 2, instances};
 
@@ -186,8 +200,9 @@ static void test_requires(void **state)
     single.instance_count = 1;
     single.instances = one;
     assert_false(hd_call_bind(&c->call, &single, c->args, 4, kDLCPU, 0, &c->failure));
-    assert_string_equal(c->failure.text,
-                        "mm.hd:4: matmul requires `n / s >= 0`: division by zero, but n = 7, s = 0");
+    assert_string_equal(
+        c->failure.text,
+        "mm.hd:4: matmul requires `n / s >= 0`: division by zero, but n = 7, s = 0");
     DLDevice gpu = {kDLCUDA, 0};
     c = call_new(state, 4, 8, 4);
     c->a.device = c->b.device = c->c.device = gpu;
@@ -207,8 +222,8 @@ static const HdParamInfo pad_params[] = {
     {"y", true, kDLFloat, 32, "f32", 1, 2, y_dims, y_extents, NULL},
 };
 static const char *const pad_sizes[] = {"m", "t"};
-static const HdInstanceInfo pad_instance = {.grid = {five_minus_m, NULL, NULL}, .variant_count = 2,
-                                            .variants = variants};
+static const HdInstanceInfo pad_instance = {
+    .grid = {five_minus_m, NULL, NULL}, .variant_count = 2, .variants = variants};
 static const HdKernelInfo pad = {"pad", 2, pad_params, 2, pad_sizes, 1, &pad_instance};
 
 static void test_expressions_and_strides(void **state)
@@ -277,7 +292,8 @@ static void test_interleaved_columns(void **state)
 static void test_trap_text(void **state)
 {
     (void)state;
-    static const HdSiteInfo sites[] = {{"a.hd", 12, 5, "index {0} is out of bounds for extent {1}{4}"}};
+    static const HdSiteInfo sites[] = {
+        {"a.hd", 12, 5, "index {0} is out of bounds for extent {1}{4}"}};
     HdInstanceInfo instance = {.site_count = 1, .sites = sites};
     HdTrap trap = {2, 0, {-7, 64, 0, 0}};
     HdFailure failure;
@@ -291,9 +307,12 @@ static void test_trap_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FIXTURE_TEST(test_binds),     FIXTURE_TEST(test_shapes),
-        FIXTURE_TEST(test_forms),     FIXTURE_TEST(test_strides),
-        FIXTURE_TEST(test_aliasing),  FIXTURE_TEST(test_requires),
+        FIXTURE_TEST(test_binds),
+        FIXTURE_TEST(test_shapes),
+        FIXTURE_TEST(test_forms),
+        FIXTURE_TEST(test_strides),
+        FIXTURE_TEST(test_aliasing),
+        FIXTURE_TEST(test_requires),
         FIXTURE_TEST(test_expressions_and_strides),
         FIXTURE_TEST(test_interleaved_columns),
         FIXTURE_TEST(test_trap_text),

@@ -1,5 +1,5 @@
-/* The cache: damage of every byte is found out, the limit holds, processes race, and no cache at all
- * is no error. */
+/* The cache: damage of every byte is found out, the limit holds, processes race, and no cache at
+ * all is no error. */
 #include "fixture.h"
 
 #include <sys/stat.h>
@@ -23,7 +23,8 @@ static RuntimeCacheKey key_of(const char *text)
 static void test_keys(void **state)
 {
     (void)state;
-    RuntimeCachePart ab[] = {{"a", 1}, {"b", 1}}, joined[] = {{"ab", 2}, {"", 0}}, ba[] = {{"b", 1}, {"a", 1}};
+    RuntimeCachePart ab[] = {{"a", 1}, {"b", 1}}, joined[] = {{"ab", 2}, {"", 0}},
+                     ba[] = {{"b", 1}, {"a", 1}};
     RuntimeCacheKey k = runtime_cache_key(ab, 2);
     assert_int_equal(strlen(k.text), 32);
     assert_string_equal(k.text, runtime_cache_key(ab, 2).text);

@@ -53,8 +53,9 @@ static void test_build(void **state)
     assert_true(runtime_cc_find(f->arena, &cc, &failure));
     assert_true(strlen(runtime_cc_version(f->arena, &cc)) > 0);
     assert_true(strlen(cc.machine) > 0);
-    const char *good = "__attribute__((visibility(\"default\"))) double f(double a, double b, double c)"
-                       "{ return a * b + c; }";
+    const char *good =
+        "__attribute__((visibility(\"default\"))) double f(double a, double b, double c)"
+        "{ return a * b + c; }";
     RuntimeCcOptions options = {0};
     for (int generic = 0; generic < 2; generic++) {
         options.generic = generic;
@@ -67,8 +68,8 @@ static void test_build(void **state)
         dlclose(library);
     }
     assert_int_equal(unlink(path), 0);
-    assert_false(build(f, &cc, "#line 12 \"kernel.hd\"\nint f(void) { return nonsense; }", options, path,
-                       &failure));
+    assert_false(build(f, &cc, "#line 12 \"kernel.hd\"\nint f(void) { return nonsense; }", options,
+                       path, &failure));
     assert_non_null(strstr(failure.text, "kernel.hd"));
     assert_non_null(strstr(failure.text, "nonsense"));
     assert_false(base_file_exists(path));
@@ -98,7 +99,8 @@ static void test_no_compiler(void **state)
     setenv("HD_CC", slow, 1);
     assert_true(runtime_cc_find(f->arena, &cc, &failure));
     RuntimeCcOptions options = {.timeout_s = 1};
-    assert_false(build(f, &cc, "int x;", options, base_format(f->arena, "%s/y.so", f->dir), &failure));
+    assert_false(
+        build(f, &cc, "int x;", options, base_format(f->arena, "%s/y.so", f->dir), &failure));
     assert_non_null(strstr(failure.text, "did not finish within 1 s"));
     unsetenv("HD_CC");
 }

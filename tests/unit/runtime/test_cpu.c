@@ -1,4 +1,5 @@
-/* A hand-written module, compiled by the C compiler found, loaded, and launched on 1 … 4 threads. */
+/* A hand-written module, compiled by the C compiler found, loaded, and launched on 1 … 4 threads.
+ */
 #include "fixture.h"
 
 #include <dlfcn.h>
@@ -25,7 +26,8 @@ static int group_setup(void **state)
     const char *log, *path = base_format(arena, "%s/sample.so", m->base.dir);
     const char *source = base_format(arena, "%s%s%s%s", runtime_module_text(), sample_plain,
                                      sample_kernels, sample_tables);
-    RuntimeCcOptions options = {.extra = (const char *const[]){"-Wall", "-Wextra", "-Werror", NULL}};
+    RuntimeCcOptions options = {.extra =
+                                    (const char *const[]){"-Wall", "-Wextra", "-Werror", NULL}};
     if (!runtime_cc_find(arena, &cc, &failure) ||
         !runtime_cc_build(arena, &cc, source, strlen(source), &options, path, &log, &failure)) {
         fprintf(stderr, "%s\n", failure.text);

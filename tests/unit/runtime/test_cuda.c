@@ -53,7 +53,8 @@ static void fake_fails(Fake *f, const char *call, int result)
 
 static const int dims[] = {0};
 static const char *const size_names[] = {"n"};
-static const int64_t by_16[] = {HD_X_SIZE, 0, HD_X_CONST, 15, HD_X_ADD, HD_X_CONST, 16, HD_X_DIV, HD_X_END};
+static const int64_t by_16[] = {HD_X_SIZE,  0,  HD_X_CONST, 15,      HD_X_ADD,
+                                HD_X_CONST, 16, HD_X_DIV,   HD_X_END};
 static const int64_t huge[] = {HD_X_CONST, (int64_t)5 << 30, HD_X_END};
 static const int64_t too_huge[] = {HD_X_CONST, (int64_t)1 << 50, HD_X_END};
 static const int64_t by_1[] = {HD_X_SIZE, 0, HD_X_END};
@@ -72,8 +73,13 @@ static const HdVariantInfo trap_v[] = {{NULL, "plain", NULL, "cuda_trap"}};
 static const HdVariantInfo resident_v[] = {{NULL, "plain", NULL, "cuda_resident"}};
 static const HdVariantInfo greedy_v[] = {{NULL, "plain", NULL, "greedy"}};
 static const HdVariantInfo other_v[] = {{NULL, "plain", NULL, "other"}};
-#define INSTANCE(g, shared, res, v, n) \
-    {{"i", 0, NULL, {g, NULL, NULL}, 128, {128, 1, 1}, shared, res, 1, v, n, n ? sites : NULL}}
+#define INSTANCE(g, shared, res, v, n)                                                             \
+    {                                                                                              \
+        {                                                                                          \
+            "i", 0, NULL, {g, NULL, NULL}, 128, {128, 1, 1}, shared, res, 1, v, n,                 \
+                n ? sites : NULL                                                                   \
+        }                                                                                          \
+    }
 static const HdInstanceInfo add_i[] = INSTANCE(by_16, 65536, false, add_v, 0);
 static const HdInstanceInfo trap_i[] = INSTANCE(by_16, 0, false, trap_v, 1);
 static const HdInstanceInfo resident_i[] = INSTANCE(by_1, 1024, true, resident_v, 0);
@@ -88,9 +94,12 @@ static const HdKernelInfo kernels[] = {
     {"too_huge", 1, vectors, 1, size_names, 1, too_huge_i},
     {"greedy", 1, vectors, 1, size_names, 1, greedy_i},
 };
-#define IMAGE(arch, ptx, text) {arch, ptx, (const unsigned char *)text, sizeof text - 1}
+#define IMAGE(arch, ptx, text)                                                                     \
+    {                                                                                              \
+        arch, ptx, (const unsigned char *)text, sizeof text - 1                                    \
+    }
 static const HdImageInfo images[] = {
-    IMAGE(75, true, "ptx75"), IMAGE(80, false, "cubin80"), IMAGE(80, true, "ptx80"),
+    IMAGE(75, true, "ptx75"),    IMAGE(80, false, "cubin80"),    IMAGE(80, true, "ptx80"),
     IMAGE(90, false, "cubin90"), IMAGE(100, true, "refused100"),
 };
 static const HdModuleInfo module = {HD_ABI_VERSION, "m", 6, kernels, 5, images};
@@ -154,7 +163,8 @@ static void test_add(void **state)
     for (int i = 0; i < 40; i++) assert_true(z[i] == (float)(i + 1));
     assert_non_null(strstr(fake.log, "cuModuleLoadDataEx cubin90\n"));
     assert_non_null(strstr(fake.log, "cuFuncSetAttribute cuda_add 8 65536\n"));
-    assert_non_null(strstr(fake.log, "cuLaunchKernel cuda_add grid 3 1 1 block 128 1 1 shared 65536 stream 0\n"));
+    assert_non_null(strstr(
+        fake.log, "cuLaunchKernel cuda_add grid 3 1 1 block 128 1 1 shared 65536 stream 0\n"));
     *fake.log = '\0';
     assert_true(launch(&s, "add", 3, NULL)); /* function and attribute are kept */
     assert_null(strstr(fake.log, "cuModuleGetFunction"));
@@ -197,7 +207,8 @@ static void test_images(void **state)
     static const struct {
         int arch;
         const char *loads;
-    } rows[] = {{75, "ptx75"}, {80, "cubin80"}, {86, "ptx80"}, {89, "ptx80"}, {90, "cubin90"}, {99, "ptx80"}};
+    } rows[] = {{75, "ptx75"}, {80, "cubin80"}, {86, "ptx80"},
+                {89, "ptx80"}, {90, "cubin90"}, {99, "ptx80"}};
     for (size_t i = 0; i < BASE_LEN(rows); i++) {
         Fake fake = fake_open();
         *fake.arch = rows[i].arch;
@@ -220,9 +231,10 @@ static void test_images(void **state)
     *fake.arch = 70;
     setup(&s, 40);
     assert_false(launch(&s, "add", 3, NULL));
-    assert_string_equal(s.failure.text,
-                        "module m has no code for Fake GPU 0 (sm_70); it holds PTX for sm_75, a cubin for "
-                        "sm_80, PTX for sm_80, a cubin for sm_90, PTX for sm_100");
+    assert_string_equal(
+        s.failure.text,
+        "module m has no code for Fake GPU 0 (sm_70); it holds PTX for sm_75, a cubin for "
+        "sm_80, PTX for sm_80, a cubin for sm_90, PTX for sm_100");
     assert_int_equal(s.failure.status, HD_LACKING);
     teardown(&s);
     fake_close(&fake);
@@ -247,14 +259,16 @@ static void test_traps_and_resident(void **state)
         assert_true(hd_rt_tensor_read(t, v, &s.failure));
         assert_int_equal(v[0], 1005); /* the barrier was zero, the scalar arrived */
     }
-    assert_non_null(strstr(fake.log, "cuLaunchCooperativeKernel cuda_resident grid 264 1 1 block 128"));
+    assert_non_null(
+        strstr(fake.log, "cuLaunchCooperativeKernel cuda_resident grid 264 1 1 block 128"));
     hd_rt_tensor_destroy(t);
     n = 265;
     t = hd_rt_tensor_create(s.device, (DLDataType){kDLInt, 64, 1}, 1, &n, &s.failure);
     args[0].tensor = hd_rt_tensor_dl(t);
     assert_false(hd_rt_launch(s.module, "resident", s.device, args, 2, NULL, NULL, &s.failure));
-    assert_string_equal(s.failure.text, "resident is resident: its grid of 265 blocks exceeds the 264 that "
-                                        "Fake GPU 0 holds at once");
+    assert_string_equal(s.failure.text,
+                        "resident is resident: its grid of 265 blocks exceeds the 264 that "
+                        "Fake GPU 0 holds at once");
     hd_rt_tensor_destroy(t);
     teardown(&s);
     fake_close(&fake);
@@ -271,8 +285,9 @@ static void test_grids(void **state)
     assert_false(launch(&s, "too_huge", 1, NULL));
     assert_non_null(strstr(s.failure.text, "is more than a GPU takes"));
     assert_false(launch(&s, "greedy", 1, NULL));
-    assert_string_equal(s.failure.text, "the kernel needs 300000 bytes of shared memory a block, and "
-                                        "Fake GPU 0 has 232448");
+    assert_string_equal(s.failure.text,
+                        "the kernel needs 300000 bytes of shared memory a block, and "
+                        "Fake GPU 0 has 232448");
     teardown(&s);
     setup(&s, 0); /* nothing to do: no launch */
     *fake.log = '\0';
@@ -286,8 +301,9 @@ static void test_grids(void **state)
 static void test_failures(void **state)
 {
     (void)state;
-    static const char *const calls[] = {"cuModuleLoadDataEx", "cuModuleGetFunction", "cuFuncSetAttribute",
-                                        "cuLaunchKernel", "cuStreamSynchronize", "cuEventRecord"};
+    static const char *const calls[] = {"cuModuleLoadDataEx",  "cuModuleGetFunction",
+                                        "cuFuncSetAttribute",  "cuLaunchKernel",
+                                        "cuStreamSynchronize", "cuEventRecord"};
     for (size_t i = 0; i < BASE_LEN(calls); i++) {
         Fake fake = fake_open();
         Setup s;
@@ -296,7 +312,8 @@ static void test_failures(void **state)
         HdTiming timing;
         assert_false(launch(&s, "add", 3, &timing));
         assert_int_equal(s.failure.status, HD_FAILED);
-        assert_non_null(strstr(s.failure.text, "CUDA_ERROR_ILLEGAL_ADDRESS (an illegal memory access)"));
+        assert_non_null(
+            strstr(s.failure.text, "CUDA_ERROR_ILLEGAL_ADDRESS (an illegal memory access)"));
         if (i == 0) assert_non_null(strstr(s.failure.text, "ptxas has a complaint"));
         teardown(&s);
         fake_close(&fake);
@@ -375,14 +392,10 @@ static void test_async_and_use(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_add),
-        cmocka_unit_test(test_devices),
-        cmocka_unit_test(test_images),
-        cmocka_unit_test(test_traps_and_resident),
-        cmocka_unit_test(test_grids),
-        cmocka_unit_test(test_failures),
-        cmocka_unit_test(test_no_driver),
-        cmocka_unit_test(test_async_and_use),
+        cmocka_unit_test(test_add),       cmocka_unit_test(test_devices),
+        cmocka_unit_test(test_images),    cmocka_unit_test(test_traps_and_resident),
+        cmocka_unit_test(test_grids),     cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_no_driver), cmocka_unit_test(test_async_and_use),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

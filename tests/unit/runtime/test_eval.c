@@ -29,8 +29,12 @@ static void bind(Bound *b, int64_t m, int64_t n, int32_t s)
     b->scalars[0] = &b->scalar;
     b->tensors[1] = (void *)(uintptr_t)0x1040;
     b->spans[1] = 96;
-    b->call = (HdCall){.kernel = &kernel, .sizes = b->sizes, .spans = b->spans,
-                       .origins = b->origins, .tensors = b->tensors, .scalars = b->scalars};
+    b->call = (HdCall){.kernel = &kernel,
+                       .sizes = b->sizes,
+                       .spans = b->spans,
+                       .origins = b->origins,
+                       .tensors = b->tensors,
+                       .scalars = b->scalars};
 }
 
 static const char *eval(Bound *b, const int64_t *code, int64_t *value)
@@ -59,9 +63,18 @@ static Expected leaf(Tree *t)
     uint64_t r = random_next(&t->seed);
     int64_t v;
     switch (r % 4) {
-    case 0: t->code[t->len++] = HD_X_SIZE; v = (int64_t)(r >> 8 & 1); break;
-    case 1: t->code[t->len++] = HD_X_ARG; v = 0; break;
-    default: t->code[t->len++] = HD_X_CONST; v = edges[(r >> 8) % BASE_LEN(edges)]; break;
+    case 0:
+        t->code[t->len++] = HD_X_SIZE;
+        v = (int64_t)(r >> 8 & 1);
+        break;
+    case 1:
+        t->code[t->len++] = HD_X_ARG;
+        v = 0;
+        break;
+    default:
+        t->code[t->len++] = HD_X_CONST;
+        v = edges[(r >> 8) % BASE_LEN(edges)];
+        break;
     }
     t->code[t->len++] = v;
     if (r % 4 == 0) v = t->bound->sizes[v];
@@ -78,33 +91,76 @@ static Wide wide_floor_div(Wide a, Wide b)
 static Expected wide_binary(int64_t op, Expected a, Expected b)
 {
     bool bad_shift = b.value < 0 || b.value > 63;
-    if (op == HD_X_AND && ((a.error && !b.error && b.value == 0) || (b.error && !a.error && a.value == 0)))
+    if (op == HD_X_AND &&
+        ((a.error && !b.error && b.value == 0) || (b.error && !a.error && a.value == 0)))
         return (Expected){0, false};
-    if (op == HD_X_OR && ((a.error && !b.error && b.value == 1) || (b.error && !a.error && a.value == 1)))
+    if (op == HD_X_OR &&
+        ((a.error && !b.error && b.value == 1) || (b.error && !a.error && a.value == 1)))
         return (Expected){1, false};
     if (a.error || b.error) return (Expected){0, true};
     Wide x = a.value, y = b.value, v = 0;
     bool error = false;
     switch (op) {
-    case HD_X_ADD: v = x + y; break;
-    case HD_X_SUB: v = x - y; break;
-    case HD_X_MUL: v = x * y; break;
-    case HD_X_DIV: error = y == 0; v = error ? 0 : wide_floor_div(x, y); break;
-    case HD_X_MOD: error = y == 0; v = error ? 0 : x - wide_floor_div(x, y) * y; break;
-    case HD_X_MIN: v = x < y ? x : y; break;
-    case HD_X_MAX: v = x > y ? x : y; break;
-    case HD_X_AND: v = x & y; break;
-    case HD_X_OR: v = x | y; break;
-    case HD_X_XOR: v = x ^ y; break;
-    case HD_X_SHL: error = bad_shift; v = error ? 0 : x * ((Wide)1 << y); break;
-    case HD_X_SHR: error = bad_shift; v = error ? 0 : wide_floor_div(x, (Wide)1 << y); break;
-    case HD_X_EQ: v = x == y; break;
-    case HD_X_NE: v = x != y; break;
-    case HD_X_LT: v = x < y; break;
-    case HD_X_LE: v = x <= y; break;
-    case HD_X_GT: v = x > y; break;
-    case HD_X_GE: v = x >= y; break;
-    default: fail();
+    case HD_X_ADD:
+        v = x + y;
+        break;
+    case HD_X_SUB:
+        v = x - y;
+        break;
+    case HD_X_MUL:
+        v = x * y;
+        break;
+    case HD_X_DIV:
+        error = y == 0;
+        v = error ? 0 : wide_floor_div(x, y);
+        break;
+    case HD_X_MOD:
+        error = y == 0;
+        v = error ? 0 : x - wide_floor_div(x, y) * y;
+        break;
+    case HD_X_MIN:
+        v = x < y ? x : y;
+        break;
+    case HD_X_MAX:
+        v = x > y ? x : y;
+        break;
+    case HD_X_AND:
+        v = x & y;
+        break;
+    case HD_X_OR:
+        v = x | y;
+        break;
+    case HD_X_XOR:
+        v = x ^ y;
+        break;
+    case HD_X_SHL:
+        error = bad_shift;
+        v = error ? 0 : x * ((Wide)1 << y);
+        break;
+    case HD_X_SHR:
+        error = bad_shift;
+        v = error ? 0 : wide_floor_div(x, (Wide)1 << y);
+        break;
+    case HD_X_EQ:
+        v = x == y;
+        break;
+    case HD_X_NE:
+        v = x != y;
+        break;
+    case HD_X_LT:
+        v = x < y;
+        break;
+    case HD_X_LE:
+        v = x <= y;
+        break;
+    case HD_X_GT:
+        v = x > y;
+        break;
+    case HD_X_GE:
+        v = x >= y;
+        break;
+    default:
+        fail();
     }
     error = error || v < low || v > high;
     return (Expected){v, error};
@@ -166,12 +222,16 @@ static void test_leaves_and_errors(void **state)
     assert_int_equal(v, 64);
     assert_null(eval(&b, (int64_t[]){HD_X_BYTES, 1, HD_X_END}, &v));
     assert_int_equal(v, 96);
-    assert_string_equal(
-        eval(&b, (int64_t[]){HD_X_CONST, 1, HD_X_CONST, 0, HD_X_DIV, HD_X_END}, &v),
-        "division by zero");
-    const int64_t bad[][4] = {
-        {HD_X_END}, {HD_X_ADD, HD_X_END}, {999, HD_X_END}, {-1, HD_X_END}, {HD_X_SIZE, 2, HD_X_END},
-        {HD_X_ARG, 1, HD_X_END}, {HD_X_ALIGN, 0, HD_X_END}, {HD_X_SIZE, -1, HD_X_END}};
+    assert_string_equal(eval(&b, (int64_t[]){HD_X_CONST, 1, HD_X_CONST, 0, HD_X_DIV, HD_X_END}, &v),
+                        "division by zero");
+    const int64_t bad[][4] = {{HD_X_END},
+                              {HD_X_ADD, HD_X_END},
+                              {999, HD_X_END},
+                              {-1, HD_X_END},
+                              {HD_X_SIZE, 2, HD_X_END},
+                              {HD_X_ARG, 1, HD_X_END},
+                              {HD_X_ALIGN, 0, HD_X_END},
+                              {HD_X_SIZE, -1, HD_X_END}};
     for (size_t i = 0; i < BASE_LEN(bad); i++) assert_non_null(eval(&b, bad[i], &v));
     int64_t deep[2 * 70 + 1];
     for (int i = 0; i < 70; i++) deep[2 * i] = HD_X_CONST, deep[2 * i + 1] = 1;
@@ -188,16 +248,22 @@ static void test_scalars_of_each_width(void **state)
         int64_t want;
         bool error;
     } rows[] = {
-        {kDLInt, 8, 0xff, -1, false},       {kDLUInt, 8, 0xff, 255, false},
-        {kDLInt, 16, 0x8000, -32768, false}, {kDLUInt, 16, 0x8000, 32768, false},
-        {kDLInt, 32, 0xffffffff, -1, false}, {kDLUInt, 32, 0xffffffff, 4294967295, false},
-        {kDLInt, 64, UINT64_MAX, -1, false}, {kDLUInt, 64, UINT64_MAX, 0, true},
-        {6, 8, 1, 1, false},                 {kDLFloat, 32, 0, 0, true},
+        {kDLInt, 8, 0xff, -1, false},
+        {kDLUInt, 8, 0xff, 255, false},
+        {kDLInt, 16, 0x8000, -32768, false},
+        {kDLUInt, 16, 0x8000, 32768, false},
+        {kDLInt, 32, 0xffffffff, -1, false},
+        {kDLUInt, 32, 0xffffffff, 4294967295, false},
+        {kDLInt, 64, UINT64_MAX, -1, false},
+        {kDLUInt, 64, UINT64_MAX, 0, true},
+        {6, 8, 1, 1, false},
+        {kDLFloat, 32, 0, 0, true},
     };
     for (size_t i = 0; i < BASE_LEN(rows); i++) {
         Bound b;
         int64_t v;
-        HdParamInfo p = {.name = "s", .dl_code = (uint8_t)rows[i].code, .dl_bits = (uint8_t)rows[i].bits};
+        HdParamInfo p = {
+            .name = "s", .dl_code = (uint8_t)rows[i].code, .dl_bits = (uint8_t)rows[i].bits};
         HdKernelInfo k = {.name = "k", .param_count = 1, .params = &p};
         bind(&b, 0, 0, 0);
         b.call.kernel = &k;
@@ -215,9 +281,11 @@ static void test_printing(void **state)
     char buffer[200];
     bind(&b, 7, 3, -5);
     /* (m + 1) * n % 4 == 0 & align(t) >= 16 */
-    const int64_t code[] = {HD_X_SIZE, 0, HD_X_CONST, 1, HD_X_ADD, HD_X_SIZE, 1, HD_X_MUL, HD_X_CONST, 4,
-                            HD_X_MOD, HD_X_CONST, 0, HD_X_EQ, HD_X_ALIGN, 1, HD_X_CONST, 16, HD_X_GE,
-                            HD_X_SIZE, 0, HD_X_SIZE, 1, HD_X_MIN, HD_X_SELECT, HD_X_END};
+    const int64_t code[] = {HD_X_SIZE,   0,         HD_X_CONST, 1,         HD_X_ADD,   HD_X_SIZE,
+                            1,           HD_X_MUL,  HD_X_CONST, 4,         HD_X_MOD,   HD_X_CONST,
+                            0,           HD_X_EQ,   HD_X_ALIGN, 1,         HD_X_CONST, 16,
+                            HD_X_GE,     HD_X_SIZE, 0,          HD_X_SIZE, 1,          HD_X_MIN,
+                            HD_X_SELECT, HD_X_END};
     HdText text = {buffer, 0, sizeof buffer};
     hd_host_print(code, &kernel, &text);
     assert_string_equal(buffer, "(m + 1) * n % 4 == 0 ? align(t) >= 16 : min(m, n)");

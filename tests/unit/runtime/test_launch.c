@@ -1,4 +1,5 @@
-/* The runtime's front on the CPU: modules through compiler and cache, tensors, timing, statistics. */
+/* The runtime's front on the CPU: modules through compiler and cache, tensors, timing, statistics.
+ */
 #include "fixture.h"
 
 #include <math.h>
@@ -12,7 +13,8 @@
 
 static const char *sample_source(Arena *arena)
 {
-    return base_format(arena, "%s%s%s%s", runtime_module_text(), sample_plain, sample_kernels, sample_tables);
+    return base_format(arena, "%s%s%s%s", runtime_module_text(), sample_plain, sample_kernels,
+                       sample_tables);
 }
 
 static HdLoadedModule *build(HdRuntime *runtime, Arena *arena, HdFailure *failure)
@@ -61,8 +63,11 @@ static void test_build_through_cache(void **state)
         assert_int_equal(runtime_cache_status(&cache, f->arena).entries, 1);
         hd_rt_module_destroy(module);
         if (round == 1) { /* ruin the entry: it is rebuilt */
-            const char *ruin = base_format(f->arena, "for e in %s/*.so; do printf junk | dd of=$e bs=1 seek=3000 "
-                                                     "conv=notrunc 2>/dev/null; done", f->dir);
+            const char *ruin =
+                base_format(f->arena,
+                            "for e in %s/*.so; do printf junk | dd of=$e bs=1 seek=3000 "
+                            "conv=notrunc 2>/dev/null; done",
+                            f->dir);
             assert_int_equal(system(ruin), 0);
         }
     }
@@ -124,7 +129,8 @@ static void test_open_failures(void **state)
     assert_string_equal(failure.text, "libm.so.6 is no module of hd: it has no hd_module_info");
     HdModuleInfo old = {.abi = 99, .name = "old"};
     assert_null(hd_rt_module_create(runtime, &old, &failure));
-    assert_string_equal(failure.text, "module old speaks version 99 of the interface, this runtime 1");
+    assert_string_equal(failure.text,
+                        "module old speaks version 99 of the interface, this runtime 1");
     HdModuleInfo empty = {.abi = HD_ABI_VERSION, .name = "empty"};
     HdLoadedModule *module = hd_rt_module_create(runtime, &empty, &failure);
     HdDevice *cpu = hd_rt_device(runtime, "cpu", &failure);
@@ -172,12 +178,15 @@ static void test_interval(void **state)
         for (int t = 0; t < trials; t++) {
             for (int i = 0; i < n; i++) samples[i] = (double)(random_next(&seed) >> 11) * 0x1p-53;
             HdBench b = hd_rt_bench_describe(samples, n);
-            assert_true(b.min <= b.low && b.low <= b.median && b.median <= b.high && b.high <= b.max);
+            assert_true(b.min <= b.low && b.low <= b.median && b.median <= b.high &&
+                        b.high <= b.max);
             holds += b.low <= 0.5 && 0.5 <= b.high;
             width += b.high - b.low;
         }
         if (n >= 6) assert_true(holds > 0.94 * trials);
-        if (n >= 25) assert_true(width / trials < 2.9 / sqrt(n)); /* of a uniform variable: about 1.96/sqrt(n) */
+        if (n >= 25)
+            assert_true(width / trials <
+                        2.9 / sqrt(n)); /* of a uniform variable: about 1.96/sqrt(n) */
     }
 }
 
@@ -218,9 +227,12 @@ static void test_bench(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FIXTURE_TEST(test_build_through_cache), FIXTURE_TEST(test_without_cache_or_tmp),
-        FIXTURE_TEST(test_eight_compile_at_once), FIXTURE_TEST(test_open_failures),
-        FIXTURE_TEST(test_tensors),             FIXTURE_TEST(test_interval),
+        FIXTURE_TEST(test_build_through_cache),
+        FIXTURE_TEST(test_without_cache_or_tmp),
+        FIXTURE_TEST(test_eight_compile_at_once),
+        FIXTURE_TEST(test_open_failures),
+        FIXTURE_TEST(test_tensors),
+        FIXTURE_TEST(test_interval),
         FIXTURE_TEST(test_bench),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* A self-contained library, from the runtime's text, hand-written kernels and generated exports: used
- * from C, C++ and Python, on the CPU and on a stand-in for a GPU. */
+/* A self-contained library, from the runtime's text, hand-written kernels and generated exports:
+ * used from C, C++ and Python, on the CPU and on a stand-in for a GPU. */
 #include "fixture.h"
 
 #include <dlfcn.h>
@@ -65,9 +65,11 @@ static int setup(void **state)
     source = base_format(arena, "%s%s%s%s%s", runtime_library_text(arena), sample_with_image,
                          sample_kernels, sample_tables, runtime_library_exports(arena, info));
     options.generic = true;
-    options.extra = (const char *const[]){"-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Werror", NULL};
+    options.extra =
+        (const char *const[]){"-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Werror", NULL};
     must(runtime_cc_find(arena, &cc, &failure), &failure);
-    must(runtime_cc_build(arena, &cc, source, strlen(source), &options, l.path, &log, &failure), &failure);
+    must(runtime_cc_build(arena, &cc, source, strlen(source), &options, l.path, &log, &failure),
+         &failure);
     assert_string_equal(log, "");
     *state = &l;
     return 0;
@@ -84,13 +86,13 @@ static int teardown(void **state)
 static void test_only_intended_symbols(void **state)
 {
     Library *l = *state;
-    const char *script = base_format(l->base.arena, "nm -D --defined-only %s | sed 's/.* //' | LC_ALL=C sort",
-                                     l->path);
+    const char *script = base_format(
+        l->base.arena, "nm -D --defined-only %s | sed 's/.* //' | LC_ALL=C sort", l->path);
     const char *argv[] = {"sh", "-c", script, NULL};
     run(l->base.arena, argv, "",
         "add\nchain\nhd_module_info\nrelay\nsample_error\nsample_set_stream\nscratchy\ntrap\n");
-    const char *needed = base_format(l->base.arena,
-                                     "! readelf -d %s | grep NEEDED | grep -vE 'libc|libm|ld-linux'", l->path);
+    const char *needed = base_format(
+        l->base.arena, "! readelf -d %s | grep NEEDED | grep -vE 'libc|libm|ld-linux'", l->path);
     const char *argv2[] = {"sh", "-c", needed, NULL};
     run(l->base.arena, argv2, "", NULL);
 }
@@ -127,13 +129,29 @@ static void test_c_and_cpp_programs(void **state)
     Library *l = *state;
     Arena *arena = l->base.arena;
     static const char *const compilers[][4] = {
-        {"cc", "c", "-std=c99", ""}, {"c++", "c++", "-std=c++11", "-Wno-missing-field-initializers"}};
+        {"cc", "c", "-std=c99", ""},
+        {"c++", "c++", "-std=c++11", "-Wno-missing-field-initializers"}};
     for (size_t i = 0; i < BASE_LEN(compilers); i++) {
         if (!runtime_process_find(arena, compilers[i][0])) continue;
         const char *exe = base_format(arena, "%s/program%zu", l->base.dir, i);
-        const char *argv[] = {compilers[i][0], compilers[i][2], "-Wall", "-Wextra", "-pedantic", "-Werror",
-                              "-I", l->base.dir, "-x", compilers[i][1], "-", "-x", "none", "-o", exe, l->path,
-                              base_format(arena, "-Wl,-rpath,%s", l->base.dir), NULL};
+        const char *argv[] = {compilers[i][0],
+                              compilers[i][2],
+                              "-Wall",
+                              "-Wextra",
+                              "-pedantic",
+                              "-Werror",
+                              "-I",
+                              l->base.dir,
+                              "-x",
+                              compilers[i][1],
+                              "-",
+                              "-x",
+                              "none",
+                              "-o",
+                              exe,
+                              l->path,
+                              base_format(arena, "-Wl,-rpath,%s", l->base.dir),
+                              NULL};
         run(arena, argv, program, "");
         const char *clean[] = {"env", "-i", exe, NULL};
         run(arena, clean, "", program_output);
@@ -143,19 +161,24 @@ static void test_c_and_cpp_programs(void **state)
 static const char python[] =
     "import ctypes, sys, numpy as np\n"
     "class Device(ctypes.Structure): _fields_ = [('type', ctypes.c_int), ('id', ctypes.c_int)]\n"
-    "class Type(ctypes.Structure): _fields_ = [('code', ctypes.c_uint8), ('bits', ctypes.c_uint8), ('lanes', ctypes.c_uint16)]\n"
-    "class Tensor(ctypes.Structure): _fields_ = [('data', ctypes.c_void_p), ('device', Device), ('ndim', ctypes.c_int), ('dtype', Type),\n"
-    "    ('shape', ctypes.POINTER(ctypes.c_int64)), ('strides', ctypes.POINTER(ctypes.c_int64)), ('byte_offset', ctypes.c_uint64)]\n"
+    "class Type(ctypes.Structure): _fields_ = [('code', ctypes.c_uint8), ('bits', ctypes.c_uint8), "
+    "('lanes', ctypes.c_uint16)]\n"
+    "class Tensor(ctypes.Structure): _fields_ = [('data', ctypes.c_void_p), ('device', Device), "
+    "('ndim', ctypes.c_int), ('dtype', Type),\n"
+    "    ('shape', ctypes.POINTER(ctypes.c_int64)), ('strides', ctypes.POINTER(ctypes.c_int64)), "
+    "('byte_offset', ctypes.c_uint64)]\n"
     "def tensor(a):\n"
     "    code = {'i': 0, 'u': 1, 'f': 2}[a.dtype.kind]\n"
     "    ints = ctypes.c_int64 * a.ndim\n"
-    "    t = Tensor(a.ctypes.data, Device(1, 0), a.ndim, Type(code, 8 * a.itemsize, 1), ints(*a.shape),\n"
+    "    t = Tensor(a.ctypes.data, Device(1, 0), a.ndim, Type(code, 8 * a.itemsize, 1), "
+    "ints(*a.shape),\n"
     "               ints(*(s // a.itemsize for s in a.strides)), 0)\n"
     "    t.keep = a\n"
     "    return t\n"
     "lib = ctypes.CDLL(sys.argv[1])\n"
     "lib.sample_error.restype = ctypes.c_char_p\n"
-    "x = np.arange(1000, dtype=np.float32); y = np.full(1000, 0.5, np.float32); z = np.zeros(1000, np.float32)\n"
+    "x = np.arange(1000, dtype=np.float32); y = np.full(1000, 0.5, np.float32); z = np.zeros(1000, "
+    "np.float32)\n"
     "assert lib.add(*(ctypes.byref(tensor(a)) for a in (x, y, z))) == 0, lib.sample_error()\n"
     "assert (z == x + y).all()\n"
     "assert lib.add(*(ctypes.byref(tensor(a)) for a in (x[::2], y[:500], z[:500]))) == 1\n"
@@ -173,7 +196,8 @@ static void test_python(void **state)
     if (p.error || p.exit_code != 0) skip();
     const char *argv[] = {"/usr/bin/python3", "-", l->path, NULL};
     run(l->base.arena, argv, python,
-        "argument x is not contiguous: its stride in dimension 0 is 2, not 1; pass a contiguous copy\n"
+        "argument x is not contiguous: its stride in dimension 0 is 2, not 1; pass a contiguous "
+        "copy\n"
         "argument x has elements of type f64, not f32\n");
 }
 
@@ -266,11 +290,13 @@ static void test_awkward_kernels(void **state)
     static const HdModuleInfo module = {HD_ABI_VERSION, "my-net 2", 2, kernels, 0, NULL};
     const char *header = runtime_library_header(arena, &module, NULL);
     assert_non_null(strstr(header, " * new_: f16[m, m * 2], read and written\n"));
-    assert_non_null(strstr(header, "int delete_(DLTensor *new_, bool a, int8_t b, uint64_t c, uint16_t d, "
-                                   "uint16_t e, double f, int8_t g);\n"));
+    assert_non_null(strstr(header,
+                           "int delete_(DLTensor *new_, bool a, int8_t b, uint64_t c, uint16_t d, "
+                           "uint16_t e, double f, int8_t g);\n"));
     assert_non_null(strstr(header, " * d: f16, as its bits\n"));
     assert_non_null(strstr(header, "int empty(void);"));
-    const char *argv[] = {"cc", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-x", "c", "-", NULL};
+    const char *argv[] = {"cc", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-x", "c", "-",
+                          NULL};
     run(arena, argv, header, "");
     const char *source = base_format(arena, "%s\n%s%s", runtime_library_text(arena),
                                      "const HdModuleInfo hd_module_info = {1, \"\", 0, 0, 0, 0};\n",

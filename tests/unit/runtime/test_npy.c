@@ -1,4 +1,5 @@
-/* .npy files: what NumPy writes is read, what is written NumPy reads, and nothing hostile gets by. */
+/* .npy files: what NumPy writes is read, what is written NumPy reads, and nothing hostile gets by.
+ */
 #include "fixture.h"
 
 #include <sys/stat.h>
@@ -20,7 +21,8 @@ static char *file_of(Arena *arena, int version, const char *header, size_t data,
     return b;
 }
 
-static bool parse(Fixture *f, int version, const char *header, size_t data, RuntimeNpy *npy, HdFailure *failure)
+static bool parse(Fixture *f, int version, const char *header, size_t data, RuntimeNpy *npy,
+                  HdFailure *failure)
 {
     size_t len;
     char *b = file_of(f->arena, version, header, data, &len);
@@ -33,8 +35,9 @@ static void test_good_headers(void **state)
     RuntimeNpy npy;
     HdFailure failure;
     for (int version = 1; version <= 3; version++) {
-        assert_true(parse(f, version, "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }  \n", 24, &npy,
-                          &failure));
+        assert_true(parse(f, version,
+                          "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }  \n", 24,
+                          &npy, &failure));
         assert_int_equal(npy.rank, 2);
         assert_int_equal(npy.shape[0], 2);
         assert_int_equal(npy.shape[1], 3);
@@ -42,11 +45,14 @@ static void test_good_headers(void **state)
         assert_int_equal(npy.type.code, kDLFloat);
         assert_int_equal((uintptr_t)npy.data % 4, 0);
     }
-    assert_true(parse(f, 1, "{\"shape\":(),\"descr\":\"|u1\",\"fortran_order\":True}", 1, &npy, &failure));
+    assert_true(
+        parse(f, 1, "{\"shape\":(),\"descr\":\"|u1\",\"fortran_order\":True}", 1, &npy, &failure));
     assert_int_equal(npy.rank, 0);
-    assert_true(parse(f, 1, "{'descr': '<i8', 'fortran_order': True, 'shape': (5,)}", 40, &npy, &failure));
-    assert_true(parse(f, 1, "{'descr': '<i8', 'fortran_order': False, 'shape': (0, 9223372036854775807, 9)}", 0, &npy,
-                      &failure));
+    assert_true(
+        parse(f, 1, "{'descr': '<i8', 'fortran_order': True, 'shape': (5,)}", 40, &npy, &failure));
+    assert_true(parse(
+        f, 1, "{'descr': '<i8', 'fortran_order': False, 'shape': (0, 9223372036854775807, 9)}", 0,
+        &npy, &failure));
     assert_int_equal(npy.bytes, 0);
 }
 
@@ -72,7 +78,8 @@ static void test_refused(void **state)
          "x.npy is truncated: its shape needs 12 bytes of data, and it has 8"},
         {"{'descr': '<f4', 'fortran_order': False, 'shape': (1,)}", 8,
          "x.npy is too long: its shape needs 4 bytes of data, and it has 8"},
-        {"{'descr': '<f4', 'fortran_order': False, 'shape': (-1,)}", 8, "x.npy has a negative extent"},
+        {"{'descr': '<f4', 'fortran_order': False, 'shape': (-1,)}", 8,
+         "x.npy has a negative extent"},
         {"{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296, 4294967296)}", 8,
          "x.npy has a shape larger than any memory"},
         {"{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999,)}", 8,
@@ -82,8 +89,8 @@ static void test_refused(void **state)
         {"{'descr': '<f4', 'fortran_order': False, 'shape': (4000000000,)}", 8,
          "x.npy is truncated: its shape needs 16000000000 bytes of data, and it has 8"},
         {"{'descr': '<f4', 'fortran_order': False, 'shape': "
-         "(1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1)}", 4,
-         "x.npy has more than 32 dimensions"},
+         "(1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1)}",
+         4, "x.npy has more than 32 dimensions"},
     };
     for (size_t i = 0; i < BASE_LEN(rows); i++) {
         RuntimeNpy npy;
@@ -92,7 +99,15 @@ static void test_refused(void **state)
         assert_string_equal(failure.text, rows[i].text);
     }
     static const char *const malformed[] = {
-        "", "{", "}", "{}", "[1, 2]", "{'descr'}", "{'descr': }", "{'descr': '<f4'}", "{'descr': '<f4",
+        "",
+        "{",
+        "}",
+        "{}",
+        "[1, 2]",
+        "{'descr'}",
+        "{'descr': }",
+        "{'descr': '<f4'}",
+        "{'descr': '<f4",
         "{'descr': '<f4', 'fortran_order': Maybe, 'shape': (1,)}",
         "{'descr': '<f4', 'fortran_order': False, 'shape': 1}",
         "{'descr': '<f4', 'fortran_order': False, 'shape': (1)}",
@@ -131,7 +146,8 @@ static void test_truncated_and_mutated(void **state)
     for (int i = 0; i < 20000; i++) {
         char *b = base_copy(f->arena, good, len);
         for (int k = 0; k < 1 + i % 3; k++) b[random_next(&seed) % len] = (char)random_next(&seed);
-        if (runtime_npy_parse(f->arena, b, len, "x.npy", &npy, &failure)) assert_true(npy.bytes <= 24);
+        if (runtime_npy_parse(f->arena, b, len, "x.npy", &npy, &failure))
+            assert_true(npy.bytes <= 24);
     }
 }
 
@@ -145,15 +161,18 @@ static void test_fit(void **state)
     HdParamInfo i4 = {"c", true, kDLInt, 4, "i4", 0, 1, NULL, NULL, NULL};
     static const char *const raw[] = {"<V2", "|V2", "<u2"};
     for (size_t i = 0; i < BASE_LEN(raw); i++) {
-        const char *header = base_format(f->arena, "{'descr': '%s', 'fortran_order': False, 'shape': (2,)}", raw[i]);
+        const char *header =
+            base_format(f->arena, "{'descr': '%s', 'fortran_order': False, 'shape': (2,)}", raw[i]);
         assert_true(parse(f, 1, header, 4, &npy, &failure));
         assert_true(runtime_npy_fit(&npy, &bf16, &failure));
         assert_int_equal(npy.type.code, kDLBfloat);
     }
-    assert_true(parse(f, 1, "{'descr': '<f8', 'fortran_order': False, 'shape': (2,)}", 16, &npy, &failure));
+    assert_true(
+        parse(f, 1, "{'descr': '<f8', 'fortran_order': False, 'shape': (2,)}", 16, &npy, &failure));
     assert_false(runtime_npy_fit(&npy, &f32, &failure));
-    assert_string_equal(failure.text, "x.npy holds elements of dtype <f8, and argument b takes f32; save it as "
-                                      "x.astype('<f4')");
+    assert_string_equal(failure.text,
+                        "x.npy holds elements of dtype <f8, and argument b takes f32; save it as "
+                        "x.astype('<f4')");
     assert_false(runtime_npy_fit(&npy, &bf16, &failure));
     assert_false(runtime_npy_fit(&npy, &i4, &failure));
     assert_non_null(strstr(failure.text, "for which NumPy has no type"));
@@ -165,8 +184,9 @@ static void test_round_trip(void **state)
     static const struct {
         const char *elem;
         int code, bits;
-    } rows[] = {{"f32", kDLFloat, 32}, {"bool", 6, 8}, {"i64", kDLInt, 64}, {"f16", kDLFloat, 16},
-                {"bf16", kDLBfloat, 16}, {"u8", kDLUInt, 8}, {"f8e4m3", kDLFloat, 8}};
+    } rows[] = {{"f32", kDLFloat, 32},  {"bool", 6, 8},          {"i64", kDLInt, 64},
+                {"f16", kDLFloat, 16},  {"bf16", kDLBfloat, 16}, {"u8", kDLUInt, 8},
+                {"f8e4m3", kDLFloat, 8}};
     const char *path = base_format(f->arena, "%s/x.npy", f->dir);
     int64_t shape[3] = {3, 1, 7};
     HdFailure failure = {0};
@@ -178,8 +198,16 @@ static void test_round_trip(void **state)
             RuntimeNpy npy;
             assert_true(runtime_npy_write(f->arena, path, &t, rows[i].elem, &failure));
             assert_true(runtime_npy_read(f->arena, path, &npy, &failure));
-            HdParamInfo p = {"a", true, (uint8_t)rows[i].code, (uint8_t)rows[i].bits, rows[i].elem, 0, rank,
-                             NULL, NULL, NULL};
+            HdParamInfo p = {"a",
+                             true,
+                             (uint8_t)rows[i].code,
+                             (uint8_t)rows[i].bits,
+                             rows[i].elem,
+                             0,
+                             rank,
+                             NULL,
+                             NULL,
+                             NULL};
             assert_true(runtime_npy_fit(&npy, &p, &failure));
             assert_int_equal(npy.rank, rank);
             assert_memory_equal(npy.data, data, npy.bytes);
@@ -204,13 +232,15 @@ static void test_with_numpy(void **state)
         "for k, t in enumerate(['?', 'i1', 'u2', 'i4', 'u8', 'f2', 'f4', 'f8']):\n"
         "    for v in (1, 2, 3):\n"
         "        with open(f'r{k}{v}.npy', 'wb') as o:\n"
-        "            np.lib.format.write_array(o, np.arange(6).reshape(1, 2, 3).astype(t), version=(v, 0))\n";
+        "            np.lib.format.write_array(o, np.arange(6).reshape(1, 2, 3).astype(t), "
+        "version=(v, 0))\n";
     static const int widths[] = {1, 1, 2, 4, 8, 2, 4, 8};
     uint16_t half[6] = {0, 0x3c00, 0x4000, 0x4200, 0x4400, 0x4500};
     int64_t shape[2] = {2, 3};
     HdFailure failure = {0};
     DLTensor t = tensor(half, kDLFloat, 16, 2, shape);
-    assert_true(runtime_npy_write(f->arena, base_format(f->arena, "%s/w.npy", f->dir), &t, "f16", &failure));
+    assert_true(runtime_npy_write(f->arena, base_format(f->arena, "%s/w.npy", f->dir), &t, "f16",
+                                  &failure));
     const char *argv[] = {"/usr/bin/python3", "-", f->dir, NULL};
     p = runtime_process_run(f->arena, argv, script, sizeof script - 1, 60);
     if (p.exit_code) print_error("%s\n", p.output);
@@ -242,7 +272,8 @@ static void test_paths(void **state)
     assert_false(runtime_npy_write(f->arena, "/no/such.npy", &t, "f32", &failure));
     assert_non_null(strstr(failure.text, "cannot write /no/such.npy"));
     const char *full = "/dev/full"; /* a full disk */
-    if (access(full, W_OK) == 0) assert_false(runtime_npy_write(f->arena, full, &t, "f32", &failure));
+    if (access(full, W_OK) == 0)
+        assert_false(runtime_npy_write(f->arena, full, &t, "f32", &failure));
     const char *text = base_format(f->arena, "%s/t.npy", f->dir);
     assert_int_equal(base_file_write(text, "1.0 2.0\n", 8), 0);
     assert_false(runtime_npy_read(f->arena, text, &npy, &failure));
@@ -252,9 +283,12 @@ static void test_paths(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FIXTURE_TEST(test_good_headers), FIXTURE_TEST(test_refused),
-        FIXTURE_TEST(test_truncated_and_mutated), FIXTURE_TEST(test_fit),
-        FIXTURE_TEST(test_round_trip),   FIXTURE_TEST(test_with_numpy),
+        FIXTURE_TEST(test_good_headers),
+        FIXTURE_TEST(test_refused),
+        FIXTURE_TEST(test_truncated_and_mutated),
+        FIXTURE_TEST(test_fit),
+        FIXTURE_TEST(test_round_trip),
+        FIXTURE_TEST(test_with_numpy),
         FIXTURE_TEST(test_paths),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,7 +39,8 @@ static void test_all_architectures(void **state)
         RuntimeNvrtcOptions options = {.arch = wanted[w], .specific = wanted[w] == 90};
         RuntimeNvrtcResult r;
         HdFailure failure = {0};
-        bool ok = runtime_nvrtc_compile(nvrtc, f->arena, source, "saxpy.cu", &options, &r, &failure);
+        bool ok =
+            runtime_nvrtc_compile(nvrtc, f->arena, source, "saxpy.cu", &options, &r, &failure);
         if (!ok) print_message("%s\n", failure.text);
         assert_true(ok);
         assert_non_null(strstr(r.ptx, ".entry saxpy"));
@@ -47,7 +48,10 @@ static void test_all_architectures(void **state)
         assert_non_null(strstr(r.ptx, "mul.rn.f32")); /* not contracted */
         assert_null(strstr(r.ptx, "fma.rn"));
         assert_int_equal(strlen(r.ptx), r.ptx_len);
-        assert_memory_equal(r.cubin, "\x7f" "ELF", 4);
+        assert_memory_equal(r.cubin,
+                            "\x7f"
+                            "ELF",
+                            4);
     }
     runtime_nvrtc_destroy(nvrtc);
 }
@@ -65,11 +69,13 @@ static void test_complaints(void **state)
     assert_non_null(strstr(failure.text, "broken.hd(7)"));
     assert_non_null(strstr(failure.text, "nonsense"));
     options.arch = 42;
-    assert_false(runtime_nvrtc_compile(nvrtc, f->arena, source, "saxpy.cu", &options, &r, &failure));
+    assert_false(
+        runtime_nvrtc_compile(nvrtc, f->arena, source, "saxpy.cu", &options, &r, &failure));
     assert_non_null(strstr(failure.text, "does not compile for sm_42; it does for sm_"));
     options.arch = 80;
     options.extra = (const char *const[]){"--no-such-option", NULL};
-    assert_false(runtime_nvrtc_compile(nvrtc, f->arena, source, "saxpy.cu", &options, &r, &failure));
+    assert_false(
+        runtime_nvrtc_compile(nvrtc, f->arena, source, "saxpy.cu", &options, &r, &failure));
     runtime_nvrtc_destroy(nvrtc);
 }
 
@@ -82,14 +88,17 @@ static void test_cached(void **state)
     RuntimeNvrtcOptions options = {.arch = 80};
     RuntimeNvrtcResult first, second;
     HdFailure failure;
-    assert_true(runtime_nvrtc_build(nvrtc, &cache, f->arena, source, "s", &options, &first, &failure));
+    assert_true(
+        runtime_nvrtc_build(nvrtc, &cache, f->arena, source, "s", &options, &first, &failure));
     assert_int_equal(runtime_cache_status(&cache, f->arena).entries, 2);
-    assert_true(runtime_nvrtc_build(nvrtc, &cache, f->arena, source, "s", &options, &second, &failure));
+    assert_true(
+        runtime_nvrtc_build(nvrtc, &cache, f->arena, source, "s", &options, &second, &failure));
     assert_string_equal(first.ptx, second.ptx);
     assert_int_equal(first.cubin_len, second.cubin_len);
     assert_memory_equal(first.cubin, second.cubin, first.cubin_len);
     options.arch = 90;
-    assert_true(runtime_nvrtc_build(nvrtc, &cache, f->arena, source, "s", &options, &second, &failure));
+    assert_true(
+        runtime_nvrtc_build(nvrtc, &cache, f->arena, source, "s", &options, &second, &failure));
     assert_int_equal(runtime_cache_status(&cache, f->arena).entries, 4);
     runtime_nvrtc_destroy(nvrtc);
 }
@@ -146,8 +155,10 @@ static void test_arch_names(void **state)
     assert_true(runtime_arch_parse("sm_80", &arch, &specific) && arch == 80 && !specific);
     assert_true(runtime_arch_parse("sm_90a", &arch, &specific) && arch == 90 && specific);
     assert_true(runtime_arch_parse("sm_120", &arch, &specific) && arch == 120);
-    const char *bad[] = {"", "sm_", "80", "sm_8x", "sm_90aa", "sm_-80", "sm_5", "sm_99999", "SM_80"};
-    for (size_t i = 0; i < BASE_LEN(bad); i++) assert_false(runtime_arch_parse(bad[i], &arch, &specific));
+    const char *bad[] = {"",       "sm_",  "80",       "sm_8x", "sm_90aa",
+                         "sm_-80", "sm_5", "sm_99999", "SM_80"};
+    for (size_t i = 0; i < BASE_LEN(bad); i++)
+        assert_false(runtime_arch_parse(bad[i], &arch, &specific));
 }
 
 int main(void)
