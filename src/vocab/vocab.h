@@ -21,7 +21,7 @@ typedef enum {
 } Elem;
 
 typedef struct ElemInfo {
-    const char *text;      /* as written in .hd */
+    const char *text; /* as written in .hd */
     ElemClass cls;
     int bits;              /* storage bits of one element; 4 for the packed types */
     const char *c_name;    /* type in emitted C */
@@ -30,8 +30,14 @@ typedef struct ElemInfo {
 } ElemInfo;
 const ElemInfo *vocab_elem(Elem elem);
 Elem vocab_elem_find(const char *text, size_t len); /* ELEM_NONE if unknown */
-static inline int vocab_elem_bytes(Elem elem) { return (vocab_elem(elem)->bits + 7) / 8; }
-static inline bool vocab_elem_is_float(Elem e) { return vocab_elem(e)->cls == CLASS_FLOAT; }
+static inline int vocab_elem_bytes(Elem elem)
+{
+    return (vocab_elem(elem)->bits + 7) / 8;
+}
+static inline bool vocab_elem_is_float(Elem e)
+{
+    return vocab_elem(e)->cls == CLASS_FLOAT;
+}
 static inline bool vocab_elem_is_int(Elem e)
 {
     ElemClass c = vocab_elem(e)->cls;
@@ -63,7 +69,14 @@ Op vocab_op_find_name(const char *name, size_t len);
 
 /* ---- words ------------------------------------------------------------------------------- */
 
-typedef enum { WORD_DECLARATION, WORD_STATEMENT, WORD_CLAUSE, WORD_LITERAL, WORD_CONTEXTUAL, WORD_LATER } WordClass;
+typedef enum {
+    WORD_DECLARATION,
+    WORD_STATEMENT,
+    WORD_CLAUSE,
+    WORD_LITERAL,
+    WORD_CONTEXTUAL,
+    WORD_LATER
+} WordClass;
 typedef struct WordInfo {
     const char *text;
     WordClass cls;
@@ -79,7 +92,15 @@ typedef enum {
 #undef BUILTIN
     BUILTIN_COUNT
 } Builtin;
-typedef enum { BUILTIN_MATH, BUILTIN_COLLECTIVE, BUILTIN_ATOMIC, BUILTIN_VERB, BUILTIN_MAPPING, BUILTIN_MISC, BUILTIN_TEST } BuiltinClass;
+typedef enum {
+    BUILTIN_MATH,
+    BUILTIN_COLLECTIVE,
+    BUILTIN_ATOMIC,
+    BUILTIN_VERB,
+    BUILTIN_MAPPING,
+    BUILTIN_MISC,
+    BUILTIN_TEST
+} BuiltinClass;
 typedef struct BuiltinInfo {
     const char *text;
     int arity; /* -1: any */
