@@ -26,12 +26,23 @@ const HdKernelInfo *hd_module_kernel(const HdModuleInfo *module, const char *nam
 
 /* ---- one tensor ---------------------------------------------------------------------------- */
 
+/* Codes by which newer or older DLPacks know a type besides its own in the tables: bools came as
+ * 8-bit unsigned first, and the 8-bit floats have got codes of their own. */
+static bool host_type_also(const HdParamInfo *param, int code)
+{
+    static const struct {
+        const char *elem;
+        int code;
+    } also[] = {{"bool", 1}, {"f8e4m3", 10}, {"f8e5m2", 12}};
+    for (size_t i = 0; i < sizeof also / sizeof also[0]; i++)
+        if (also[i].code == code && strcmp(also[i].elem, param->elem) == 0) return true;
+    return false;
+}
+
 static bool host_type_matches(const HdParamInfo *param, DLDataType type)
 {
-    enum { DL_BOOL = 6 }; /* newer than the DLPack that bools first came with, as 8-bit unsigned */
-    bool bool_as_byte = param->dl_code == DL_BOOL && type.code == kDLUInt;
     return type.lanes == 1 && type.bits == param->dl_bits &&
-           (type.code == param->dl_code || bool_as_byte);
+           (type.code == param->dl_code || host_type_also(param, type.code));
 }
 
 static const char *host_type_text(DLDataType type, char buffer[32])

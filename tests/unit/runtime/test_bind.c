@@ -289,6 +289,38 @@ static void test_interleaved_columns(void **state)
     }
 }
 
+/* The codes by which different DLPacks know bools and 8-bit floats. */
+static void test_element_codes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *elem;
+        int table_code, code;
+        bool fits;
+    } rows[] = {
+        {"bool", 6, 6, true},    {"bool", 6, 1, true},    {"bool", 6, 0, false},
+        {"f8e4m3", 2, 2, true},  {"f8e4m3", 2, 10, true}, {"f8e4m3", 2, 12, false},
+        {"f8e5m2", 2, 12, true}, {"u8", 1, 1, true},      {"u8", 1, 6, false},
+    };
+    for (size_t i = 0; i < BASE_LEN(rows); i++) {
+        static const int dims[] = {0};
+        static const char *const names[] = {"m"};
+        static char data[4];
+        int64_t shape[1] = {4};
+        HdParamInfo p = {"x",  true, (uint8_t)rows[i].table_code, 8, rows[i].elem, 0, 1, dims,
+                         NULL, NULL};
+        HdInstanceInfo instance = {.variant_count = 2, .variants = variants};
+        HdKernelInfo kernel = {"k", 1, &p, 1, names, 1, &instance};
+        DLTensor x = tensor(data, rows[i].code, 8, 1, shape);
+        HdArg arg = {&x, NULL};
+        HdCall call;
+        HdFailure failure;
+        bool ok = hd_call_bind(&call, &kernel, &arg, 1, kDLCPU, 0, &failure);
+        assert_int_equal(ok, rows[i].fits);
+        if (ok) hd_call_release(&call);
+    }
+}
+
 static void test_trap_text(void **state)
 {
     (void)state;
@@ -315,6 +347,7 @@ int main(void)
         FIXTURE_TEST(test_requires),
         FIXTURE_TEST(test_expressions_and_strides),
         FIXTURE_TEST(test_interleaved_columns),
+        cmocka_unit_test(test_element_codes),
         FIXTURE_TEST(test_trap_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,3 +7,11 @@ foreach(test runtime_test_cuda runtime_test_library)
     target_compile_definitions(${test} PRIVATE FAKE_CUDA="$<TARGET_FILE:fake_cuda>")
   endif()
 endforeach()
+
+# test_alloc makes each allocation of the runtime fail in turn.
+if(TARGET runtime_test_alloc)
+  add_dependencies(runtime_test_alloc fake_cuda)
+  target_compile_definitions(runtime_test_alloc PRIVATE FAKE_CUDA="$<TARGET_FILE:fake_cuda>")
+  target_link_options(runtime_test_alloc PRIVATE
+    -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc)
+endif()
