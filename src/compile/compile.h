@@ -62,6 +62,7 @@ typedef enum {
     COMPILE_IR, /* after the passes of the chosen target */
     COMPILE_C,  /* of the CPU target, whole: ABI, kernels, tables */
     COMPILE_CU,
+    COMPILE_CUDA_HOST, /* CUDA C++ as the host runs it in tests */
     COMPILE_MANIFEST,
 } CompileKind;
 /* Emits text into `out` (an Sb of any arena that outlives the call). */

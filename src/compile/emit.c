@@ -4,6 +4,7 @@
 typedef struct Emit {
     const CompileOptions *options;
     CompileKind kind;
+    TargetModule *module; /* NULL: before there is one */
     Sb *out;
 } Emit;
 
@@ -29,18 +30,17 @@ static CompileStatus emit_work(Compile *s, void *data)
         sema_print(s->program, e->out);
         return COMPILE_OK;
     }
+    if (e->kind == COMPILE_IR) emit_ir(e->module, e->out);
+    if (e->kind == COMPILE_C) target_cpu_module(s->arena, e->module, e->out);
+    if (e->kind == COMPILE_CU) target_cuda_emit(s->arena, e->module, e->out);
+    if (e->kind == COMPILE_CUDA_HOST) target_cuda_host_module(s->arena, e->module, e->out);
     return COMPILE_OK;
 }
 
 CompileStatus compile_emit(Compile *s, const CompileOptions *options, CompileKind kind, Sb *out)
 {
-    Emit emit = {options, kind, out};
+    Emit emit = {options, kind, NULL, out};
     if (kind == COMPILE_AST || kind == COMPILE_TYPED) return compile_guarded(s, emit_work, &emit);
-    TargetModule *module;
-    CompileStatus status = compile_module(s, options, &module);
-    if (status != COMPILE_OK) return status;
-    if (kind == COMPILE_IR) emit_ir(module, out);
-    if (kind == COMPILE_C) target_cpu_module(s->arena, module, out);
-    if (kind == COMPILE_CU) target_cuda_emit(s->arena, module, out);
-    return COMPILE_OK;
+    CompileStatus status = compile_module(s, options, &emit.module);
+    return status == COMPILE_OK ? compile_guarded(s, emit_work, &emit) : status;
 }

@@ -9,15 +9,20 @@ typedef struct EmitName {
     CompileKind kind;
 } EmitName;
 static const EmitName emit_names[] = {
-    {"ast", COMPILE_AST}, {"typed", COMPILE_TYPED}, {"ir", COMPILE_IR},
-    {"c", COMPILE_C},     {"cu", COMPILE_CU},       {"manifest", COMPILE_MANIFEST},
+    {"ast", COMPILE_AST},
+    {"typed", COMPILE_TYPED},
+    {"ir", COMPILE_IR},
+    {"c", COMPILE_C},
+    {"cu", COMPILE_CU},
+    {"cuda-host", COMPILE_CUDA_HOST},
+    {"manifest", COMPILE_MANIFEST},
 };
 
 static ExitStatus emit_text(Options *o, Compile *s, CompileKind kind)
 {
     CompileOptions c = compile_options(o);
     if (kind == COMPILE_C) c.cuda = false;
-    if (kind == COMPILE_CU) c.cpu = false;
+    if (kind == COMPILE_CU || kind == COMPILE_CUDA_HOST) c.cpu = false;
     if (kind == COMPILE_IR) {
         if (o->target && strcmp(o->target, "cuda") == 0)
             c.cpu = false;

@@ -19,11 +19,14 @@ typedef struct Host {
     HdRuntime *runtime;
     HdDevice *device;
     bool cuda;
-    uint64_t seed; /* of random inputs, and of thread order under --check */
-    FILE *print;   /* where kernels' `print` goes */
+    bool cuda_host; /* CUDA text, run by the CPU: for tests */
+    uint64_t seed;  /* of random inputs, and of thread order under --check */
+    FILE *print;    /* where kernels' `print` goes */
 } Host;
 
-/* `device` as of hd_rt_device (NULL: a GPU if there is one). NULL, with the reason, on failure. */
+/* `device` as of hd_rt_device (NULL: a GPU if there is one), or "cuda-host": CUDA text compiled
+ * for the CPU with what $HD_CUDA_HOST (the tree's tests/cuda_host) holds. NULL, with the reason, on
+ * failure. */
 Host *host_create(const char *device, uint64_t seed, HdFailure *failure);
 void host_destroy(Host *host);
 

@@ -14,7 +14,8 @@ Host *host_create(const char *device, uint64_t seed, HdFailure *failure)
     }
     host->seed = seed;
     host->print = stdout;
-    host->device = hd_rt_device(host->runtime, device, failure);
+    host->cuda_host = device && strcmp(device, "cuda-host") == 0;
+    host->device = hd_rt_device(host->runtime, host->cuda_host ? "cpu" : device, failure);
     if (!host->device) {
         host_destroy(host);
         return NULL;
@@ -30,10 +31,34 @@ void host_destroy(Host *host)
     free(host);
 }
 
+/* The CUDA text itself, compiled for this machine. */
+static HdLoadedModule *build_cuda_host(Host *host, Compile *s, const CompileOptions *options,
+                                       CompileStatus *status, HdFailure *failure)
+{
+    const char *dir = getenv("HD_CUDA_HOST");
+    CompileOptions o = *options;
+    o.cpu = false;
+    o.cuda = true;
+    if (o.arch == 0) o.arch = 80;
+    *status = COMPILE_OK;
+    if (!dir) {
+        hd_fail(failure, HD_LACKING, "set HD_CUDA_HOST to the source tree's tests/cuda_host");
+        return NULL;
+    }
+    Sb text = base_sb(s->arena);
+    *status = compile_emit(s, &o, COMPILE_CUDA_HOST, &text);
+    if (*status != COMPILE_OK) return NULL;
+    const char *extra[] = {base_format(s->arena, "-I%s", dir), "-w", "-fno-strict-aliasing", NULL};
+    RuntimeCcOptions cc = {.cpp = true, .optimize = 1, .extra = extra};
+    char *source = base_sb_text(&text);
+    return hd_rt_module_build(host->runtime, s->arena, source, text.len, &cc, failure);
+}
+
 HdLoadedModule *host_build(Host *host, Compile *s, const CompileOptions *options,
                            CompileStatus *status, HdFailure *failure)
 {
     CompileOptions o = *options;
+    if (host->cuda_host) return build_cuda_host(host, s, options, status, failure);
     o.cpu = !host->cuda;
     o.cuda = host->cuda;
     Sb text = base_sb(s->arena);

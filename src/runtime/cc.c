@@ -14,7 +14,6 @@ enum { CC_TIMEOUT_S = 300 };
 /* Strict floating point: no contraction, no reassociation. The two `-fno-` change no value: they
  * say that nobody reads errno or the exception flags. */
 static const char *const cc_flags[] = {
-    "-std=gnu17",
     "-shared",
     "-fPIC",
     "-fvisibility=hidden",
@@ -85,6 +84,7 @@ static void cc_add_flags(Arena *arena, ArgList *args, const RuntimeCcOptions *op
 {
     static const char *const levels[] = {"-O0", "-O3", "-O1", "-O2", "-O3"};
     int level = options->optimize < -1 || options->optimize > 3 ? 0 : options->optimize;
+    VEC_PUSH(arena, *args, options->cpp ? "-std=gnu++17" : "-std=gnu17");
     for (size_t i = 0; i < BASE_LEN(cc_flags); i++) VEC_PUSH(arena, *args, cc_flags[i]);
     VEC_PUSH(arena, *args, levels[level + 1]);
     if (!options->generic) VEC_PUSH(arena, *args, "-march=native");
@@ -127,7 +127,7 @@ bool runtime_cc_build(Arena *arena, const RuntimeCc *cc, const char *source, siz
     close(fd);
     VEC_PUSH(arena, args, cc->path);
     cc_add_flags(arena, &args, options);
-    const char *tail[] = {"-x", "c", "-", "-x", "none", "-o", temporary};
+    const char *tail[] = {"-x", options->cpp ? "c++" : "c", "-", "-x", "none", "-o", temporary};
     for (size_t i = 0; i < BASE_LEN(tail); i++) VEC_PUSH(arena, args, tail[i]);
     for (size_t i = 0; i < BASE_LEN(cc_libraries); i++) VEC_PUSH(arena, args, cc_libraries[i]);
     VEC_PUSH(arena, args, NULL);

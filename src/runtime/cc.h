@@ -15,6 +15,7 @@ typedef struct RuntimeCcOptions {
     bool generic;             /* for any machine of this architecture; else for this very one */
     int optimize;             /* 0: the default, 3; else 1 … 3, or -1 for none */
     bool debug;               /* -g */
+    bool cpp;                 /* C++: CUDA text as tests run it without a GPU */
     int timeout_s;            /* 0: 300 */
     const char *const *extra; /* further arguments, NULL-terminated; may be NULL */
 } RuntimeCcOptions;

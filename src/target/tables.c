@@ -358,8 +358,8 @@ void target_tables(Arena *arena, const TargetModule *module, Sb *out)
                    base_sb_text(&kernels));
     base_sb_printf(out, "static const HdImageInfo hd_images[] = {\n%s    {0}};\n",
                    base_sb_text(&images));
-    base_sb_str(out, "extern const HdModuleInfo hd_module_info;\n");
-    base_sb_str(out, "__attribute__((visibility(\"protected\")))\n");
+    base_sb_str(out, "extern __attribute__((visibility(\"protected\")))\n");
+    base_sb_str(out, "const HdModuleInfo hd_module_info;\n");
     base_sb_str(out, "const HdModuleInfo hd_module_info = {HD_ABI_VERSION, ");
     cfamily_string(out, module->name);
     base_sb_printf(out, ", %d, hd_kernels, %d, hd_images};\n", module->kernel_count,

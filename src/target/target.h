@@ -68,6 +68,9 @@ void target_cpu_emit(Arena *arena, TargetModule *module, Sb *out);
 /* The CUDA C++ of every variant with `cuda`, and what they need of the device prelude: one text
  * for NVRTC, which must not contract (--fmad=false). Fills cuda_entry, shared_bytes, sites. */
 void target_cuda_emit(Arena *arena, TargetModule *module, Sb *out);
+/* The same text and the tables as C++ for the host, whose kernels pass for CPU kernels; tests only:
+ * it includes tests/cuda_host/cuda_host.h. */
+void target_cuda_host_module(Arena *arena, TargetModule *module, Sb *out);
 /* A whole C file: ABI, kernels, tables. */
 void target_cpu_module(Arena *arena, TargetModule *module, Sb *out);
 

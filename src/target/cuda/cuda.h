@@ -22,9 +22,9 @@ typedef struct Cuda {
     bool awaiting; /* inside the condition of an `await`: loads are not to be remembered */
     bool waits;    /* the kernel has barriers that an ended thread would hold up for ever */
     bool traps;
-    bool overlaid; /* scopes share storage: a barrier opens each */
-    int64_t shared;       /* bytes of dynamic shared memory; 0: it is static */
-    int64_t *shared_at;   /* of each shared tensor, where they share one array; else NULL */
+    bool overlaid;      /* scopes share storage: a barrier opens each */
+    int64_t shared;     /* bytes of dynamic shared memory; 0: it is static */
+    int64_t *shared_at; /* of each shared tensor, where they share one array; else NULL */
     int64_t role_begin, role_size; /* threads that run the current role */
     VEC(CudaBarrier) barriers;
     int next_barrier;

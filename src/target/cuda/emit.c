@@ -1,5 +1,6 @@
 /* A kernel as CUDA C++: one `extern "C" __global__` function for each variant, and before all of
- * them what they need of the device prelude. The arguments are those that runtime/module.h lists. */
+ * them what they need of the device prelude. The arguments are those that runtime/module.h lists.
+ */
 #include "target/cuda/cuda.h"
 
 static const CHooks HOOKS = {
@@ -46,7 +47,8 @@ static void tables(Cuda *cuda, const Map *words)
             if (j) base_sb_str(w->out, j % 8 ? ", " : ",\n    ");
             uint64_t high = packed && j + 1 < size ? scalar_bits(t->table[j + 1]) << 4 : 0;
             if (packed)
-                base_sb_printf(w->out, "%llu", (unsigned long long)(scalar_bits(t->table[j]) | high));
+                base_sb_printf(w->out, "%llu",
+                               (unsigned long long)(scalar_bits(t->table[j]) | high));
             else
                 table_element(w, t->table[j]);
         }
@@ -58,8 +60,8 @@ static void name_tables(Cuda *cuda)
 {
     for (size_t i = 0; i < cuda->kernel->tensors.len; ++i)
         if (cuda->kernel->tensors.data[i]->space == IR_TABLE)
-            cuda->w.tensor_names[i] = base_format(cuda->kernel->arena, "%s_%s", cuda->symbol,
-                                                  cuda->w.tensor_names[i]);
+            cuda->w.tensor_names[i] =
+                base_format(cuda->kernel->arena, "%s_%s", cuda->symbol, cuda->w.tensor_names[i]);
 }
 
 /* ---- signature ------------------------------------------------------------------------------- */
@@ -133,18 +135,20 @@ static void block_coordinates(Cuda *cuda, const Map *words)
         number = "blockIdx.x";
     }
     if (target_cuda_has_word(words, "block_x"))
-        cfamily_line(w, y || z ? "const %s block_x = (%s)(%s %% (%s)grid_x);"
-                               : "const %s block_x = (%s)%s;",
-                     type, type, number, word);
+        cfamily_line(
+            w, y || z ? "const %s block_x = (%s)(%s %% (%s)grid_x);" : "const %s block_x = (%s)%s;",
+            type, type, number, word);
     if (target_cuda_has_word(words, "block_y"))
-        cfamily_line(w, !y   ? "const %s block_y = 0;"
-                        : z  ? "const %s block_y = (%s)(%s / (%s)grid_x %% (%s)grid_y);"
-                             : "const %s block_y = (%s)(%s / (%s)grid_x);",
+        cfamily_line(w,
+                     !y  ? "const %s block_y = 0;"
+                     : z ? "const %s block_y = (%s)(%s / (%s)grid_x %% (%s)grid_y);"
+                         : "const %s block_y = (%s)(%s / (%s)grid_x);",
                      type, type, number, word, word);
     if (target_cuda_has_word(words, "block_z"))
-        cfamily_line(w, !z  ? "const %s block_z = 0;"
-                        : y ? "const %s block_z = (%s)(%s / (%s)grid_x / (%s)grid_y);"
-                            : "const %s block_z = (%s)(%s / (%s)grid_x);",
+        cfamily_line(w,
+                     !z  ? "const %s block_z = 0;"
+                     : y ? "const %s block_z = (%s)(%s / (%s)grid_x / (%s)grid_y);"
+                         : "const %s block_z = (%s)(%s / (%s)grid_x);",
                      type, type, number, word, word);
 }
 

@@ -83,11 +83,11 @@ static bool atomic_is_used(const Pieces *p, const char *line, const char *end)
     op = next_word(&at, end, &op_len);
     type = next_word(&at, end, &type_len);
     if (!macro || !op) return false;
-    bool bits = macro_len == strlen("HD_ATOMIC_BITS") && !strncmp(macro, "HD_ATOMIC_BITS", macro_len);
-    const char *name =
-        bits || !type ? base_format(p->arena, "hd_atomic_%.*s", (int)op_len, op)
-                      : base_format(p->arena, "hd_atomic_%.*s_%.*s", (int)op_len, op,
-                                    (int)type_len, type);
+    bool bits =
+        macro_len == strlen("HD_ATOMIC_BITS") && !strncmp(macro, "HD_ATOMIC_BITS", macro_len);
+    const char *name = bits || !type ? base_format(p->arena, "hd_atomic_%.*s", (int)op_len, op)
+                                     : base_format(p->arena, "hd_atomic_%.*s_%.*s", (int)op_len, op,
+                                                   (int)type_len, type);
     return is_used(p, name, strlen(name));
 }
 

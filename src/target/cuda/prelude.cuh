@@ -21,9 +21,11 @@ typedef unsigned long long uint64_t;
 #endif
 
 // ---- element types ------------------------------------------------------------------------------
+#ifndef HD_HOST
 struct hd_f16 {
     uint16_t bits;
 };
+#endif
 
 struct hd_bf16 {
     uint16_t bits;

@@ -219,11 +219,11 @@ static void print_format(Sb *out, const IrExpr *e)
 {
     Elem elem = e->type.elem;
     ElemClass cls = vocab_elem(elem)->cls;
-    base_sb_str(out, cls == CLASS_BOOL     ? "%s"
-                     : elem == ELEM_F64    ? "%.17g"
-                     : cls == CLASS_FLOAT  ? "%.9g"
-                     : elem == ELEM_U64    ? "%llu"
-                                           : "%lld");
+    base_sb_str(out, cls == CLASS_BOOL    ? "%s"
+                     : elem == ELEM_F64   ? "%.17g"
+                     : cls == CLASS_FLOAT ? "%.9g"
+                     : elem == ELEM_U64   ? "%llu"
+                                          : "%lld");
 }
 
 static void print_operand(CWriter *w, const IrExpr *e)
@@ -234,8 +234,10 @@ static void print_operand(CWriter *w, const IrExpr *e)
         cfamily_wide(w, e, C_UNARY);
         return;
     }
-    if (cls != CLASS_BOOL) put(w, e->type.elem == ELEM_U64 ? ", " : ", (long long)");
-    else put(w, ", ");
+    if (cls != CLASS_BOOL)
+        put(w, e->type.elem == ELEM_U64 ? ", " : ", (long long)");
+    else
+        put(w, ", ");
     cfamily_expr(w, e, cls == CLASS_BOOL ? C_OR : C_UNARY);
     if (cls == CLASS_BOOL) put(w, " ? \"true\" : \"false\"");
 }

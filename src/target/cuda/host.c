@@ -1,0 +1,48 @@
+/* The same CUDA text for the host's C++ compiler: each kernel in the clothes of a CPU kernel, so
+ * that tests run it as they run those. What the text needs is in tests/cuda_host. */
+#include "target/cuda/cuda.h"
+
+static void argument(Cuda *cuda, const IrParam *p, size_t number, Sb *out)
+{
+    CWriter *w = &cuda->w;
+    if (p->is_tensor)
+        base_sb_printf(out, "(%s%s *)args->tensors[%zu], ", p->tensor->written ? "" : "const ",
+                       target_cuda_memory_type(w, p->tensor), number);
+    else
+        base_sb_printf(out, "*(const %s *)args->scalars[%zu], ",
+                       p->elem == ELEM_INDEX ? "int64_t" : target_cuda_elem_type(w, p->elem),
+                       number);
+}
+
+static void wrapper(TargetInstance *instance, TargetVariant *variant, Sb *out)
+{
+    IrKernel *k = variant->cuda;
+    Cuda cuda = {.kernel = k};
+    cuda.w = (CWriter){.kernel = k, .out = out, .index_bits = variant->index_bits};
+    variant->cpu_symbol = base_format(k->arena, "%s_host", variant->cuda_entry);
+    base_sb_printf(out,
+                   "static void %s(const HdCpuArgs *args, int64_t begin, int64_t end)\n{\n"
+                   "    hd_host::launch(args, begin, end, %lld, %s, %lld, [=] {\n        %s(",
+                   variant->cpu_symbol, (long long)k->block_size, k->resident ? "true" : "false",
+                   (long long)instance->shared_bytes, variant->cuda_entry);
+    for (size_t i = 0; i < k->params.len; ++i) argument(&cuda, &k->params.data[i], i, out);
+    for (size_t i = 0; i < k->sizes.len; ++i) base_sb_printf(out, "args->sizes[%zu], ", i);
+    base_sb_printf(out,
+                   "args->grid[0], args->grid[1], args->grid[2], args->trap%s);\n    });\n}\n\n",
+                   k->resident ? ", nullptr" : "");
+}
+
+void target_cuda_host_module(Arena *arena, TargetModule *module, Sb *out)
+{
+    base_sb_str(out, target_abi_text());
+    base_sb_str(out, "#include \"cuda_host.h\"\n\n");
+    target_cuda_emit(arena, module, out);
+    base_sb_str(out, "#line 1 \"cuda_host\"\n");
+    for (int i = 0; i < module->kernel_count; ++i)
+        for (int j = 0; j < module->kernels[i].instance_count; ++j) {
+            TargetInstance *instance = &module->kernels[i].instances[j];
+            for (int v = 0; v < instance->variant_count; ++v)
+                if (instance->variants[v].cuda) wrapper(instance, &instance->variants[v], out);
+        }
+    target_tables(arena, module, out);
+}

@@ -1,0 +1,384 @@
+// The machine under cuda_host.h: coroutines, blocks, barriers.
+#ifndef TESTS_CUDA_HOST_MACHINE_H
+#define TESTS_CUDA_HOST_MACHINE_H
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#ifndef __x86_64__
+#include <ucontext.h>
+#endif
+
+namespace hd_host {
+
+enum { MAX_THREADS = 1024, MAX_BARRIERS = 16, STACK = 256 * 1024 };
+enum Meet { MEET_NONE, MEET_SYNC, MEET_SHUFFLE, MEET_XOR, MEET_UP, MEET_DOWN, MEET_VOTE };
+struct Index {
+    unsigned int x, y, z;
+};
+
+// ---- contexts: a stack and the place to go on ----------------------------------------------------
+#ifdef __x86_64__
+typedef void *Context;
+extern "C" void hd_host_switch(Context *from, Context to);
+asm(R"(
+.text
+.p2align 4
+.local hd_host_switch
+.type hd_host_switch, @function
+hd_host_switch:
+    pushq %rbp
+    pushq %rbx
+    pushq %r12
+    pushq %r13
+    pushq %r14
+    pushq %r15
+    movq %rsp, (%rdi)
+    movq %rsi, %rsp
+    popq %r15
+    popq %r14
+    popq %r13
+    popq %r12
+    popq %rbx
+    popq %rbp
+    ret
+)");
+static inline void context_make(Context *c, char *stack, void (*entry)())
+{
+    void **top = (void **)(stack + STACK) - 2;
+    top[0] = (void *)entry; // where `ret` goes; the stack is then as after a call
+    top[1] = nullptr;
+    memset(top - 6, 0, 6 * sizeof *top);
+    *c = top - 6;
+}
+static inline void context_switch(Context *from, Context *to)
+{
+    hd_host_switch(from, *to);
+}
+#else
+typedef ucontext_t Context;
+static inline void context_make(Context *c, char *stack, void (*entry)())
+{
+    getcontext(c);
+    c->uc_stack.ss_sp = stack;
+    c->uc_stack.ss_size = STACK;
+    c->uc_link = nullptr;
+    makecontext(c, entry, 0);
+}
+static inline void context_switch(Context *from, Context *to)
+{
+    swapcontext(from, to);
+}
+#endif
+
+// ---- the state of one operating-system thread ----------------------------------------------------
+struct Warp {
+    int arrived;
+    Meet kind;
+    unsigned int value[2][32]; // of two meetings in turn: nobody is more than one ahead
+};
+struct Grid;
+struct Machine {
+    Context scheduler, contexts[MAX_THREADS];
+    int turn[MAX_THREADS]; // meetings of the thread's warp it has been to
+    char *stacks;
+    unsigned char *shared;
+    long shared_bytes;
+    int block, current, ready_count, done, waiting, pauses;
+    bool over; // the block gives up
+    int ready[MAX_THREADS];
+    int arrived[MAX_BARRIERS], expected[MAX_BARRIERS];
+    int waiters[MAX_BARRIERS][MAX_THREADS];
+    Warp warps[MAX_THREADS / 32];
+    uint64_t random;
+    Index block_index, grid_extent;
+    const HdCpuArgs *args;
+    Grid *grid; // of a resident launch
+    void (*kernel)(void *);
+    void *kernel_data;
+};
+static thread_local Machine *machine;
+
+// ---- what kernels ask ----------------------------------------------------------------------------
+static inline Index thread_index()
+{
+    return {(unsigned int)machine->current, 0, 0};
+}
+static inline Index block_index()
+{
+    return machine->block_index;
+}
+static inline Index block_extent()
+{
+    return {(unsigned int)machine->block, 1, 1};
+}
+static inline Index grid_extent()
+{
+    return machine->grid_extent;
+}
+static inline int lane()
+{
+    return machine->current & 31;
+}
+static inline int warp_size()
+{
+    int rest = machine->block - (machine->current & ~31);
+    return rest < 32 ? rest : 32;
+}
+
+__attribute__((format(printf, 1, 2))) static void print(const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    text[strcspn(text, "\n")] = 0;
+    if (machine->args->print) machine->args->print(machine->args->print_state, text);
+}
+
+[[noreturn]] static void fail(const char *what)
+{
+    fprintf(stderr, "cuda_host: block %u: %s\n", machine->block_index.x, what);
+    for (int i = 0; i < MAX_BARRIERS; ++i)
+        if (machine->arrived[i])
+            fprintf(stderr, "cuda_host:   barrier %d has %d of %d threads\n", i,
+                    machine->arrived[i], machine->expected[i]);
+    for (int i = 0; i * 32 < machine->block; ++i)
+        if (machine->warps[i].arrived)
+            fprintf(stderr, "cuda_host:   %d lanes of warp %d have met\n", machine->warps[i].arrived,
+                    i);
+    abort();
+}
+
+// ---- switching -----------------------------------------------------------------------------------
+static void leave()
+{
+    context_switch(&machine->contexts[machine->current], &machine->scheduler);
+}
+static void wake(int thread)
+{
+    machine->ready[machine->ready_count++] = thread;
+}
+// The thread does not come back: the block is over.
+static void give_up()
+{
+    machine->over = true;
+    leave();
+}
+static bool launch_is_over()
+{
+    return __atomic_load_n(&machine->args->trap->state, __ATOMIC_ACQUIRE) != 0;
+}
+
+static void pause()
+{
+    if (++machine->pauses % 256 == 0) {
+        bool on = machine->grid ? sched_yield() == 0
+                                : machine->args->yield(machine->args->grid_state);
+        if (!on || launch_is_over()) give_up();
+    }
+    wake(machine->current);
+    leave();
+}
+
+static void barrier(int id, int threads)
+{
+    Machine *m = machine;
+    if (m->arrived[id] && m->expected[id] != threads) fail("a barrier of two sizes");
+    m->expected[id] = threads;
+    m->waiters[id][m->arrived[id]++] = m->current;
+    if (m->arrived[id] == threads) {
+        m->arrived[id] = 0;
+        for (int i = 0; i < threads; ++i) wake(m->waiters[id][i]);
+    }
+    leave();
+}
+
+// Waits for the warp's other lanes; then gives the value each has brought.
+static const unsigned int *meet(Meet kind, unsigned int value)
+{
+    Machine *m = machine;
+    int thread = m->current, first = thread & ~31, turn = m->turn[thread]++ & 1;
+    Warp *w = &m->warps[thread / 32];
+    if (w->arrived && w->kind != kind) fail("lanes of a warp meet for different things");
+    w->kind = kind;
+    w->value[turn][thread & 31] = value;
+    if (++w->arrived == warp_size()) {
+        w->arrived = 0;
+        for (int i = 0; i < warp_size(); ++i)
+            if (first + i != thread) wake(first + i);
+    } else {
+        leave();
+    }
+    return w->value[turn];
+}
+
+// ---- grids that are resident ---------------------------------------------------------------------
+struct Grid {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    long blocks, arrived, round;
+    bool over;
+};
+static void grid_end(Grid *g)
+{
+    pthread_mutex_lock(&g->lock);
+    g->over = true;
+    pthread_cond_broadcast(&g->changed);
+    pthread_mutex_unlock(&g->lock);
+}
+static void grid_wait(Grid *g)
+{
+    pthread_mutex_lock(&g->lock);
+    long round = g->round;
+    if (++g->arrived == g->blocks) {
+        g->arrived = 0;
+        ++g->round;
+        pthread_cond_broadcast(&g->changed);
+    }
+    while (g->round == round && !g->over) pthread_cond_wait(&g->changed, &g->lock);
+    bool over = g->round == round;
+    pthread_mutex_unlock(&g->lock);
+    if (over) give_up();
+}
+static void grid_sync()
+{
+    barrier(0, machine->block);
+    if (machine->current == 0) grid_wait(machine->grid);
+    barrier(0, machine->block);
+}
+
+// ---- blocks --------------------------------------------------------------------------------------
+static void thread_main()
+{
+    machine->kernel(machine->kernel_data);
+    ++machine->done;
+    leave();
+    abort();
+}
+
+static uint64_t next_random(Machine *m)
+{
+    m->random ^= m->random << 13;
+    m->random ^= m->random >> 7;
+    m->random ^= m->random << 17;
+    return m->random;
+}
+
+static Machine *machine_of(int block, long shared_bytes)
+{
+    if (!machine) {
+        machine = (Machine *)calloc(1, sizeof *machine);
+        machine->stacks = (char *)mmap(nullptr, (size_t)MAX_THREADS * STACK, PROT_READ | PROT_WRITE,
+                                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (machine->stacks == MAP_FAILED) abort();
+    }
+    if (machine->shared_bytes < shared_bytes) {
+        free(machine->shared);
+        machine->shared = (unsigned char *)aligned_alloc(128, (size_t)(shared_bytes + 127) / 128 * 128);
+        machine->shared_bytes = shared_bytes;
+    }
+    machine->block = block;
+    return machine;
+}
+static void machine_end()
+{
+    munmap(machine->stacks, (size_t)MAX_THREADS * STACK);
+    free(machine->shared);
+    free(machine);
+    machine = nullptr;
+}
+
+static void run_block(Machine *m, long number)
+{
+    m->block_index = {(unsigned int)number, 0, 0};
+    m->over = false;
+    m->done = m->ready_count = m->pauses = 0;
+    m->random = (m->args->seed + 1) * 0x9e3779b97f4a7c15ull ^ (uint64_t)(number + 1) << 20;
+    if (m->shared) memset(m->shared, 0xff, (size_t)m->shared_bytes);
+    memset(m->arrived, 0, sizeof m->arrived);
+    for (int i = 0; i * 32 < m->block; ++i) m->warps[i].arrived = 0;
+    for (int i = 0; i < m->block; ++i) {
+        m->turn[i] = 0;
+        context_make(&m->contexts[i], m->stacks + (size_t)i * STACK, thread_main);
+        wake(i);
+    }
+    while (m->ready_count && !m->over) {
+        int at = (int)(next_random(m) % (uint64_t)m->ready_count);
+        m->current = m->ready[at];
+        m->ready[at] = m->ready[--m->ready_count];
+        context_switch(&m->scheduler, &m->contexts[m->current]);
+    }
+    if (!m->over && m->done < m->block) fail("some threads wait for ever");
+}
+
+// ---- launches ------------------------------------------------------------------------------------
+struct Launch {
+    const HdCpuArgs *args;
+    int block;
+    long shared_bytes, blocks;
+    void (*kernel)(void *);
+    void *data;
+    Grid *grid;
+};
+static void run_blocks(const Launch *l, long begin, long end)
+{
+    Machine *m = machine_of(l->block, l->shared_bytes);
+    m->args = l->args;
+    m->grid = l->grid;
+    m->kernel = l->kernel;
+    m->kernel_data = l->data;
+    m->grid_extent = {(unsigned int)l->blocks, 1, 1};
+    for (long b = begin; b < end && !launch_is_over(); ++b) run_block(m, b);
+}
+
+struct Resident {
+    const Launch *launch;
+    long number;
+    pthread_t thread;
+};
+static void *resident_main(void *data)
+{
+    Resident *r = (Resident *)data;
+    run_blocks(r->launch, r->number, r->number + 1);
+    if (machine->over) grid_end(r->launch->grid);
+    machine_end();
+    return nullptr;
+}
+// All blocks at once, at the first block's call.
+static void run_resident(Launch *l)
+{
+    Grid grid = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, l->blocks, 0, 0, false};
+    l->grid = &grid;
+    Resident *all = (Resident *)calloc((size_t)l->blocks, sizeof *all);
+    pthread_attr_t attr;
+    pthread_attr_init(&attr);
+    for (long b = 0; b < l->blocks; ++b) {
+        all[b].launch = l;
+        all[b].number = b;
+        if (pthread_create(&all[b].thread, &attr, resident_main, &all[b])) abort();
+    }
+    for (long b = 0; b < l->blocks; ++b) pthread_join(all[b].thread, nullptr);
+    free(all);
+}
+
+template <class F>
+static void launch(const HdCpuArgs *args, int64_t begin, int64_t end, int block, bool resident,
+                   long shared_bytes, F kernel)
+{
+    Launch l = {args, block, shared_bytes, args->grid[0] * args->grid[1] * args->grid[2],
+                [](void *data) { (*(F *)data)(); }, &kernel, nullptr};
+    if (!resident)
+        run_blocks(&l, begin, end);
+    else if (begin == 0)
+        run_resident(&l);
+}
+
+} // namespace hd_host
+
+#endif
