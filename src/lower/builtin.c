@@ -83,6 +83,7 @@ static Value collective(Lower *l, const Ast *node, int count, const IrExpr *cons
                   : l->group.size == l->k->block_size ? IR_SCOPE_BLOCK
                   : l->group.size == WARP_THREADS     ? IR_SCOPE_WARP
                                                       : IR_SCOPE_GROUP;
+    stmt->imm = l->group.size;
     stmt->count = count;
     stmt->args = base_copy(l->arena, args, (size_t)count * sizeof *args);
     return value_expr(ir_var(l->k, var));

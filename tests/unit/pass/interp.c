@@ -339,11 +339,12 @@ static void run_collective(Interp *in, const IrStmt *s, const bool *run)
         int64_t by = s->count > 1 ? eval_int(in, t, s->args[1]) : 0;
         for (int64_t l = 0; l < 32 && base + l < n; l++)
             if (run[base + l] && mine[base + l].lane[0].i) bits |= (int64_t)1 << l;
-        if (s->builtin == BUILTIN_SHUFFLE) from = by;
+        if (s->builtin == BUILTIN_SHUFFLE) from = by % 32;
         if (s->builtin == BUILTIN_SHUFFLE_XOR) from = lane ^ by;
         if (s->builtin == BUILTIN_SHUFFLE_UP && lane >= by) from = lane - by;
         if (s->builtin == BUILTIN_SHUFFLE_DOWN && lane + by < 32) from = lane + by;
         InterpValue v = mine[base + from];
+        if (s->builtin == BUILTIN_UNIFORM) v = mine[t];
         if (s->builtin == BUILTIN_VOTE_ANY) v = one(scalar_int(ELEM_BOOL, bits != 0));
         if (s->builtin == BUILTIN_BALLOT) v = one(scalar_int(ELEM_U32, bits));
         *var_at(in, t, s->var) = v;
