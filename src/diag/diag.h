@@ -62,6 +62,7 @@ typedef struct Diags {
     bool warnings_as_errors;
     Map seen;     /* from code and span to the diagnostic, to drop repetitions */
     Diag ignored; /* where labels of a suppressed diagnostic go */
+    Span muted;   /* diagnostics that begin here are dropped: what stands here did not parse */
 } Diags;
 
 Diags *diag_create(Arena *arena);

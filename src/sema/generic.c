@@ -269,7 +269,7 @@ static bool value_fits(Sema *s, Ast *value, const Type *want)
     const Type *result = NULL;
     const Type *fixed = sema_fn_type_of(s, (Symbol *)(uintptr_t)symbol);
     if (symbol->kind == SYMBOL_FN && !sema_type_sound(symbol->type)) return true;
-    if (fixed) return fixed == want;
+    if (fixed) return fixed == want || !sema_type_sound(fixed);
     if (symbol->kind == SYMBOL_FN) return generic_value(s, value, want);
     if (symbol->kind == SYMBOL_BUILTIN)
         result = sema_builtin_on(s, symbol->builtin, want->count, want->items);

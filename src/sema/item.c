@@ -1,6 +1,57 @@
 /* Top-level declarations: declaring them, constants, mappings, bodies. */
 #include "sema/internal.h"
 
+/* ---- what did not parse ---------------------------------------------------------------------- */
+
+/* The first fault of the module inside `span`; 0. */
+static uint32_t first_fault(const ModuleState *state, Span span)
+{
+    size_t low = 0, high = state->faults.len;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (state->faults.data[middle] < span.begin)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == state->faults.len || state->faults.data[low] >= span.end) return 0;
+    return state->faults.data[low];
+}
+
+static const Ast *item_body(const Ast *decl)
+{
+    switch ((int)decl->kind) {
+    case AST_Fn:
+        return KID(decl, Fn, body);
+    case AST_Kernel:
+        return KID(decl, Kernel, body);
+    case AST_Test:
+        return KID(decl, Test, body);
+    case AST_Bench:
+        return KID(decl, Bench, body);
+    default:
+        return NULL;
+    }
+}
+
+/* Did the declaration parse but for its body? */
+static bool header_parsed(const Item *item)
+{
+    const Ast *body = item_body(item->symbol.decl);
+    return !item->fault || (body && item->fault >= body->span.begin);
+}
+
+/* From the line of the first fault on, what an item says may be caused by it. */
+static void mute_after_fault(Sema *s, const Item *item)
+{
+    s->diags->muted = (Span){0, 0};
+    if (!item->fault) return;
+    const Source *source = s->module->module.source;
+    uint32_t line = item->fault;
+    while (line > source->base && source->text[line - source->base - 1] != '\n') line--;
+    s->diags->muted = (Span){line, item->symbol.decl->span.end + 1};
+}
+
 /* ---- declaring ----------------------------------------------------------------------------- */
 
 static SymbolKind item_kind(const Ast *node)
@@ -26,6 +77,7 @@ static void declare(Sema *s, ModuleState *state, Ast *node)
     Symbol *symbol = sema_symbol_new(s, kind, node, node->name, node->name_span, type);
     symbol->is_public = node->flags & AST_PUB;
     node->symbol = symbol;
+    ((Item *)symbol)->fault = first_fault(state, node->span);
     VEC_PUSH(s->arena, s->items, (Item *)symbol);
     if (kind == SYMBOL_TEST) return;
     const Symbol *first = base_map_get(state->module.scope, base_key(node->name));
@@ -114,6 +166,11 @@ void sema_const_resolve(Sema *s, Item *item)
         return;
     }
     item->state = ITEM_BUSY;
+    if (!header_parsed(item)) {
+        item->symbol.type = s->poison;
+        item->state = ITEM_DONE;
+        return;
+    }
     Scope scope = s->scope;
     Item *outer = s->item;
     Ast *owner = s->owner;
@@ -212,6 +269,8 @@ static void check_bench(Sema *s, Ast *decl)
 
 static void check_item(Sema *s, Item *item)
 {
+    if (!header_parsed(item)) return;
+    mute_after_fault(s, item);
     Ast *decl = item->symbol.decl;
     s->item = item;
     s->owner = decl;
@@ -246,16 +305,26 @@ static void check_item(Sema *s, Item *item)
     s->owner = NULL;
 }
 
+static void signature(Sema *s, Item *item)
+{
+    if (header_parsed(item))
+        sema_signature(s, item);
+    else
+        item->symbol.type = s->poison;
+}
+
 /* Signatures, then constants, then bodies: each may use any of the earlier. */
 void sema_items_check(Sema *s, ModuleState *state)
 {
     Ast *items = KID(state->module.file, File, items);
     for (uint32_t i = 0; i < items->count; i++)
         if (items->kid[i]->kind == AST_Fn || items->kid[i]->kind == AST_Kernel)
-            sema_signature(s, (Item *)(uintptr_t)items->kid[i]->symbol);
+            signature(s, (Item *)(uintptr_t)items->kid[i]->symbol);
     for (uint32_t i = 0; i < items->count; i++)
         if (items->kid[i]->kind == AST_Const)
             sema_const_resolve(s, (Item *)(uintptr_t)items->kid[i]->symbol);
     for (uint32_t i = 0; i < items->count; i++)
-        if (items->kid[i]->symbol) check_item(s, (Item *)(uintptr_t)items->kid[i]->symbol);
+        if (items->kid[i]->symbol && items->kid[i]->kind != AST_Import)
+            check_item(s, (Item *)(uintptr_t)items->kid[i]->symbol);
+    s->diags->muted = (Span){0, 0};
 }

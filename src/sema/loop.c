@@ -36,7 +36,7 @@ static Domain loop_domain(Sema *s, Ast *domain)
     case TYPE_TUPLE:
         for (int i = 0; i < type->count; i++)
             if (!sema_type_within(type->items[i], MASK_INT))
-                sema_mismatch(s, KID(domain, Tuple, items)->kid[i], type->items[i], s->index);
+                sema_mismatch(s, domain, type->items[i], s->index);
         return (Domain){true, true, type->count};
     case TYPE_TENSOR:
         if (type->space == SPACE_REG) return (Domain){true, true, type->rank};

@@ -135,11 +135,27 @@ static ModuleState *new_module(Sema *s, const Name *id, const Name *path, const 
     return state;
 }
 
+static int ascending(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+static void collect_faults(Sema *s, ModuleState *state, size_t before)
+{
+    for (size_t i = before; i < s->diags->list.len; i++)
+        VEC_PUSH(s->arena, state->faults, s->diags->list.data[i]->span.begin);
+    if (state->faults.len)
+        qsort(state->faults.data, state->faults.len, sizeof *state->faults.data, ascending);
+}
+
 static void check_module(Sema *s, ModuleState *state)
 {
     state->loading = true;
+    size_t before = s->diags->list.len;
     state->module.file =
         syntax_parse(s->arena, s->program.interner, s->diags, state->module.source);
+    collect_faults(s, state, before);
     Ast *items = KID(state->module.file, File, items);
     for (uint32_t i = 0; i < items->count; i++)
         if (items->kid[i]->kind == AST_Import) do_import(s, state, items->kid[i]);

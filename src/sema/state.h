@@ -42,6 +42,7 @@ typedef struct Item {
     ItemState state;  /* of a constant's type */
     ItemState walked; /* by the search for cycles */
     bool cyclic;      /* a circle through it is reported */
+    uint32_t fault;   /* where something in it first did not parse; 0 */
 } Item;
 
 /* Where an expression or statement stands: decides which names and statements mean something. */
@@ -85,8 +86,9 @@ typedef struct Imported {
 typedef struct ModuleState {
     Module module;
     bool loading;
-    bool broken;  /* a declaration did not parse: unknown names may be its fault */
-    Map imported; /* name -> Imported */
+    bool broken;          /* a declaration did not parse: unknown names may be its fault */
+    Map imported;         /* name -> Imported */
+    VEC(uint32_t) faults; /* where the text did not parse, ascending */
     struct ModuleState *importer;
 } ModuleState;
 

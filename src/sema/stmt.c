@@ -282,91 +282,62 @@ static void sync_stmt(Sema *s, Ast *stmt)
         sema_group(s, KID(stmt, Sync, group));
 }
 
-static void jump_stmt(Sema *s, Ast *stmt, const char *word)
+static void await_stmt(Sema *s, Ast *stmt)
 {
-    if (!s->loops) diag_report(s->diags, DIAG_OUTSIDE_LOOP, stmt->span, word);
+    sema_needs_device(s, stmt, "`await`");
+    sema_condition(s, KID(stmt, Await, cond), "what `await` waits for");
+}
+
+static void scope_stmt(Sema *s, Ast *stmt)
+{
+    sema_needs_device(s, stmt, "`scope`");
+    sema_block(s, KID(stmt, Scope, body));
+}
+
+static void assert_stmt(Sema *s, Ast *stmt)
+{
+    message(s, KID(stmt, Assert, cond), KID(stmt, Assert, message), "what `assert` asserts");
+}
+
+static void require_stmt(Sema *s, Ast *stmt)
+{
+    message(s, KID(stmt, Require, cond), KID(stmt, Require, message), "a requirement");
 }
 
 /* ---- dispatch ------------------------------------------------------------------------------ */
 
+static void break_stmt(Sema *s, Ast *stmt)
+{
+    if (!s->loops) diag_report(s->diags, DIAG_OUTSIDE_LOOP, stmt->span, "break");
+}
+
+static void continue_stmt(Sema *s, Ast *stmt)
+{
+    if (!s->loops) diag_report(s->diags, DIAG_OUTSIDE_LOOP, stmt->span, "continue");
+}
+
+static void error_stmt(Sema *s, Ast *stmt)
+{
+    (void)stmt;
+    s->broken = true; /* a name declared here is not known later */
+}
+
 void sema_stmt(Sema *s, Ast *stmt)
 {
-    switch ((int)stmt->kind) {
-    case AST_Block:
-        sema_block(s, stmt);
-        break;
-    case AST_Let:
-        let_stmt(s, stmt);
-        break;
-    case AST_Var:
-        var_stmt(s, stmt);
-        break;
-    case AST_Assign:
-        sema_assign(s, stmt);
-        break;
-    case AST_ExprStmt:
-        expr_stmt(s, stmt);
-        break;
-    case AST_Shared:
-        shared_stmt(s, stmt);
-        break;
-    case AST_Reg:
-        reg_stmt(s, stmt);
-        break;
-    case AST_MappingDecl:
-        mapping_stmt(s, stmt);
-        break;
-    case AST_For:
-        sema_for(s, stmt);
-        break;
-    case AST_While:
-        while_stmt(s, stmt);
-        break;
-    case AST_If:
-        if_stmt(s, stmt);
-        break;
-    case AST_On:
-        sema_on(s, stmt);
-        break;
-    case AST_Break:
-        jump_stmt(s, stmt, "break");
-        break;
-    case AST_Continue:
-        jump_stmt(s, stmt, "continue");
-        break;
-    case AST_Return:
-        return_stmt(s, stmt);
-        break;
-    case AST_Sync:
-        sync_stmt(s, stmt);
-        break;
-    case AST_Await:
-        sema_needs_device(s, stmt, "`await`");
-        sema_condition(s, KID(stmt, Await, cond), "what `await` waits for");
-        break;
-    case AST_Scope:
-        sema_needs_device(s, stmt, "`scope`");
-        sema_block(s, KID(stmt, Scope, body));
-        break;
-    case AST_Assert:
-        message(s, KID(stmt, Assert, cond), KID(stmt, Assert, message), "what `assert` asserts");
-        break;
-    case AST_Require:
-        message(s, KID(stmt, Require, cond), KID(stmt, Require, message), "a requirement");
-        break;
-    case AST_Print:
-        print_stmt(s, stmt);
-        break;
-    case AST_Check:
-        check_stmt(s, stmt);
-        break;
-    case AST_Via:
-        via_stmt(s, stmt);
-        break;
-    default:
-        s->broken = true;
-        break; /* Error */
-    }
+    static void (*const checks[AST_KIND_COUNT])(Sema *, Ast *) = {
+        [AST_Error] = error_stmt,   [AST_Block] = sema_block,     [AST_Let] = let_stmt,
+        [AST_Var] = var_stmt,       [AST_Assign] = sema_assign,   [AST_ExprStmt] = expr_stmt,
+        [AST_Shared] = shared_stmt, [AST_Reg] = reg_stmt,         [AST_MappingDecl] = mapping_stmt,
+        [AST_For] = sema_for,       [AST_While] = while_stmt,     [AST_If] = if_stmt,
+        [AST_On] = sema_on,         [AST_Break] = break_stmt,     [AST_Continue] = continue_stmt,
+        [AST_Return] = return_stmt, [AST_Sync] = sync_stmt,       [AST_Await] = await_stmt,
+        [AST_Scope] = scope_stmt,   [AST_Assert] = assert_stmt,   [AST_Print] = print_stmt,
+        [AST_Check] = check_stmt,   [AST_Require] = require_stmt, [AST_Via] = via_stmt,
+    };
+    if (!checks[stmt->kind])
+        base_internal(base_arena_escape(s->arena), "sema: %s is no statement",
+                      ast_info(stmt->kind)->text);
+    checks[stmt->kind](s, stmt);
 }
 
 static bool leaves(const Ast *stmt)

@@ -125,8 +125,38 @@ static void a_misspelt_name_is_one_error(void **state)
     misspell_each(generics);
 }
 
+/* What follows from text that did not parse is not reported; what stands elsewhere is. */
+static void faults_of_syntax_do_not_spread(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t errors;
+    } programs[] = {
+        {"pub fn f(x: f32) -> f32 {\n    let y = (x +\n    let z = y * 2\n    return z + y\n}\n",
+         1},
+        {"pub fn f(x: f32 y: f32) -> f32 { return x + y }\npub fn g() -> f32 { return f(1, 2, 3) "
+         "}\n",
+         1},
+        {"const N = = 3\npub fn g(x: f32[N]) -> f32 { return x[N] }\n", 1},
+        {"kernel k(x f32[n]) launch grid(1), block(1) { x[0] = 1 }\ntest \"t\" { k(1, 2) }\n", 1},
+        {"pub fn f(x: f32) -> f32 {\n    let a = x + w\n    let b = ]\n    return b + a\n}\n", 2},
+        {"pub fn f(x: f32) -> f32 { return ) }\npub fn g(x: f32) -> f32 { return y }\n", 2},
+    };
+    for (size_t i = 0; i < BASE_LEN(programs); i++) {
+        Checked c = check_text(programs[i].text);
+        if (c.diags->errors != programs[i].errors)
+            fail_msg("wanted %zu errors:\n%s\n%s", programs[i].errors, programs[i].text,
+                     c.messages);
+        done(&c);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(a_misspelt_name_is_one_error)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_misspelt_name_is_one_error),
+        cmocka_unit_test(faults_of_syntax_do_not_spread),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
