@@ -32,9 +32,12 @@ static const IrExpr *plus(IrKernel *k, const IrExpr *x, int64_t c)
     return ir_binary(k, IR_ADD, x, ir_int(k, elem, c));
 }
 
-/* Sums read left-deep, the largest steps first: `i * 64 + j * 8 + l`. */
-static int64_t rank_of(const IrExpr *e)
+/* Sums read left-deep, the largest steps first: `i * 64 + j * 8 + l`; products end in the size. */
+static int64_t rank_of(IrOp op, const IrExpr *e)
 {
+    if (op == IR_MUL) return e->op != IR_SIZE;
+    if (op != IR_ADD) return 0;
+    if (e->op == IR_VAR) return e->var->multiple;
     if (e->op == IR_ADD || e->op == IR_SUB) return INT64_MAX;
     if (e->op != IR_MUL) return 1;
     if (!ir_is_const(e->args[1])) return INT64_MAX - 1;
@@ -45,7 +48,7 @@ static int64_t rank_of(const IrExpr *e)
 bool ir_in_order(IrOp op, const IrExpr *a, const IrExpr *b)
 {
     if (ir_is_const(a) || ir_is_const(b)) return ir_is_const(b);
-    int64_t x = op == IR_ADD ? rank_of(a) : 0, y = op == IR_ADD ? rank_of(b) : 0;
+    int64_t x = rank_of(op, a), y = rank_of(op, b);
     return x != y ? x > y : a->id <= b->id;
 }
 
