@@ -120,13 +120,16 @@ static Expected summarise(const Parse *parse, size_t count, const char *const *w
     bool expression = has("an integer", count, words) && has("-", count, words);
     bool name = has("a name", count, words);
     bool complete = !expression && has("+", count, words) && has("*", count, words);
+    bool type = !statement && has("fn", count, words) && has("reg", count, words);
     if (statement) add(&expected, "a statement");
     if (declaration) add(&expected, "a declaration");
     if (expression && !statement) add(&expected, "an expression");
-    if (name && !expression) add(&expected, "a name");
+    if (type) add(&expected, "a type");
+    if (name && !expression && !type) add(&expected, "a name");
     for (size_t i = 0; i < count; i++) {
         if (expression && starts_expression(words[i])) continue;
         if ((statement || declaration) && starts_line(words[i])) continue;
+        if (type && (starts_line(words[i]) || strcmp(words[i], "(") == 0)) continue;
         if (name && is_contextual(words[i])) continue;
         if (complete && is_operator(words[i])) continue;
         if (strcmp(words[i], "a name") == 0 || out_of_place(parse, words[i], complete)) continue;

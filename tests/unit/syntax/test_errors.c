@@ -44,6 +44,8 @@ static const Case cases[] = {
     {"fn f() {\n    let = 1\n}\n", DIAG_SYNTAX, 2, 9, "expected a name or `(`, found `=`"},
     {"fn f() {\n    for i range(3) { a }\n}\n", DIAG_SYNTAX, 2, 11, "expected `in`, found `range`"},
     {"fn f( {\n    a = 1\n}\n", DIAG_UNCLOSED_BRACKET, 1, 5, "`(`"},
+    {"fn f(x: ) {\n}\n", DIAG_SYNTAX, 1, 9, "expected a type, `out` or `inout`, found `)`"},
+    {"fn f() -> {\n}\n", DIAG_SYNTAX, 1, 11, "expected a type, found `{`"},
     {"a = 1\n", DIAG_SYNTAX, 1, 1, "expected a declaration, found `a`"},
     {"kernel k() launch grid(1), block(1) launch grid(2), block(2) {\n}\n", DIAG_SYNTAX, 1, 37,
      "one `launch`"},
