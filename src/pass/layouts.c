@@ -35,6 +35,17 @@ static void inline_body(Layouts *l, IrBlock *block)
     inline_lets(l, block, &old);
 }
 
+/* if a { if b { … } } is if a && b { … }. */
+static void merge_conditions(Layouts *l, IrStmt *s)
+{
+    if (s->kind != IR_STMT_IF || s->other || s->body->stmts.len != 1) return;
+    IrStmt *inner = s->body->stmts.data[0];
+    if (inner->kind != IR_STMT_IF || inner->other) return;
+    ir_set_origin(l->ctx->k, s->origin);
+    s->args[0] = ir_binary(l->ctx->k, IR_AND, s->args[0], inner->args[0]);
+    s->body = inner->body;
+}
+
 /* Statements of `block` to the end of `to`, without those whose conditions are decided. */
 static void inline_lets(Layouts *l, IrBlock *to, IrBlock *block)
 {
@@ -54,6 +65,7 @@ static void inline_lets(Layouts *l, IrBlock *to, IrBlock *block)
         if (s->kind == IR_STMT_FOR && pass_const_loop(s, &lo, &step, &trip) && trip == 0) continue;
         inline_body(l, s->body);
         inline_body(l, s->other);
+        merge_conditions(l, s);
         VEC_PUSH(l->ctx->k->arena, to->stmts, s);
     }
 }
