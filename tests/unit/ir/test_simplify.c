@@ -174,12 +174,32 @@ static void add_unary(World *w)
     push(w, (Raw){op, 0, {&a->raw}, a->raw.elem}, ir_unary(w->k, op, a->built));
 }
 
+/* To another integer type and back, in one or two steps. */
+static void add_cast(World *w)
+{
+    static const Elem elems[] = {ELEM_I8,  ELEM_U8,  ELEM_I16, ELEM_U16, ELEM_I32,  ELEM_U32,
+                                 ELEM_I64, ELEM_U64, ELEM_I4,  ELEM_U4,  ELEM_INDEX};
+    const Pair *a = pick(w, false);
+    const Raw *raw = &a->raw;
+    const IrExpr *built = a->built;
+    for (int64_t steps = 1 + below(2); steps >= 0; steps--) {
+        Elem to = steps ? elems[below(BASE_LEN(elems))] : w->elem;
+        Raw cast = {IR_CAST, 0, {raw}, to};
+        if (steps == 0) {
+            push(w, cast, ir_cast(w->k, (IrType){to, 1}, built));
+            return;
+        }
+        raw = base_copy(w->arena, &cast, sizeof cast);
+        built = ir_cast(w->k, (IrType){to, 1}, built);
+    }
+}
+
 static void add_node(World *w)
 {
     static const IrOp arithmetic[] = {IR_ADD, IR_ADD, IR_ADD,    IR_SUB,   IR_MUL,   IR_MUL,
                                       IR_DIV, IR_DIV, IR_MOD,    IR_MOD,   IR_MIN,   IR_MAX,
                                       IR_SHL, IR_SHR, IR_BITAND, IR_BITOR, IR_BITXOR};
-    int kind = (int)below(24);
+    int kind = (int)below(25);
     const Pair *a = pick(w, false), *b = pick(w, false), *c = pick(w, true), *d = pick(w, true);
     if (kind < 4) {
         add_constant(w);
@@ -199,6 +219,8 @@ static void add_node(World *w)
         push(w, raw, ir_select(w->k, c->built, a->built, b->built));
     } else if (kind < 23) {
         add_unary(w);
+    } else if (kind < 24) {
+        add_cast(w);
     }
 }
 

@@ -255,6 +255,52 @@ static void test_minmax(void **state)
         }
 }
 
+static double math(Builtin builtin, double x)
+{
+    Scalar a = scalar_float(ELEM_F16, x), r;
+    assert_true(scalar_math(builtin, &a, 1, &r));
+    return r.elem == ELEM_BOOL ? (double)r.i : r.f;
+}
+
+static void test_math(void **state)
+{
+    (void)state;
+    for (uint32_t bits = 0; bits < 65536; bits++) {
+        double x = scalar_from_bits(ELEM_F16, bits).f;
+        assert_true(same(math(BUILTIN_FLOOR, x), floor(x)));
+        assert_true(same(math(BUILTIN_CEIL, x), ceil(x)));
+        assert_true(same(math(BUILTIN_TRUNC, x), trunc(x)));
+        assert_true(same(math(BUILTIN_RINT, x), nearbyint(x)));
+        assert_true(same(math(BUILTIN_ABS, x), x < 0 || signbit(x) ? -x : x));
+        assert_true(math(BUILTIN_ISNAN, x) == (x != x));
+        assert_true(math(BUILTIN_ISINF, x) == (x - x != 0 && x == x));
+        Scalar pair[] = {scalar_float(ELEM_F16, x), scalar_float(ELEM_F16, -0.0)}, r;
+        assert_true(scalar_math(BUILTIN_COPYSIGN, pair, 2, &r));
+        assert_true(isnan(x) ? isnan(r.f) : same(r.f, -fabs(x)));
+        assert_true(scalar_math(BUILTIN_MIN, pair, 2, &r));
+        assert_true(isnan(x) ? isnan(r.f) : same(r.f, x < 0 ? x : -0.0));
+        assert_true(scalar_math(BUILTIN_MAX, pair, 2, &r));
+        assert_true(isnan(x) ? isnan(r.f) : same(r.f, x < 0 ? -0.0 : x));
+        double root = math(BUILTIN_SQRT, x);
+        if (x > 0 && isfinite(x)) { /* nearest: x lies between the squares of the midpoints */
+            uint32_t at = (uint32_t)scalar_bits((Scalar){.elem = ELEM_F16, .f = root});
+            double low = (formula(&formats[2], at - 1) + root) / 2;
+            double high = (formula(&formats[2], at + 1) + root) / 2;
+            assert_true(low * low <= x && x <= high * high);
+        }
+    }
+    Scalar i = scalar_int(ELEM_I32, 5), r;
+    assert_false(scalar_math(BUILTIN_SQRT, &i, 1, &r));
+    assert_false(scalar_math(BUILTIN_ISNAN, &i, 1, &r));
+    assert_false(scalar_math(BUILTIN_FMA, (Scalar[]){i, i, i}, 3, &r));
+    assert_false(scalar_math(BUILTIN_COPYSIGN, (Scalar[]){i, i}, 2, &r));
+    Scalar x = scalar_float(ELEM_F32, -7.5), y = scalar_float(ELEM_F32, 2);
+    assert_true(scalar_binary(OP_MOD, x, y, &r) && r.f == -1.5);
+    assert_true(scalar_unary(OP_NEG, x, &r) && r.f == 7.5);
+    assert_false(scalar_binary(OP_BITAND, x, y, &r));
+    assert_false(scalar_math(BUILTIN_MULHI, (Scalar[]){x, y}, 2, &r));
+}
+
 /* ---- conversions ----------------------------------------------------------------------------- */
 
 static void test_to_int(void **state)
@@ -347,12 +393,13 @@ static void test_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bits),   cmocka_unit_test(test_rounding),
-        cmocka_unit_test(test_tf32),   cmocka_unit_test(test_arithmetic),
-        cmocka_unit_test(test_fma),    cmocka_unit_test(test_machine),
-        cmocka_unit_test(test_half),   cmocka_unit_test(test_minmax),
-        cmocka_unit_test(test_to_int), cmocka_unit_test(test_from_int),
-        cmocka_unit_test(test_holds),  cmocka_unit_test(test_text),
+        cmocka_unit_test(test_bits),     cmocka_unit_test(test_rounding),
+        cmocka_unit_test(test_tf32),     cmocka_unit_test(test_arithmetic),
+        cmocka_unit_test(test_fma),      cmocka_unit_test(test_machine),
+        cmocka_unit_test(test_half),     cmocka_unit_test(test_minmax),
+        cmocka_unit_test(test_math),     cmocka_unit_test(test_to_int),
+        cmocka_unit_test(test_from_int), cmocka_unit_test(test_holds),
+        cmocka_unit_test(test_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
