@@ -225,11 +225,25 @@ static bool starts_declaration(const Pending *next)
            (next->word->cls == WORD_LATER && next->word->token == 0);
 }
 
+/* `fn`, `reg` and `shared` also begin types: `fn(T) -> T`, `reg f32[n]`. */
+static bool begins_type(const Parse *parse)
+{
+    const Pending *next = &parse->pending;
+    if (next->kind != TOK_FN && next->kind != TOK_REG && next->kind != TOK_SHARED) return false;
+    const char *p = parse->source->text + (next->span.end - parse->source->base);
+    p += strspn(p, " \t");
+    if (next->kind == TOK_FN) return *p == '(';
+    p += strcspn(p, " \t\n[:{(");
+    p += strspn(p, " \t");
+    return *p == '[';
+}
+
 /* A line that begins with a word which can begin nothing but a statement or a declaration. */
 static bool starts_afresh(const Parse *parse)
 {
     const Pending *next = &parse->pending;
     if (!next->newline || !next->word || (trait(parse->last) & NO_START_AFTER)) return false;
+    if (begins_type(parse)) return false;
     return next->word->cls == WORD_DECLARATION || next->word->cls == WORD_STATEMENT;
 }
 

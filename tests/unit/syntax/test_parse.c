@@ -227,6 +227,18 @@ static void line_ends(void **unused)
     session_close(s);
 }
 
+/* Words that begin statements begin types, too, also at the start of a line. */
+static void types_over_lines(void **unused)
+{
+    (void)unused;
+    Session *s = session_open();
+    session_parse(s, "fn f[T: num, f:\n    fn(T) -> T](a: (T,\n    fn(T, T) -> T,\n"
+                     "    reg f32[4]), b:\n    shared f16[2, 2], c: inout\n    reg T[1]) ->\n"
+                     "    T\n{\n    return b\n}\n");
+    if (s->diags->errors) fail_msg("%s", session_diags(s));
+    session_close(s);
+}
+
 static void kernel_clauses(void **unused)
 {
     (void)unused;
@@ -247,9 +259,11 @@ static void kernel_clauses(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(samples), cmocka_unit_test(precedence), cmocka_unit_test(numbers),
-        cmocka_unit_test(strings), cmocka_unit_test(docs),       cmocka_unit_test(lines),
-        cmocka_unit_test(words),   cmocka_unit_test(line_ends),  cmocka_unit_test(kernel_clauses),
+        cmocka_unit_test(samples),        cmocka_unit_test(precedence),
+        cmocka_unit_test(numbers),        cmocka_unit_test(strings),
+        cmocka_unit_test(docs),           cmocka_unit_test(lines),
+        cmocka_unit_test(words),          cmocka_unit_test(line_ends),
+        cmocka_unit_test(kernel_clauses), cmocka_unit_test(types_over_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
