@@ -177,7 +177,7 @@ const Type *sema_call_fn(Sema *s, Ast *call, Symbol *fn, Ast *brackets)
         sema_generics_known(s, &inference, call, name);
     if (inference.count && !sema_type_sound(type)) return s->poison;
     const Type *result = sema_inferred(s, &inference, type->of);
-    if (!ok && result != type->of) return s->poison;
+    if (!(ok && known) && result != type->of) return s->poison;
     for (int i = 0; i < inference.count; i++)
         if (inference.bindings[i].generic->kind == SYMBOL_GENERIC_TYPE &&
             !inference.bindings[i].type)

@@ -211,6 +211,7 @@ void sema_suggest_public(Sema *s, Diag *diag, const Name *name, const Module *mo
 static bool failed_import(Sema *s, const Name *name)
 {
     const Map *imported = &s->module->imported;
+    if (s->suggestions > 64) return false;
     for (size_t i = 0; i < imported->len; i++) {
         const Symbol *symbol = ((const Imported *)imported->entries[i].value)->symbol;
         if (symbol->type && symbol->type->kind == TYPE_POISON &&

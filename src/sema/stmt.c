@@ -256,14 +256,14 @@ static void print_stmt(Sema *s, Ast *stmt)
 static void via_stmt(Sema *s, Ast *stmt)
 {
     Ast *call = KID(stmt, Via, call), *tile = KID(stmt, Via, tile);
-    sema_infer(s, call);
+    const Type *result = sema_infer(s, call);
     const Type *type = sema_value(s, tile);
     bool copies = call->kind == AST_Call && call->call && call->call->kind == CALL_BUILTIN &&
                   call->call->builtin == BUILTIN_COPY;
-    if (!copies)
+    if (!copies && result->kind != TYPE_POISON)
         diag_report(s->diags, DIAG_NOT_CALLABLE, call->span, "what stands before `via`",
                     "only `copy(…)` goes via a shared tile");
-    else if (type->kind != TYPE_POISON &&
+    else if (copies && type->kind != TYPE_POISON &&
              (type->kind != TYPE_TENSOR || type->space != SPACE_SHARED))
         diag_report(s->diags, DIAG_OPERAND_KIND, tile->span, "via", "a shared tensor",
                     sema_text(s, type));
