@@ -10,6 +10,7 @@
 
 #include "lower/lower.h"
 #include "pass/pass.h"
+#include "runtime/host.h"
 #include "target/target.h"
 
 typedef enum {
@@ -68,6 +69,19 @@ typedef enum {
 /* Emits text into `out` (an Sb of any arena that outlives the call). */
 CompileStatus compile_emit(Compile *session, const CompileOptions *options, CompileKind kind,
                            Sb *out);
+
+/* ---- artefacts: of a module from `compile_module` ------------------------------------------- */
+
+/* Compiles the CUDA C++ by NVRTC, through the cache, into module->images: a cubin for each
+ * architecture, PTX of the lowest for all others. COMPILE_OK with failure->status set: NVRTC is
+ * lacking or refuses. */
+CompileStatus compile_images(Compile *session, TargetModule *module, const int *archs, int count,
+                             HdFailure *failure);
+/* The C file of a module for this process's runtime, of what `compile_images` has left too. */
+CompileStatus compile_module_text(Compile *session, TargetModule *module, Sb *out);
+/* The C file of a self-contained library, and its header. */
+CompileStatus compile_library_text(Compile *session, TargetModule *module, Sb *out);
+CompileStatus compile_library_header(Compile *session, TargetModule *module, Sb *out);
 
 /* Formats the file that was read as `text`. */
 CompileStatus compile_format(Compile *session, const char *path, const char *text, size_t len,

@@ -1,9 +1,6 @@
 /* hdc FILE.hd: compile, or print one stage. */
 #include "hdc/hdc.h"
 
-#include "runtime/cc.h"
-#include "runtime/library.h"
-
 typedef struct EmitName {
     const char *name;
     CompileKind kind;
@@ -56,7 +53,7 @@ ExitStatus verb_build(Options *o)
     if (found)
         status = emit_text(o, s, found->kind);
     else
-        status = EXIT_CALL;
+        status = build_artefact(o, s);
     compile_destroy(s);
     return status;
 }

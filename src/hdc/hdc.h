@@ -55,6 +55,9 @@ CompileOptions compile_options(const Options *options);
 /* Loads FILE into a new session; prints what is wrong. *status is the exit status if NULL. */
 Compile *open_session(Options *options, const char *path, ExitStatus *status);
 
+/* --emit=so, header, ptx, cubin; without --emit the library and its header. */
+ExitStatus build_artefact(Options *options, Compile *session);
+
 ExitStatus verb_build(Options *options);
 ExitStatus verb_check(Options *options);
 ExitStatus verb_run(Options *options);

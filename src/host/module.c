@@ -54,13 +54,35 @@ static HdLoadedModule *build_cuda_host(Host *host, Compile *s, const CompileOpti
     return hd_rt_module_build(host->runtime, s->arena, source, text.len, &cc, failure);
 }
 
+/* NVRTC's code for the device, in tables that the C compiler makes loadable. */
+static HdLoadedModule *build_cuda(Host *host, Compile *s, const CompileOptions *options,
+                                  CompileStatus *status, HdFailure *failure)
+{
+    CompileOptions o = *options;
+    TargetModule *module = NULL;
+    Sb text = base_sb(s->arena);
+    o.cpu = false;
+    o.cuda = true;
+    o.arch = hd_rt_device_cuda(host->device)->arch;
+    failure->status = HD_DONE;
+    *status = compile_module(s, &o, &module);
+    if (*status == COMPILE_OK) *status = compile_images(s, module, &o.arch, 1, failure);
+    if (*status != COMPILE_OK || failure->status != HD_DONE) return NULL;
+    *status = compile_module_text(s, module, &text);
+    if (*status != COMPILE_OK) return NULL;
+    RuntimeCcOptions cc = {.optimize = -1}; /* nothing but tables */
+    char *source = base_sb_text(&text);
+    return hd_rt_module_build(host->runtime, s->arena, source, text.len, &cc, failure);
+}
+
 HdLoadedModule *host_build(Host *host, Compile *s, const CompileOptions *options,
                            CompileStatus *status, HdFailure *failure)
 {
     CompileOptions o = *options;
     if (host->cuda_host) return build_cuda_host(host, s, options, status, failure);
-    o.cpu = !host->cuda;
-    o.cuda = host->cuda;
+    if (host->cuda) return build_cuda(host, s, options, status, failure);
+    o.cpu = true;
+    o.cuda = false;
     Sb text = base_sb(s->arena);
     failure->status = HD_DONE;
     *status = compile_emit(s, &o, COMPILE_C, &text);

@@ -1,0 +1,107 @@
+/* hdc FILE.hd: the self-contained library, its header, and code for GPUs. */
+#include "hdc/hdc.h"
+
+#include "runtime/cc.h"
+
+#include <stdlib.h>
+
+typedef struct Artefact {
+    Options *o;
+    Compile *s;
+    TargetModule *module;
+    CompileOptions options;
+} Artefact;
+
+/* For GPUs that are not named: these run everywhere from the first on, through its PTX. */
+static const int default_archs[] = {80, 90};
+
+static ExitStatus make_module(Artefact *a)
+{
+    CompileStatus status = compile_module(a->s, &a->options, &a->module);
+    return report_status(a->o, a->s, status);
+}
+
+/* Without --target, a machine without NVRTC still makes libraries, for the CPU. */
+static ExitStatus make_images(Artefact *a, bool optional)
+{
+    HdFailure failure = {0};
+    const int *archs = a->o->archs.len ? a->o->archs.data : default_archs;
+    int count = a->o->archs.len ? (int)a->o->archs.len : (int)BASE_LEN(default_archs);
+    CompileStatus status = compile_images(a->s, a->module, archs, count, &failure);
+    ExitStatus result = report_status(a->o, a->s, status);
+    if (result != EXIT_DONE || failure.status == HD_DONE) return result;
+    if (!optional) return report_failure(&failure);
+    fprintf(stderr, "hdc: the library has code for the CPU only: %s\n", failure.text);
+    return EXIT_DONE;
+}
+
+static ExitStatus emit_image(Artefact *a, bool ptx)
+{
+    a->options.cpu = false;
+    a->options.cuda = true;
+    ExitStatus status = make_module(a);
+    if (status == EXIT_DONE) status = make_images(a, false);
+    if (status != EXIT_DONE) return status;
+    const char *path = base_format(a->o->arena, "%s.cubin", a->module->name);
+    if (!ptx && !a->o->output) a->o->output = path; /* binary: not to a terminal */
+    for (int i = 0; i < a->module->image_count; i++) {
+        const TargetImage *image = &a->module->images[i];
+        if (image->is_ptx == ptx) return write_output(a->o, (const char *)image->data, image->size);
+    }
+    return EXIT_INTERNAL;
+}
+
+static ExitStatus emit_header(Artefact *a)
+{
+    Sb text = base_sb(a->s->arena);
+    CompileStatus status = compile_library_header(a->s, a->module, &text);
+    ExitStatus result = report_status(a->o, a->s, status);
+    return result == EXIT_DONE ? write_output(a->o, base_sb_text(&text), text.len) : result;
+}
+
+static ExitStatus compile_c(Artefact *a, const Sb *text, const char *path)
+{
+    HdFailure failure;
+    RuntimeCc cc;
+    RuntimeCcOptions options = {.generic = a->o->generic};
+    if (!runtime_cc_find(a->o->arena, &cc, &failure) ||
+        !runtime_cc_build(a->o->arena, &cc, text->data, text->len, &options, path, NULL, &failure))
+        return report_failure(&failure);
+    return EXIT_DONE;
+}
+
+static ExitStatus emit_library(Artefact *a, bool with_header)
+{
+    Arena *arena = a->o->arena;
+    ExitStatus status = make_module(a);
+    if (status == EXIT_DONE && a->options.cuda) status = make_images(a, !a->o->target);
+    if (status != EXIT_DONE) return status;
+    Sb text = base_sb(a->s->arena);
+    status = report_status(a->o, a->s, compile_library_text(a->s, a->module, &text));
+    if (status != EXIT_DONE) return status;
+    const char *name = base_format(arena, "lib%s.so", a->module->name);
+    const char *path = a->o->output ? a->o->output : name;
+    status = compile_c(a, &text, path);
+    if (status != EXIT_DONE || !with_header) return status;
+    const char *header = base_format(arena, "%s.h", a->module->name);
+    a->o->output = base_path_join(arena, base_path_dir(arena, path), header);
+    return emit_header(a);
+}
+
+ExitStatus build_artefact(Options *o, Compile *s)
+{
+    Artefact a = {.o = o, .s = s, .options = compile_options(o)};
+    const char *kind = o->emit ? o->emit : "library";
+    if (strcmp(kind, "ptx") == 0) return emit_image(&a, true);
+    if (strcmp(kind, "cubin") == 0) return emit_image(&a, false);
+    if (strcmp(kind, "library") == 0 || strcmp(kind, "so") == 0) return emit_library(&a, !o->emit);
+    if (strcmp(kind, "header") == 0) {
+        a.options.cuda = false;
+        a.options.cpu = true;
+        ExitStatus status = make_module(&a);
+        return status == EXIT_DONE ? emit_header(&a) : status;
+    }
+    options_die_call("--emit: `%s` is not one of ast, typed, ir, cu, ptx, cubin, c, so, header, "
+                     "manifest",
+                     kind);
+}
