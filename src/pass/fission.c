@@ -41,10 +41,13 @@ static void thread_loop(Fission *f, const IrBlock *in, const Group *g, IrBlock *
             VEC_PUSH(k->arena, out->stmts, in->stmts.data[i]);
         return;
     }
+    IrBlock body = *in;
+    const IrExpr *stop = g->limit, *limit = fission_take_limit(f, &body);
+    if (limit) stop = ir_binary(k, IR_MIN, stop, ir_binary(k, IR_SUB, limit, g->base));
     IrVar *lane = new_index(f, "t");
-    IrStmt *loop = ir_for(k, out, lane, ir_index(k, 0), g->limit, ir_index(k, 1));
+    IrStmt *loop = ir_for(k, out, lane, ir_index(k, 0), stop, ir_index(k, 1));
     loop->flags |= IR_THREADS;
-    loop->body->stmts = in->stmts;
+    loop->body->stmts = body.stmts;
     const IrExpr *thread = ir_binary(k, IR_ADD, g->base, ir_var(k, lane));
     Container *c = open_container(f, loop, (Group){thread, ir_index(k, 1), 1});
     f->current = c->outer;
@@ -211,9 +214,10 @@ static void control(Fission *f, IrStmt *s, const Group *g, IrBlock *out)
     VEC_PUSH(k->arena, out->stmts, s);
 }
 
-static bool together(const Fission *f, const IrStmt *s, const Group *g)
+static bool together(Fission *f, const IrStmt *s, const Group *g)
 {
     if (s->kind == IR_STMT_ROLE) return g->base->op == IR_CONST;
+    if (g->count > 1 && fission_runs_together(f, s)) return true;
     int64_t level = fission_level(f, s);
     return level > 1 && level >= g->count;
 }
@@ -226,6 +230,9 @@ static void process(Fission *f, const IrBlock *in, const Group *g, IrBlock *out)
         ir_set_origin(f->k, s->origin);
         if (s->kind == IR_STMT_COLLECTIVE && together(f, s, g)) {
             collective(f, s, &run, g, out);
+        } else if (!f->current && g->count == f->k->block_size && fission_is_once(f, s)) {
+            if (!fission_is_free(s)) flush(f, &run, g, out);
+            VEC_PUSH(f->k->arena, out->stmts, s);
         } else if (together(f, s, g)) {
             flush(f, &run, g, out);
             control(f, s, g, out);
@@ -242,7 +249,10 @@ bool pass_fission(PassContext *ctx)
 {
     IrKernel *k = ctx->k;
     Fission f = {.k = k, .levels = base_map(k->arena), .containers = base_map(k->arena)};
+    f.interchange = !ctx->options->check;
+    f.once_count = k->vars.len;
     fission_find_levels(&f, k->body);
+    fission_find_once(&f);
     Group all = {ir_index(k, 0), ir_index(k, k->block_size), k->block_size};
     IrBlock *out = ir_new_block(k);
     process(&f, k->body, &all, out);

@@ -35,12 +35,23 @@ typedef struct Fission {
     size_t var_count, tensor_count; /* of those that were there before settling */
     Container *current;             /* while building and while walking */
     const IrExpr *thread;           /* what TID means at the current place */
-    int loops;                      /* loops around the current place that a group runs together */
+    bool interchange;               /* not under --check */
+    bool *once;                     /* by variable id: its assignments run once for the block */
+    size_t once_count;
+    bool changed;
+    Map lets;  /* values of pure index LETs, by variable id + 1 */
+    int loops; /* loops around the current place that a group runs together */
 } Fission;
 
 /* fission_levels.c: how many threads a statement needs together (1: each for itself). */
 void fission_find_levels(Fission *f, IrBlock *block);
 int64_t fission_level(const Fission *f, const IrStmt *s);
+/* fission_uniform.c: what the block does as one. */
+void fission_find_once(Fission *f);
+bool fission_is_once(Fission *f, const IrStmt *s);
+bool fission_is_free(const IrStmt *s);
+bool fission_runs_together(Fission *f, const IrStmt *s);
+const IrExpr *fission_take_limit(Fission *f, IrBlock *body);
 /* fission_homes.c: gives a place to what lives across the split, and replaces TID. */
 void fission_settle(Fission *f, IrBlock *block);
 

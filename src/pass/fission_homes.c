@@ -84,6 +84,7 @@ static void define(Fission *f, const IrStmt *s)
     Home *h = &f->vars[s->var->id];
     *h = (Home){.defined = f->current, .common = f->current, .seen = true};
     if (s->kind != IR_STMT_LET || s->var->mutable) return;
+    if (vocab_elem_is_float(s->var->type.elem)) return; /* cheaper to keep than to repeat */
     Weight w = {0};
     if (!ir_any(s->args[0], weigh, &w)) h->value = s->args[0];
 }
