@@ -28,13 +28,19 @@ static bool is_candidate(const Logical *l, const IrStmt *s)
     return base_map_get(&l->tasks, base_key(s)) != NULL;
 }
 
+/* A tile without replicas, over the whole block, has one place for each element whoever asks; but
+ * replicas may differ for a moment (inside of `reduce`), and then belong to their threads. */
+static void spoil_tile(Logical *l, const IrTensor *t)
+{
+    if (t->space != IR_TILE || l->bad_tiles[t->id]) return;
+    if (t->over->workers == l->k->block_size && !mapping_has_replicas(t->over)) return;
+    l->bad_tiles[t->id] = true;
+    l->changed = true;
+}
+
 static bool spoil(void *user, const IrExpr *e)
 {
-    Logical *l = user;
-    if (e->op != IR_LOAD || e->tensor->space != IR_TILE || l->bad_tiles[e->tensor->id])
-        return false;
-    l->bad_tiles[e->tensor->id] = true;
-    l->changed = true;
+    if (e->op == IR_LOAD) spoil_tile(user, e->tensor);
     return false;
 }
 
@@ -45,10 +51,7 @@ static void spoil_tiles(Logical *l, IrBlock *block)
         IrStmt *s = block->stmts.data[i];
         if (is_candidate(l, s)) continue;
         pass_any_operand(s, spoil, l);
-        if (s->tensor && s->tensor->space == IR_TILE && !l->bad_tiles[s->tensor->id]) {
-            l->bad_tiles[s->tensor->id] = true;
-            l->changed = true;
-        }
+        if (s->tensor) spoil_tile(l, s->tensor);
         spoil_tiles(l, s->body);
         spoil_tiles(l, s->other);
     }

@@ -183,7 +183,7 @@ static void one_loop(Nest *n, int level, const IrBlock *body, IrBlock *to, const
 {
     IrKernel *k = n->k;
     int dim = n->order[level];
-    const IrVar *old = n->vars[dim]->var;
+    const IrVar *old = n->tasks->tasks->vars[dim];
     IrVar *var = ir_new_var(k, old->name, old->type, false);
     IrStmt *loop = ir_for(k, to, var, lo, hi, ir_index(k, 1));
     loop->flags |= IR_THREADS | (level == 0 ? (uint32_t)IR_ONCE : 0);
