@@ -27,9 +27,9 @@ void width_forget(Widths *w)
 
 int64_t width_join(const Widths *w, int64_t a, int64_t b)
 {
-    if (a == 0 || b == w->k->block_size) return b == 0 ? a : b;
-    if (b == 0 || a == w->k->block_size) return a;
-    return base_gcd(a, b);
+    if (a == 0 || b == 0) return a + b;
+    if (a == w->k->block_size) return b;
+    return b == w->k->block_size ? a : base_gcd(a, b);
 }
 
 void width_lower(Widths *w, int64_t *slot, int64_t to)
