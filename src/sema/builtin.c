@@ -275,7 +275,9 @@ static const Type *test_builtin(Sema *s, Ast *call, Builtin builtin)
         return s->boolean;
     }
     const Type *a = sema_infer(s, pair[0]), *b = sema_infer(s, pair[1]);
-    if (sema_type_literal(s, a) && !sema_type_literal(s, b))
+    if (sema_type_literal(s, a) && sema_type_literal(s, b))
+        sema_settle_pair(s, pair[0], pair[1]);
+    else if (sema_type_literal(s, a))
         sema_adapt(s, pair[0], a, b);
     else if (sema_adapt(s, pair[1], b, sema_settle(s, pair[0], a)) && !sema_is_value(a))
         sema_not_a_value(s, pair[0], a);

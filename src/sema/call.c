@@ -214,11 +214,8 @@ const Type *sema_call_operator(Sema *s, Ast *call, Symbol *fn)
     Ast *a = args->kid[0], *b = args->kid[1];
     const Type *lt = sema_infer(s, a), *rt = sema_infer(s, b);
     if (sema_type_literal(s, lt) && sema_type_literal(s, rt)) {
-        bool real = lt == s->literal_float || rt == s->literal_float;
-        const Type *type = real ? s->scalar[ELEM_F32] : s->index;
-        bool ok = sema_adapt(s, a, lt, type);
-        if (!sema_adapt(s, b, rt, type) || !ok) return s->poison;
-        lt = rt = type;
+        lt = rt = sema_settle_pair(s, a, b);
+        if (lt->kind == TYPE_POISON) return lt;
     }
     return sema_operate(s, call, fn->op, a, lt, b, rt);
 }

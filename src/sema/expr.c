@@ -234,17 +234,57 @@ static const Type *infer_tuple(Sema *s, Ast *e)
     return sema_type_list(s, TYPE_TUPLE, NULL, (int)items->count, types);
 }
 
-/* All elements of one type; a table in a table adds a dimension. */
+/* The type that the numbers of a table share: the first that is no literal, else f32 or index. */
+static const Type *leaf_type(Sema *s, Ast *array, const Type *found)
+{
+    Ast *items = KID(array, Array, items);
+    for (uint32_t i = 0; i < items->count; i++) {
+        Ast *item = items->kid[i];
+        if (item->kind == AST_Array) {
+            found = leaf_type(s, item, found);
+            continue;
+        }
+        const Type *type = sema_infer(s, item);
+        if (!found || found == s->literal_int ||
+            (found == s->literal_float && !sema_type_literal(s, type)))
+            found = type;
+    }
+    return found;
+}
+
+/* Makes every number an `of`; a table in a table adds a dimension. */
+static const Type *table_of(Sema *s, Ast *array, const Type *of)
+{
+    Ast *items = KID(array, Array, items);
+    const Type *inner = NULL;
+    for (uint32_t i = 0; i < items->count; i++) {
+        Ast *item = items->kid[i], *first = items->kid[0];
+        if (item->kind != AST_Array) {
+            if (first->kind != AST_Array)
+                sema_adapt(s, item, item->type, of);
+            else
+                sema_mismatch(s, item, sema_settle(s, item, item->type), first->type);
+            continue;
+        }
+        inner = table_of(s, item, of);
+        uint32_t count = KID(item, Array, items)->count;
+        if (first->kind != AST_Array || KID(first, Array, items)->count != count)
+            diag_report(s->diags, DIAG_TABLE_COUNT, item->span, sema_plural(s, count, "element"),
+                        "what the first row has");
+    }
+    int rank = inner ? inner->rank + 1 : 1;
+    return array->type = sema_type_tensor(s, of, rank, SPACE_TABLE, false);
+}
+
 static const Type *infer_array(Sema *s, Ast *e)
 {
-    Ast *items = KID(e, Array, items);
-    const Type *of = items->count ? sema_value(s, items->kid[0]) : s->poison;
-    for (uint32_t i = 1; i < items->count; i++) sema_expect(s, items->kid[i], of);
-    if (of->kind == TYPE_TENSOR && of->space == SPACE_TABLE)
-        return sema_type_tensor(s, of->of, of->rank + 1, SPACE_TABLE, false);
-    if (of->kind == TYPE_POISON) return of;
-    if (sema_type_mask(of)) return sema_type_tensor(s, of, 1, SPACE_TABLE, false);
-    return sema_not_a_value(s, e, of);
+    const Type *of = leaf_type(s, e, NULL);
+    if (!of || of->kind == TYPE_POISON) return s->poison;
+    if (sema_type_literal(s, of)) of = of == s->literal_int ? s->index : s->scalar[ELEM_F32];
+    if (sema_type_mask(of)) return table_of(s, e, of);
+    diag_report(s->diags, DIAG_BAD_TYPE_HERE, e->span, sema_text(s, of), "an element of a table",
+                "a table holds numbers");
+    return s->poison;
 }
 
 static const Type *infer_random(Sema *s, Ast *e)

@@ -62,6 +62,7 @@ void sema_index_list(Sema *s, Ast *list);
 const Type *sema_infer(Sema *s, Ast *e); /* maybe a literal type: settle or adapt it */
 const Type *sema_value(Sema *s, Ast *e); /* settled, and a value */
 const Type *sema_settle(Sema *s, Ast *e, const Type *type);
+const Type *sema_settle_pair(Sema *s, Ast *a, Ast *b);
 void sema_expect(Sema *s, Ast *e, const Type *want);
 /* Makes `e` of type `have` a `want`; false after reporting. */
 bool sema_adapt(Sema *s, Ast *e, const Type *have, const Type *want);

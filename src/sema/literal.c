@@ -100,6 +100,15 @@ const Type *sema_settle(Sema *s, Ast *e, const Type *type)
     return adapt_tree(s, e, false, want) ? want : (e->type = s->poison);
 }
 
+/* Two literals that meet only each other: both f32 if one has a point, else both index. */
+const Type *sema_settle_pair(Sema *s, Ast *a, Ast *b)
+{
+    bool real = a->type == s->literal_float || b->type == s->literal_float;
+    const Type *type = real ? s->scalar[ELEM_F32] : s->index;
+    bool ok = sema_adapt(s, a, a->type, type);
+    return sema_adapt(s, b, b->type, type) && ok ? type : s->poison;
+}
+
 static bool same_value(Sema *s, const Type *have, const Type *want)
 {
     if (sema_same(have, want)) return true;

@@ -128,9 +128,7 @@ const Type *sema_operate(Sema *s, Ast *at, Op op, Ast *left, const Type *lt, Ast
     if (literal_l && literal_r) {
         const Type *type = literals(s, at, op, lt, rt);
         if (!compares || type->kind == TYPE_POISON) return type;
-        lt = rt = type == s->literal_float ? s->scalar[ELEM_F32] : s->index;
-        bool ok = sema_adapt(s, left, left->type, lt);
-        return sema_adapt(s, right, right->type, rt) && ok ? s->boolean : s->poison;
+        return sema_settle_pair(s, left, right)->kind == TYPE_POISON ? s->poison : s->boolean;
     }
     if (literal_l || literal_r) {
         const Type *other = literal_l ? rt : lt;

@@ -72,7 +72,7 @@ static void sound_programs(void **state)
         "    let y = g[h](1) + w.warp_reduce[min](2.5)\n    return index(y) + index(i)\n}\n",
         "fn g[n: index]() -> index { return n }\npub fn k(i: index) -> index { return g[i + 1]() "
         "}\n",
-        "const A = [[1.5, 2], [3, 4]]\npub fn k() -> f32 { return A[0, 1] }\n",
+        "const B = [1, 2.5]\nconst A = [[1, 2], [3, 4.5]]\npub fn k() -> f32 { return A[0, 1] }\n",
         "test \"t\" { check close(1, 1.5) && equal(2, 2) && close(1, f64(2)) }\n",
         /* kernels and tests */
         "kernel add_one(x: f32[n], y: out f32[n]) launch grid(1), block(32) { y[0] = x[0] + 1 }\n"
@@ -277,6 +277,10 @@ static void single_mistakes(void **state)
         {"pub fn f(x: f32) { assert x }", "E0222"},
         {"const T: f32[2, 2] = [[1, 2], [3]]", "E0223"},
         {"const T: f32[2] = 3.5", "E0201"},
+        {"const T = [[1, 2], [3]]", "E0223"},
+        {"const T = [[1, 2], 3]", "E0201"},
+        {"const T = [1, true]", "E0201"},
+        {"const T = [spatial(2)]", "E0227"},
         {"pub fn f(x: i32) { var y = x; atomic.add(y, 1) }", "E0224"},
         {"pub fn f(x: inout f32[n]) { atomic.or(x[0], 1) }", "E0224"},
         {"pub fn f(t: inout reg i32[4]) { atomic.add(t[0], 1) }", "E0224"},
