@@ -272,7 +272,7 @@ static void check_sync(Uniform *u, const IrStmt *s)
                      (group == 0 || stmt->tasks->level < group);
         if (own_role) continue;
         if (small) {
-            Diag *d = report(u, DIAG_SYNC_IN_WORKER, s, group);
+            Diag *d = report(u, DIAG_SYNC_DIVERGES, s, group);
             diag_label(u->diags, d, pass_span(u->w.k, stmt->origin), "in this loop each worker "
                                                                      "runs its own tasks");
             return;

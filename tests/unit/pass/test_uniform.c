@@ -167,10 +167,10 @@ static DiagCode in_tasks(int level, IrScope scope, int64_t threads)
 static void test_workers(void **state)
 {
     (void)state;
-    assert_int_equal(in_tasks(1, IR_SCOPE_BLOCK, THREADS), DIAG_SYNC_IN_WORKER);
-    assert_int_equal(in_tasks(32, IR_SCOPE_BLOCK, THREADS), DIAG_SYNC_IN_WORKER);
+    assert_int_equal(in_tasks(1, IR_SCOPE_BLOCK, THREADS), DIAG_SYNC_DIVERGES);
+    assert_int_equal(in_tasks(32, IR_SCOPE_BLOCK, THREADS), DIAG_SYNC_DIVERGES);
     assert_int_equal(in_tasks(32, IR_SCOPE_WARP, 32), DIAG_NONE);
-    assert_int_equal(in_tasks(1, IR_SCOPE_WARP, 32), DIAG_SYNC_IN_WORKER);
+    assert_int_equal(in_tasks(1, IR_SCOPE_WARP, 32), DIAG_SYNC_DIVERGES);
 }
 
 /* if load(space, index) > 0 { sync } */
