@@ -97,8 +97,8 @@ static bool load_file(Run *r, int p, const char *path)
 {
     const HdParamInfo *info = &r->kernel->params[p];
     HdFailure failure = {0};
-    HostTensor *t = host_tensor_load(r->session->arena, path, elem_of(info), &failure);
-    if (!t) return failed("%s: %s", path, failure.text);
+    HostTensor *t = host_tensor_load(r->session->arena, path, elem_of(info), info->name, &failure);
+    if (!t) return failed("%s", failure.text);
     r->tensors[p] = t;
     if (t->dl.ndim != info->rank)
         return failed("%s has rank %d, but parameter `%s` has rank %d", path, t->dl.ndim,
@@ -207,8 +207,9 @@ static bool save_outputs(const Run *r)
         const char *path =
             find_pair(r->o->outputs.data, r->o->outputs.len, r->kernel->params[p].name);
         HdFailure failure = {0};
-        if (path && r->tensors[p] && !host_tensor_save(r->tensors[p], path, &failure))
-            return failed("%s: %s", path, failure.text);
+        if (path && r->tensors[p] &&
+            !host_tensor_save(r->session->arena, r->tensors[p], path, &failure))
+            return failed("%s", failure.text);
     }
     return true;
 }

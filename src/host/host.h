@@ -62,9 +62,12 @@ void host_tensor_set(HostTensor *tensor, int64_t at, Scalar value);
 void host_tensor_random(HostTensor *tensor, uint64_t *state, const double *lo, const double *hi);
 /* 64 bits over type, shape and contents. */
 uint64_t host_tensor_digest(const HostTensor *tensor);
-/* From and to .npy files. A loaded tensor has the element type `elem` or the load fails. */
-HostTensor *host_tensor_load(Arena *arena, const char *path, Elem elem, HdFailure *failure);
-bool host_tensor_save(const HostTensor *tensor, const char *path, HdFailure *failure);
+/* From and to .npy files. A loaded tensor has the element type `elem` or the load fails, with a
+ * message that speaks of the argument `name`. */
+HostTensor *host_tensor_load(Arena *arena, const char *path, Elem elem, const char *name,
+                             HdFailure *failure);
+bool host_tensor_save(Arena *arena, const HostTensor *tensor, const char *path,
+                      HdFailure *failure);
 
 /* One argument of a launch: a tensor, or the bits of a scalar in the parameter's type. */
 typedef struct HostArg {

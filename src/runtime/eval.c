@@ -88,7 +88,8 @@ static EvalValue eval_leaf(HdHostOp op, int64_t value, const HdCall *call)
     }
     if (op == HD_X_SIZE) {
         r.v = call->sizes[value];
-        if (call->origins[value].param < 0) r.error = "size variable without a value";
+        if (call->origins && call->origins[value].param < 0)
+            r.error = "size variable without a value";
         return r;
     }
     const HdParamInfo *param = &kernel->params[value];
@@ -96,7 +97,12 @@ static EvalValue eval_leaf(HdHostOp op, int64_t value, const HdCall *call)
         r.error = eval_malformed;
         return r;
     }
-    if (op == HD_X_ARG) return eval_scalar(param, call->scalars[value]);
+    if (op == HD_X_ARG)
+        return eval_scalar(param, call->scalars ? call->scalars[value] : call->args[value].scalar);
+    if (!call->spans) {
+        r.error = "tensor without a value";
+        return r;
+    }
     if (op == HD_X_BYTES) {
         r.v = call->spans[value];
         return r;
