@@ -42,10 +42,14 @@ static bool add_product(Builder *b, const IrExpr *e, int64_t scale)
             int64_t coef = i < x.count ? x.terms[i].coef : x.constant;
             int64_t other = j < y.count ? y.terms[j].coef : y.constant;
             if (!base_mul(coef, other, &coef) || !base_mul(coef, scale, &coef)) coef = 0;
-            if (i == x.count && j == y.count) b->constant += coef;
-            else if (i == x.count) add_term(b, y.terms[j].atom, coef);
-            else if (j == y.count) add_term(b, x.terms[i].atom, coef);
-            else add_term(b, ir_binary(b->k, IR_MUL, x.terms[i].atom, y.terms[j].atom), coef);
+            if (i == x.count && j == y.count)
+                b->constant += coef;
+            else if (i == x.count)
+                add_term(b, y.terms[j].atom, coef);
+            else if (j == y.count)
+                add_term(b, x.terms[i].atom, coef);
+            else
+                add_term(b, ir_binary(b->k, IR_MUL, x.terms[i].atom, y.terms[j].atom), coef);
         }
     }
     return true;

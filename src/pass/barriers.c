@@ -11,8 +11,8 @@
 
 enum { READ = 1, WRITE = 2 };
 
-/* By tensor id, how it is accessed. What may have been accessed since the last barrier of any kind (`now`), and what lies behind a
- * removed barrier since the last one that stays (`behind`). */
+/* By tensor id, how it is accessed. What may have been accessed since the last barrier of any kind
+ * (`now`), and what lies behind a removed barrier since the last one that stays (`behind`). */
 typedef struct State {
     uint8_t *now, *behind;
 } State;

@@ -14,7 +14,8 @@ enum { UNROLL_STEPS = 16 };
 /* ---- task loops ------------------------------------------------------------------------------ */
 static void expand_block(IrKernel *k, IrBlock *block);
 
-/* Replaces the `kind` statements that leave this body by LEAVE of `label`; true if there were any. */
+/* Replaces the `kind` statements that leave this body by LEAVE of `label`; true if there were any.
+ */
 static bool leave_instead(IrBlock *block, IrStmtKind kind, IrVar *label)
 {
     bool any = false;
@@ -53,8 +54,7 @@ static IrBlock *region(IrKernel *k, IrBlock *block, IrVar *label)
 static bool touches_thread_memory(void *user, const IrExpr *e)
 {
     (void)user;
-    return e->op == IR_LOAD &&
-           (e->tensor->space == IR_TILE || e->tensor->space == IR_PRIVATE);
+    return e->op == IR_LOAD && (e->tensor->space == IR_TILE || e->tensor->space == IR_PRIVATE);
 }
 
 static bool stores_thread_memory(IrBlock *block)
@@ -91,8 +91,8 @@ static IrBlock *make_loops(IrKernel *k, IrBlock *to, const IrStmt *tasks, const 
             digit->dim < 0 ? pass_make_name(k, "t")
                            : pass_make_name(k, "%s_t", tasks->tasks->vars[digit->dim]->name->text);
         IrVar *var = ir_new_var(k, name, (IrType){ELEM_INDEX, 1}, false);
-        IrStmt *loop = ir_for(k, to, var, ir_index(k, 0), pass_task_extent(k, tasks, digit),
-                              ir_index(k, 1));
+        IrStmt *loop =
+            ir_for(k, to, var, ir_index(k, 0), pass_task_extent(k, tasks, digit), ir_index(k, 1));
         loop->flags |= tasks->flags & IR_TOGETHER;
         var->uniform = tasks->flags & IR_TOGETHER;
         if (unroll && !MAPPING_IS_RUNTIME(digit->extent)) loop->flags |= IR_UNROLL;
@@ -157,8 +157,8 @@ static void expand_block(IrKernel *k, IrBlock *block)
 typedef struct Slots {
     PassScope scope;
     Diags *diags;
-    Map fits;    /* LOAD's id + 1, or STORE's address, to its slot */
-    Map unroll;  /* loops to unroll, by address */
+    Map fits;   /* LOAD's id + 1, or STORE's address, to its slot */
+    Map unroll; /* loops to unroll, by address */
     bool failed;
     uint32_t origin;
 } Slots;
@@ -167,7 +167,6 @@ static bool is_tile_access(const IrTensor *t, uint32_t flags)
 {
     return t->space == IR_TILE && !(flags & IR_LINEAR);
 }
-
 
 static const IrExpr *fit(Slots *s, uint64_t id, const IrTensor *tile, const IrExpr *const *index)
 {

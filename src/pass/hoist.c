@@ -99,8 +99,7 @@ static const IrExpr *take_depth(Hoist *h, Sum *sum, int depth)
 }
 
 /* (terms of several depths) * factor: a product for each depth. False if there is but one. */
-static bool gather_product(Hoist *h, Sum *sum, const IrExpr *a, const IrExpr *factor,
-                           int64_t scale)
+static bool gather_product(Hoist *h, Sum *sum, const IrExpr *a, const IrExpr *factor, int64_t scale)
 {
     Sum inner = {.constant = 0};
     gather(h, &inner, a, 1);

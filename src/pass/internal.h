@@ -100,9 +100,9 @@ typedef struct PassCounter {
 typedef struct PassScope {
     IrKernel *k;
     Arena *arena;
-    Map values;   /* variable id + 1 to const IrExpr * */
-    Map counters; /* variable id + 1 to PassCounter * */
-    Map threads;  /* expression id to its values for all threads, int64_t[block_size] */
+    Map values;           /* variable id + 1 to const IrExpr * */
+    Map counters;         /* variable id + 1 to PassCounter * */
+    Map threads;          /* expression id to its values for all threads, int64_t[block_size] */
     int64_t first, count; /* threads that run the current statement */
     struct PassWorkers *workers; /* the enclosing task loops, innermost first */
 } PassScope;
@@ -130,10 +130,10 @@ const IrExpr *pass_task_extent(IrKernel *k, const IrStmt *tasks, const MappingDi
 /* Why an access has no slot. */
 typedef enum {
     SLOT_OK,
-    SLOT_RUNTIME,  /* an index depends on a run-time value: `dim`, `culprit` */
+    SLOT_RUNTIME,   /* an index depends on a run-time value: `dim`, `culprit` */
     SLOT_NOT_OWNED, /* `worker` does not own `coords` */
-    SLOT_VARIES,   /* the slot differs between workers */
-    SLOT_REPLICA,  /* replicas would store different values */
+    SLOT_VARIES,    /* the slot differs between workers */
+    SLOT_REPLICA,   /* replicas would store different values */
 } PassSlotKind;
 typedef struct PassSlot {
     PassSlotKind kind;

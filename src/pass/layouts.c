@@ -3,7 +3,8 @@
  * First the values of immutable integer variables are written out where they are used (their names
  * are remembered for `hoist`, which names common parts again), so that offsets are sums over
  * thread, block, counters and sizes. Then every access to a parameter, a shared tensor, a private
- * array or a table gets one linear offset under its layout.
+ * array or a table gets one linear offset under its layout. Short loops whose counters index
+ * private arrays are to be unrolled, so that the arrays are registers.
  */
 #include "pass/internal.h"
 
@@ -96,10 +97,43 @@ static bool linear_stmt(void *user, IrStmt *s)
     return true;
 }
 
+/* ---- private arrays -------------------------------------------------------------------------- */
+enum { UNROLL_PRIVATE = 64 };
+
+/* Does an offset into a private array name the variable? Then it is better a constant. */
+static bool chooses_private(void *user, const IrExpr *e)
+{
+    const IrVar *var = user;
+    return e->op == IR_LOAD && e->tensor->space == IR_PRIVATE && pass_uses_var(e->args[0], var);
+}
+
+static bool indexes_private(IrBlock *block, IrVar *var)
+{
+    for (size_t i = 0; block && i < block->stmts.len; i++) {
+        IrStmt *s = block->stmts.data[i];
+        bool store = s->kind == IR_STMT_STORE && s->tensor->space == IR_PRIVATE;
+        if (store && pass_uses_var(s->args[0], var)) return true;
+        if (pass_any_operand(s, chooses_private, var)) return true;
+        if (indexes_private(s->body, var) || indexes_private(s->other, var)) return true;
+    }
+    return false;
+}
+
+static bool unroll_private(void *user, IrStmt *s)
+{
+    int64_t lo, step, trip;
+    (void)user;
+    bool small =
+        s->kind == IR_STMT_FOR && pass_const_loop(s, &lo, &step, &trip) && trip <= UNROLL_PRIVATE;
+    if (small && indexes_private(s->body, s->var)) s->flags |= IR_UNROLL;
+    return true;
+}
+
 bool pass_layouts(PassContext *ctx)
 {
     Layouts l = {ctx, pass_scope_begin(ctx->k)};
     inline_body(&l, ctx->k->body);
     ir_walk(ctx->k->body, linear_stmt, ctx->k);
+    ir_walk(ctx->k->body, unroll_private, NULL);
     return true;
 }

@@ -130,7 +130,7 @@ static int64_t partial_slot(const Mapping *m, int dim, int64_t coord)
 typedef struct Check {
     PassScope *s;
     const IrTensor *tile;
-    const IrExpr **index; /* resolved */
+    const IrExpr **index;   /* resolved */
     const int64_t *workers; /* by thread */
     Counters counters;
     PassSlot *why;
@@ -230,8 +230,7 @@ static int64_t slot_at(Counters *c, const IrTensor *tile, const IrExpr *const *i
     const Mapping *m = tile->over;
     int lead = tile->rank - m->rank;
     int64_t slot = 0, own = 0;
-    for (int i = 0; i < lead; i++)
-        slot = slot * tile->extents[i]->value.i + value_at(c, index[i]);
+    for (int i = 0; i < lead; i++) slot = slot * tile->extents[i]->value.i + value_at(c, index[i]);
     for (int i = 0; i < m->rank; i++) own += partial_slot(m, i, value_at(c, index[lead + i]));
     return slot * m->steps + own;
 }
@@ -327,7 +326,7 @@ bool pass_slot_differs(PassScope *s, const IrTensor *tile, const IrExpr *e, Pass
 bool pass_slot_known(PassScope *s, const IrExpr *e)
 {
     Counters c = {.s = s};
-    bool whole = e->type.lanes == 1 &&
-                 (e->type.elem == ELEM_BOOL || vocab_elem_is_int(e->type.elem));
+    bool whole =
+        e->type.lanes == 1 && (e->type.elem == ELEM_BOOL || vocab_elem_is_int(e->type.elem));
     return whole && gather(&c, pass_resolve(s, e));
 }

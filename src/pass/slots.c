@@ -49,15 +49,17 @@ void pass_slot_report(IrKernel *k, Diags *diags, uint32_t origin, const IrTensor
     Span span = pass_span(k, origin), culprit = pass_span(k, culprit_origin(why, origin));
     Diag *d = NULL;
     switch (why->kind) {
-    case SLOT_OK: return;
+    case SLOT_OK:
+        return;
     case SLOT_NOT_OWNED:
         d = diag_report(diags, DIAG_SLOT_NOT_OWNED, span, worker, coords, name);
         break;
     case SLOT_RUNTIME:
         d = diag_report(diags, DIAG_SLOT_RUNTIME, span, name);
         if (why->culprit) diag_label(diags, d, culprit, "index %d depends on this", why->dim);
-        diag_note(diags, d, "registers have no addresses: an index may use task coordinates and "
-                            "counters of loops with constant bounds");
+        diag_note(diags, d,
+                  "registers have no addresses: an index may use task coordinates and "
+                  "counters of loops with constant bounds");
         break;
     case SLOT_VARIES:
         d = diag_report(diags, DIAG_SLOT_VARIES, span, name, worker);
@@ -83,8 +85,7 @@ static bool check_load(void *user, const IrExpr *e)
     Walk *w = user;
     if (e->op != IR_LOAD || e->tensor->space != IR_TILE || e->flags & IR_LINEAR) return false;
     PassSlot why;
-    if (pass_slot_check(&w->scope, e->tensor, e->args, &why) != SLOT_OK)
-        refuse(w, e->tensor, &why);
+    if (pass_slot_check(&w->scope, e->tensor, e->args, &why) != SLOT_OK) refuse(w, e->tensor, &why);
     return false;
 }
 

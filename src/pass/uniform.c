@@ -26,10 +26,10 @@ typedef struct Left { /* of a loop: those who break out of it */
 typedef struct Uniform {
     Widths w;
     Diags *diags;
-    Map left;           /* loop's address to Left */
+    Map left;              /* loop's address to Left */
     const IrStmt **defs;   /* by variable id: the statement that made it vary most */
     const IrExpr **causes; /* and, of an assignment, the condition around it that varied */
-    int *depth;          /* by variable id: of its definition */
+    int *depth;            /* by variable id: of its definition */
     Frame *top;
     bool report, failed;
 } Uniform;
@@ -202,8 +202,8 @@ static bool explain(Chain *c, const IrExpr *e)
     else if (e->op == IR_BID)
         diag_note(u->diags, c->diag, "the block's index differs within %s", what);
     else if (e->op == IR_LOAD)
-        diag_note(u->diags, c->diag, "elements of `%s` may differ within %s",
-                  e->tensor->name->text, what);
+        diag_note(u->diags, c->diag, "elements of `%s` may differ within %s", e->tensor->name->text,
+                  what);
     return true;
 }
 
@@ -254,10 +254,14 @@ static int64_t group_of(const Uniform *u, const IrStmt *s)
     int64_t block = u->w.k->block_size;
     if (s->kind == IR_STMT_COLLECTIVE) return block < 32 ? block : 32;
     switch (s->scope) {
-    case IR_SCOPE_WARP: return block < 32 ? block : 32;
-    case IR_SCOPE_GROUP: return s->imm;
-    case IR_SCOPE_BLOCK: return block;
-    case IR_SCOPE_GRID: return 0;
+    case IR_SCOPE_WARP:
+        return block < 32 ? block : 32;
+    case IR_SCOPE_GROUP:
+        return s->imm;
+    case IR_SCOPE_BLOCK:
+        return block;
+    case IR_SCOPE_GRID:
+        return 0;
     }
     return block;
 }
@@ -273,8 +277,9 @@ static void check_sync(Uniform *u, const IrStmt *s)
         if (own_role) continue;
         if (small) {
             Diag *d = report(u, DIAG_SYNC_DIVERGES, s, group);
-            diag_label(u->diags, d, pass_span(u->w.k, stmt->origin), "in this loop each worker "
-                                                                     "runs its own tasks");
+            diag_label(u->diags, d, pass_span(u->w.k, stmt->origin),
+                       "in this loop each worker "
+                       "runs its own tasks");
             return;
         }
         if (width_covers(&u->w, frame_width(u, f), group)) continue;
@@ -314,8 +319,8 @@ static void walk_inside(Uniform *u, IrStmt *s)
     f.depth = u->top ? u->top->depth + 1 : 1;
     u->top = &f;
     if (s->kind == IR_STMT_FOR)
-        define(u, s->var, width_join(&u->w, width_of(&u->w, s->args[0]),
-                                     width_of(&u->w, s->args[2])), s);
+        define(u, s->var,
+               width_join(&u->w, width_of(&u->w, s->args[0]), width_of(&u->w, s->args[2])), s);
     for (int d = 0; s->kind == IR_STMT_TASKS && d < s->tasks->mapping->rank; d++)
         define(u, s->tasks->vars[d], width_of_task(&u->w, s, d), s);
     walk(u, s->body);
@@ -328,13 +333,17 @@ static void walk_inside(Uniform *u, IrStmt *s)
 static void visit(Uniform *u, IrStmt *s)
 {
     switch (s->kind) {
-    case IR_STMT_LET: define(u, s->var, width_of(&u->w, s->args[0]), s); break;
+    case IR_STMT_LET:
+        define(u, s->var, width_of(&u->w, s->args[0]), s);
+        break;
     case IR_STMT_SET: {
         int64_t control = control_width(u, u->depth[s->var->id]);
         set_var(u, s->var, width_join(&u->w, width_of(&u->w, s->args[0]), control), s);
         break;
     }
-    case IR_STMT_STORE: store_width(u, s); break;
+    case IR_STMT_STORE:
+        store_width(u, s);
+        break;
     case IR_STMT_COLLECTIVE:
         define(u, s->var, width_of_collective(&u->w, s), s);
         if (u->report && s->builtin != BUILTIN_UNIFORM) check_sync(u, s);
@@ -348,18 +357,23 @@ static void visit(Uniform *u, IrStmt *s)
         break;
     case IR_STMT_BREAK:
     case IR_STMT_CONTINUE:
-    case IR_STMT_LEAVE: leave(u, s); break;
+    case IR_STMT_LEAVE:
+        leave(u, s);
+        break;
     case IR_STMT_FOR:
     case IR_STMT_TASKS:
     case IR_STMT_IF:
     case IR_STMT_WHILE:
     case IR_STMT_ROLE:
     case IR_STMT_REGION:
-    case IR_STMT_SCOPE: walk_inside(u, s); break;
+    case IR_STMT_SCOPE:
+        walk_inside(u, s);
+        break;
     case IR_STMT_AWAIT:
     case IR_STMT_TRAP:
     case IR_STMT_PRINT:
-    case IR_STMT_COUNT: break;
+    case IR_STMT_COUNT:
+        break;
     }
 }
 

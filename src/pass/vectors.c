@@ -12,7 +12,7 @@ enum { WIDEST = 16, MAX_WIDE = 32 };
 
 /* One access of the body to widen. */
 typedef struct Wide {
-    const IrExpr *load;   /* or NULL: */
+    const IrExpr *load; /* or NULL: */
     const IrStmt *store;
     int lanes;
     IrVar *lane;          /* load: stands for the lane in the body; store: takes the value */
@@ -278,8 +278,8 @@ static void make_loads(Group *g, Wide *w, const IrExpr *first)
             guard = pass_clone_expr(&c, w->load->args[1]);
             other = ir_splat(k, w->lanes, pass_clone_expr(&c, w->load->args[2]));
         }
-        const IrExpr *wide = ir_load_with(k, w->load->tensor, w->lanes, w->load->flags, &offset,
-                                          guard, other);
+        const IrExpr *wide =
+            ir_load_with(k, w->load->tensor, w->lanes, w->load->flags, &offset, guard, other);
         w->parts[at / w->lanes] = ir_var(k, pass_new_let(k, g->to, w->lane->name, wide));
     }
 }
@@ -291,8 +291,7 @@ static void make_store(Group *g, Wide *w, const IrExpr *first)
         PassClone c = at_iteration(g, plus(k, first, at));
         const IrExpr *offset = pass_clone_expr(&c, w->store->args[0]), *guard = NULL;
         if (w->store->flags & IR_GUARDED) guard = pass_clone_expr(&c, w->store->args[2]);
-        const IrExpr *value =
-            gather(k, (IrType){w->store->tensor->elem, w->lanes}, w->parts + at);
+        const IrExpr *value = gather(k, (IrType){w->store->tensor->elem, w->lanes}, w->parts + at);
         pass_append_store(k, g->to, w->store, offset, value, guard);
     }
 }
@@ -343,8 +342,8 @@ static void widen(Group *g, IrBlock *to, const IrExpr *cond)
         pass_map_stmt(k, g->body->stmts.data[i], use_lane, g);
     if (g->trip > g->width) {
         IrVar *var = ir_new_var(k, g->counter->name, g->counter->type, false);
-        IrStmt *loop = ir_for(k, to, var, ir_index(k, 0), ir_index(k, g->trip / g->width),
-                              ir_index(k, 1));
+        IrStmt *loop =
+            ir_for(k, to, var, ir_index(k, 0), ir_index(k, g->trip / g->width), ir_index(k, 1));
         loop->flags |= IR_UNROLL;
         first = ir_binary(k, IR_MUL, ir_var(k, var), ir_index(k, g->width));
         to = loop->body;
@@ -361,8 +360,7 @@ static void widen(Group *g, IrBlock *to, const IrExpr *cond)
 static bool try_loop(PassContext *ctx, const PassFacts *facts, IrBlock *to, IrStmt *loop)
 {
     int64_t lo, step;
-    Group g = {.ctx = ctx, .facts = *facts, .loop = loop, .body = loop->body,
-               .counter = loop->var};
+    Group g = {.ctx = ctx, .facts = *facts, .loop = loop, .body = loop->body, .counter = loop->var};
     if (!(loop->flags & IR_UNROLL) || !pass_const_loop(loop, &lo, &step, &g.trip)) return false;
     if (lo != 0 || step != 1 || loop->body->stmts.len == 0) return false;
     const IrStmt *only = loop->body->stmts.data[0];

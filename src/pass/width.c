@@ -169,11 +169,14 @@ int64_t width_of_collective(Widths *w, const IrStmt *s)
     switch (s->builtin) {
     case BUILTIN_VOTE_ANY:
     case BUILTIN_VOTE_ALL:
-    case BUILTIN_BALLOT: return WARP;
-    case BUILTIN_SHUFFLE: return width_covers(w, width_of(w, s->args[1]), WARP) ? WARP : 1;
+    case BUILTIN_BALLOT:
+        return WARP;
+    case BUILTIN_SHUFFLE:
+        return width_covers(w, width_of(w, s->args[1]), WARP) ? WARP : 1;
     case BUILTIN_UNIFORM: /* asserted of the group */
         if (s->scope == IR_SCOPE_BLOCK) return w->k->block_size;
         return s->scope == IR_SCOPE_GROUP ? s->imm : WARP;
-    default: return 1;
+    default:
+        return 1;
     }
 }

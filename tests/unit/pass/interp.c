@@ -1,15 +1,15 @@
 #include "interp.h"
 
 static const Op operators[IR_OP_COUNT] = {
-    [IR_NEG] = OP_NEG,       [IR_NOT] = OP_NOT,       [IR_BITNOT] = OP_BITNOT, [IR_ADD] = OP_ADD,
-    [IR_SUB] = OP_SUB,       [IR_MUL] = OP_MUL,       [IR_DIV] = OP_DIV,       [IR_MOD] = OP_MOD,
-    [IR_MIN] = OP_MIN,       [IR_MAX] = OP_MAX,       [IR_BITAND] = OP_BITAND, [IR_BITOR] = OP_BITOR,
-    [IR_BITXOR] = OP_BITXOR, [IR_SHL] = OP_SHL,       [IR_SHR] = OP_SHR,       [IR_EQ] = OP_EQ,
-    [IR_NE] = OP_NE,         [IR_LT] = OP_LT,         [IR_LE] = OP_LE,         [IR_GT] = OP_GT,
+    [IR_NEG] = OP_NEG,       [IR_NOT] = OP_NOT, [IR_BITNOT] = OP_BITNOT, [IR_ADD] = OP_ADD,
+    [IR_SUB] = OP_SUB,       [IR_MUL] = OP_MUL, [IR_DIV] = OP_DIV,       [IR_MOD] = OP_MOD,
+    [IR_MIN] = OP_MIN,       [IR_MAX] = OP_MAX, [IR_BITAND] = OP_BITAND, [IR_BITOR] = OP_BITOR,
+    [IR_BITXOR] = OP_BITXOR, [IR_SHL] = OP_SHL, [IR_SHR] = OP_SHR,       [IR_EQ] = OP_EQ,
+    [IR_NE] = OP_NE,         [IR_LT] = OP_LT,   [IR_LE] = OP_LE,         [IR_GT] = OP_GT,
     [IR_GE] = OP_GE};
 static const Builtin functions[IR_OP_COUNT] = {
-    [IR_FMA] = BUILTIN_FMA,     [IR_SQRT] = BUILTIN_SQRT,   [IR_ABS] = BUILTIN_ABS,
-    [IR_FLOOR] = BUILTIN_FLOOR, [IR_CEIL] = BUILTIN_CEIL,   [IR_TRUNC] = BUILTIN_TRUNC,
+    [IR_FMA] = BUILTIN_FMA,     [IR_SQRT] = BUILTIN_SQRT,        [IR_ABS] = BUILTIN_ABS,
+    [IR_FLOOR] = BUILTIN_FLOOR, [IR_CEIL] = BUILTIN_CEIL,        [IR_TRUNC] = BUILTIN_TRUNC,
     [IR_RINT] = BUILTIN_RINT,   [IR_COPYSIGN] = BUILTIN_COPYSIGN};
 
 static InterpValue fail(Interp *in, const char *what)
@@ -136,28 +136,39 @@ InterpValue interp_eval(Interp *in, int64_t t, const IrExpr *e)
 {
     InterpValue r = {0};
     switch (e->op) {
-    case IR_CONST: return one(e->value);
-    case IR_SIZE: return one(scalar_int(ELEM_INDEX, in->sizes[e->imm]));
-    case IR_ARG: return one(in->args[e->imm]);
-    case IR_VAR: return in->vars[(size_t)t * in->k->vars.len + e->var->id];
-    case IR_TID: return one(scalar_int(ELEM_INDEX, t));
-    case IR_BID: return one(scalar_int(ELEM_INDEX, in->block[e->imm]));
-    case IR_GDIM: return interp_eval(in, t, in->k->grid[e->imm]);
+    case IR_CONST:
+        return one(e->value);
+    case IR_SIZE:
+        return one(scalar_int(ELEM_INDEX, in->sizes[e->imm]));
+    case IR_ARG:
+        return one(in->args[e->imm]);
+    case IR_VAR:
+        return in->vars[(size_t)t * in->k->vars.len + e->var->id];
+    case IR_TID:
+        return one(scalar_int(ELEM_INDEX, t));
+    case IR_BID:
+        return one(scalar_int(ELEM_INDEX, in->block[e->imm]));
+    case IR_GDIM:
+        return interp_eval(in, t, in->k->grid[e->imm]);
     case IR_AND:
         return eval_int(in, t, e->args[0]) ? interp_eval(in, t, e->args[1])
                                            : one(scalar_int(ELEM_BOOL, 0));
     case IR_OR:
         return eval_int(in, t, e->args[0]) ? one(scalar_int(ELEM_BOOL, 1))
                                            : interp_eval(in, t, e->args[1]);
-    case IR_SELECT: return interp_eval(in, t, e->args[eval_int(in, t, e->args[0]) ? 1 : 2]);
-    case IR_LOAD: return load(in, t, e);
+    case IR_SELECT:
+        return interp_eval(in, t, e->args[eval_int(in, t, e->args[0]) ? 1 : 2]);
+    case IR_LOAD:
+        return load(in, t, e);
     case IR_VECTOR:
-        for (uint32_t i = 0; i < e->count; i++)
-            r.lane[i] = interp_eval(in, t, e->args[i]).lane[0];
+        for (uint32_t i = 0; i < e->count; i++) r.lane[i] = interp_eval(in, t, e->args[i]).lane[0];
         return r;
-    case IR_LANE: return one(interp_eval(in, t, e->args[0]).lane[e->imm]);
-    case IR_SPLAT: return one(interp_eval(in, t, e->args[0]).lane[0]);
-    default: return eval_operator(in, t, e);
+    case IR_LANE:
+        return one(interp_eval(in, t, e->args[0]).lane[e->imm]);
+    case IR_SPLAT:
+        return one(interp_eval(in, t, e->args[0]).lane[0]);
+    default:
+        return eval_operator(in, t, e);
     }
 }
 
@@ -210,7 +221,8 @@ static void run_for(Interp *in, const IrStmt *s, const bool *run)
 {
     int64_t n = in->k->block_size;
     bool *go = mask(in, run);
-    int64_t *hi = NEW_ARRAY(in->arena, int64_t, (size_t)n), *at = NEW_ARRAY(in->arena, int64_t, (size_t)n);
+    int64_t *hi = NEW_ARRAY(in->arena, int64_t, (size_t)n),
+            *at = NEW_ARRAY(in->arena, int64_t, (size_t)n);
     int64_t *step = NEW_ARRAY(in->arena, int64_t, (size_t)n);
     for (int64_t t = 0; t < n; t++) {
         if (!go[t]) continue;
@@ -396,7 +408,7 @@ static void run_one_block(Interp *in)
     IrKernel *k = in->k;
     size_t threads = (size_t)k->block_size;
     in->vars = NEW_ARRAY(in->arena, InterpValue, threads * (k->vars.len + 1));
-    in->left = NEW_ARRAY(in->arena, bool, threads * (k->vars.len + 1));
+    in->left = NEW_ARRAY(in->arena, bool, threads *(k->vars.len + 1));
     in->memory = NEW_ARRAY(in->arena, Scalar *, k->tensors.len + 1);
     in->memory_len = NEW_ARRAY(in->arena, int64_t, k->tensors.len + 1);
     for (size_t i = 0; i < k->tensors.len; i++) {
@@ -418,8 +430,7 @@ bool interp_run(Interp *in)
     int64_t grid[3];
     in->block[0] = in->block[1] = in->block[2] = 0;
     in->vars = NEW_ARRAY(in->arena, InterpValue, in->k->vars.len + 1);
-    for (int d = 0; d < 3; d++)
-        grid[d] = in->k->grid[d] ? eval_int(in, 0, in->k->grid[d]) : 1;
+    for (int d = 0; d < 3; d++) grid[d] = in->k->grid[d] ? eval_int(in, 0, in->k->grid[d]) : 1;
     for (in->block[2] = 0; in->block[2] < grid[2]; in->block[2]++)
         for (in->block[1] = 0; in->block[1] < grid[1]; in->block[1]++)
             for (in->block[0] = 0; in->block[0] < grid[0]; in->block[0]++) run_one_block(in);

@@ -13,19 +13,19 @@ typedef struct InterpValue {
 
 typedef struct Interp {
     IrKernel *k;
-    const int64_t *sizes;   /* by size number */
-    const Scalar *args;     /* scalar parameters by number */
-    Scalar **params;        /* tensor parameters' elements, by IrTensor.param */
-    int64_t *param_len;     /* elements of each: an access beyond is a failure */
+    const int64_t *sizes; /* by size number */
+    const Scalar *args;   /* scalar parameters by number */
+    Scalar **params;      /* tensor parameters' elements, by IrTensor.param */
+    int64_t *param_len;   /* elements of each: an access beyond is a failure */
     Arena *arena;
     const char *failure;    /* NULL, or what went wrong */
     uint64_t loads, stores; /* executed, by all threads */
     /* private */
     int64_t block[3];
-    InterpValue *vars;      /* [thread][variable] */
-    Scalar **memory;        /* by tensor id: [thread][slot], or [element] */
-    int64_t *memory_len;    /* slots of one thread, or elements */
-    bool *left;             /* [thread][variable]: has left the region of that label */
+    InterpValue *vars;   /* [thread][variable] */
+    Scalar **memory;     /* by tensor id: [thread][slot], or [element] */
+    int64_t *memory_len; /* slots of one thread, or elements */
+    bool *left;          /* [thread][variable]: has left the region of that label */
     int64_t first_thread;
 } Interp;
 

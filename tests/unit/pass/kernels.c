@@ -170,8 +170,8 @@ static void load_tile(Session *s, IrTensor *dst, IrTensor *x, const IrExpr *r0, 
     int64_t divisor[MAPPING_MAX_RANK];
     MappingError error;
     int64_t shape[2] = {dst->extents[0]->value.i, dst->extents[1]->value.i};
-    const Mapping *m = mapping_auto(s->arena, 2, shape, s->k->block_size, 4, 1, &overhangs,
-                                    divisor, &error);
+    const Mapping *m =
+        mapping_auto(s->arena, 2, shape, s->k->block_size, 4, 1, &overhangs, divisor, &error);
     assert_non_null(m);
     IrStmt *tasks = session_tasks(s, m, "uv", v);
     if (overhangs) {

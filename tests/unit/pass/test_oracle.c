@@ -39,7 +39,8 @@ static void expect_same(Session *s, const int64_t *sizes)
 static void test_matmul(void **state)
 {
     (void)state;
-    static const int64_t shapes[][3] = {{32, 8, 8}, {33, 9, 5}, {64, 16, 12}, {1, 1, 1}, {31, 12, 4}};
+    static const int64_t shapes[][3] = {
+        {32, 8, 8}, {33, 9, 5}, {64, 16, 12}, {1, 1, 1}, {31, 12, 4}};
     for (size_t i = 0; i < BASE_LEN(shapes); i++) {
         Session s;
         session_begin(&s);

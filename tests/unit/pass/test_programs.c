@@ -114,8 +114,8 @@ PROGRAM(elementwise)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_softmax), cmocka_unit_test(test_buffered),
-        cmocka_unit_test(test_tiled),   cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_softmax),     cmocka_unit_test(test_buffered),
+        cmocka_unit_test(test_tiled),       cmocka_unit_test(test_groups),
         cmocka_unit_test(test_elementwise),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

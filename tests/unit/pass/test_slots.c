@@ -76,10 +76,19 @@ static void random_index(Random *r, Index *x)
     if (pick(r, 3) == 0) return;
     int d = (int)pick(r, 2);
     switch (pick(r, 4)) {
-    case 0: x->c[d] = pick(r, 4); break;
-    case 1: x->a[d] = pick(r, 3), x->b[d] = pick(r, 3); break;
-    case 2: x->a[d] = x->b[d] = 0; x->c[d] = pick(r, 3); break;
-    default: x->q[d] = 1 + pick(r, 6); break;
+    case 0:
+        x->c[d] = pick(r, 4);
+        break;
+    case 1:
+        x->a[d] = pick(r, 3), x->b[d] = pick(r, 3);
+        break;
+    case 2:
+        x->a[d] = x->b[d] = 0;
+        x->c[d] = pick(r, 3);
+        break;
+    default:
+        x->q[d] = 1 + pick(r, 6);
+        break;
     }
 }
 
@@ -105,8 +114,8 @@ static bool one_case(Random *r, bool *was_legal)
     session_store(&s, t, v[0], v[1], ir_cast(s.k, (IrType){ELEM_F32, 1}, id), NULL);
     s.at = s.k->body;
     session_tasks(&s, m, "ij", v);
-    const IrExpr *value = session_load(&s, t, index_expr(&s, &x, 0, v), index_expr(&s, &x, 1, v),
-                                       NULL, NULL);
+    const IrExpr *value =
+        session_load(&s, t, index_expr(&s, &x, 0, v), index_expr(&s, &x, 1, v), NULL, NULL);
     session_store(&s, y, v[0], v[1], value, NULL);
     s.at = s.k->body;
     PassOptions o = {.target = PASS_FOR_CUDA, .alignment = 4, .verify = true};

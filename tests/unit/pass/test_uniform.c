@@ -129,7 +129,8 @@ static DiagCode in_loop(IrStmtKind leave, Condition condition, bool before)
     Session s;
     begin(&s);
     IrVar *p = ir_new_var(s.k, session_name(&s, "p"), (IrType){ELEM_INDEX, 1}, false);
-    IrBlock *body = ir_for(s.k, s.at, p, ir_index(s.k, 0), ir_index(s.k, 8), ir_index(s.k, 1))->body;
+    IrBlock *body =
+        ir_for(s.k, s.at, p, ir_index(s.k, 0), ir_index(s.k, 8), ir_index(s.k, 1))->body;
     if (before) ir_barrier(s.k, body, IR_SCOPE_BLOCK, THREADS);
     IrStmt *split = ir_if(s.k, body, condition(&s), false);
     ir_append(s.k, split->body, leave);
