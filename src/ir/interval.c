@@ -154,6 +154,9 @@ static Interval range_binary(IrOp op, IrType type, const IrExpr *const *args)
 static Interval range_const(IrType type, int64_t value)
 {
     if (type.elem == ELEM_U64 && value < 0) return ir_type_range(type);
+    /* The extremes look like infinities: not at the end where that would say too much. */
+    if (value == INT64_MIN) return (Interval){value, value + 1};
+    if (value == INT64_MAX) return (Interval){value - 1, value};
     return (Interval){value, value};
 }
 

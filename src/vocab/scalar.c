@@ -288,7 +288,9 @@ static bool divide(Op op, Scalar a, Scalar b, Scalar *out)
     }
     bool floors = a.elem == ELEM_INDEX;
     int64_t q = floors ? base_floor_div(a.i, b.i) : a.i / b.i;
-    *out = make_int(a.elem, op == OP_DIV ? q : a.i - q * b.i);
+    /* q * b itself may pass the range by less than b. */
+    int64_t rest = (int64_t)((uint64_t)a.i - (uint64_t)q * (uint64_t)b.i);
+    *out = make_int(a.elem, op == OP_DIV ? q : rest);
     return true;
 }
 
