@@ -246,7 +246,8 @@ static const Type *misc(Sema *s, Ast *call, Builtin builtin)
 
 static bool tolerance(Sema *s, Ast *arg, Builtin builtin)
 {
-    sema_expect(s, KID(arg, NamedArg, value), s->scalar[ELEM_F32]);
+    arg->type = s->scalar[ELEM_F32];
+    sema_expect(s, KID(arg, NamedArg, value), arg->type);
     const char *name = arg->name->text;
     if (builtin == BUILTIN_CLOSE && (!strcmp(name, "rtol") || !strcmp(name, "atol"))) return true;
     diag_report(s->diags, DIAG_NAMED_ARGUMENT, arg->name_span, vocab_builtin(builtin)->text, name,

@@ -257,7 +257,8 @@ static KernelArgs kernel_args(Sema *s, Ast *call, Symbol *kernel, Inference *inf
         for (uint32_t k = 0; k < tunes->count; k++)
             if (tunes->kid[k]->name == arg->name) tune = tunes->kid[k]->symbol;
         if (tune) {
-            sema_expect(s, value, tune->type);
+            arg->type = tune->type;
+            sema_expect(s, value, arg->type);
             bindings[inference->count++] = (Binding){.generic = tune, .value = value};
         } else {
             sema_value(s, value);

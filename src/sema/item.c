@@ -254,7 +254,7 @@ static const Type *bench_type(Sema *s, Ast *values)
     Ast *list = values->kind == AST_Set ? KID(values, Set, items) : values;
     const Type *type = list->count ? sema_value(s, list->kid[0]) : s->poison;
     for (uint32_t i = 1; i < list->count; i++) sema_expect(s, list->kid[i], type);
-    return type;
+    return values->type = type;
 }
 
 static void check_bench(Sema *s, Ast *decl)

@@ -69,11 +69,24 @@ static inline void done(Checked *c)
     base_arena_destroy(c->arena);
 }
 
+/* Every expression has a type, and none is left undecided. */
+static inline void all_typed(const Ast *node, const char *text)
+{
+    bool expr = ast_info(node->kind)->cls == AST_CLASS_EXPR;
+    if (node->kind == AST_Import) return;
+    if (expr && (!node->type || (node->type->kind == TYPE_SCALAR && !node->type->elem)))
+        fail_msg("%s at %u is without a type:\n%s", ast_info(node->kind)->text, node->span.begin,
+                 text);
+    for (uint32_t i = 0; i < node->count; i++)
+        if (node->kid[i]) all_typed(node->kid[i], text);
+}
+
 /* The program has no error; warnings do not count. */
 static inline Checked good(const char *text)
 {
     Checked c = check_text(text);
     if (c.diags->errors) fail_msg("%s\n%s", text, c.messages);
+    all_typed(c.program->main->file, text);
     return c;
 }
 
