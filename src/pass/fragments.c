@@ -4,10 +4,13 @@
  * j: the load does not depend on all counters of the nest. It moves to a private array over the
  * counters that it does depend on, filled by a nest of its own, which `vectors` then widens. Only
  * unconditional loads from memory that the nest does not write are moved.
+ *
+ * Likewise a nest that copies from global memory to shared or global memory first loads all that
+ * it copies: the loads are under way together, instead of each waiting for the store before it.
  */
 #include "pass/internal.h"
 
-enum { MAX_NEST = 12, MAX_FRAGMENT = 64 };
+enum { MAX_NEST = 12, MAX_FRAGMENT = 64, MAX_BATCH = 32 };
 
 typedef struct Nest {
     PassContext *ctx;
@@ -56,6 +59,14 @@ static bool writes(IrBlock *body, const IrTensor *t)
     return false;
 }
 
+/* One statement that stores to memory which other threads see. */
+static bool copies(const IrBlock *body)
+{
+    const IrStmt *s = body->stmts.data[0];
+    return body->stmts.len == 1 && s->kind == IR_STMT_STORE &&
+           (s->tensor->space == IR_SHARED || s->tensor->space == IR_PARAM);
+}
+
 /* Variables that the body itself defines or assigns make an expression immovable. */
 static bool is_momentary(void *user, const IrExpr *e)
 {
@@ -87,7 +98,8 @@ static bool worth_moving(Nest *n, const IrExpr *load, uint32_t *mask)
             reuse *= n->trips[i];
         }
     }
-    return reuse > 1 && size <= MAX_FRAGMENT;
+    if (reuse > 1) return size <= MAX_FRAGMENT;
+    return load->tensor->space == IR_PARAM && size > 1 && size <= MAX_BATCH && copies(n->body);
 }
 
 static const IrExpr *move_load(Nest *n, const IrExpr *load, uint32_t mask)
