@@ -55,8 +55,9 @@ const Type *sema_infer_index(Sema *s, Ast *e)
     if (type->kind == TYPE_TENSOR) return index_tensor(s, e, type);
     int kept = index_args(s, args);
     if (type->kind == TYPE_VECTOR && args->count == 1 && !kept) return type->of;
-    if (type->kind != TYPE_POISON)
-        diag_report(s->diags, DIAG_NOT_INDEXABLE, base->span, sema_text(s, type));
+    const char *what = sema_text(s, type);
+    if (type->kind == TYPE_VECTOR) what = "a vector with more than one index";
+    if (type->kind != TYPE_POISON) diag_report(s->diags, DIAG_NOT_INDEXABLE, base->span, what);
     return s->poison;
 }
 

@@ -38,10 +38,7 @@ const Type *sema_builtin_on(Sema *s, Builtin builtin, int count, const Type *con
 static const Type *needs_error(Sema *s, Ast *at, Builtin builtin, const char *needs,
                                const Type *found)
 {
-    if (found->kind == TYPE_POISON) return found;
-    diag_report(s->diags, DIAG_OPERAND_KIND, at->span, vocab_builtin(builtin)->text, needs,
-                sema_text(s, found));
-    return s->poison;
+    return sema_operand_error(s, at, vocab_builtin(builtin)->text, needs, found);
 }
 
 /* The type that the arguments share, from the first that is no literal. */

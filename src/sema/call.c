@@ -26,7 +26,7 @@ bool sema_arity(Sema *s, Ast *call, const char *name, size_t min, size_t max)
         takes = base_format(s->arena, "%zu to %zu arguments", min, max);
     Diag *diag = diag_report(s->diags, DIAG_ARGUMENT_COUNT, call->span, name, takes,
                              count ? base_format(s->arena, "%zu", count) : "none");
-    if (call->call && call->call->callee)
+    if (call->call && call->call->callee && call->call->callee->decl)
         diag_label(s->diags, diag, call->call->callee->span, "declared here");
     return false;
 }
@@ -88,6 +88,7 @@ static void read_only(Sema *s, Ast *e)
     const char *why = "it is a value computed here, not storage";
     if (e->kind == AST_Else) why = "`else` makes a view that can only be read";
     if (symbol && symbol->kind == SYMBOL_CONST) why = "it is a constant";
+    if (symbol && symbol->kind == SYMBOL_LET) why = "the tensor it is a view of is";
     if (symbol && symbol->kind == SYMBOL_PARAM)
         why =
             base_format(s->arena, "declare parameter `%s` as `out` or `inout`", symbol->name->text);

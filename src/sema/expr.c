@@ -270,7 +270,7 @@ static const Type *table_of(Sema *s, Ast *array, const Type *of)
         uint32_t count = KID(item, Array, items)->count;
         if (first->kind != AST_Array || KID(first, Array, items)->count != count)
             diag_report(s->diags, DIAG_TABLE_COUNT, item->span, sema_plural(s, count, "element"),
-                        "what the first row has");
+                        "the first row has another number");
     }
     int rank = inner ? inner->rank + 1 : 1;
     return array->type = sema_type_tensor(s, of, rank, SPACE_TABLE, false);

@@ -78,8 +78,12 @@ bool sema_bound_ok(Sema *s, const Binding *binding, Span span)
 {
     unsigned mask = ((const GenericSymbol *)binding->generic)->mask;
     if (sema_type_within(binding->type, mask)) return true;
+    const char *found = sema_text(s, binding->type);
+    if (binding->type->kind == TYPE_VAR)
+        found = base_format(s->arena, "%s, which stands for %s", found,
+                            sema_mask_text(sema_type_mask(binding->type)));
     Diag *diag = diag_report(s->diags, DIAG_BOUND, span, binding->generic->name->text,
-                             sema_mask_text(mask), sema_text(s, binding->type));
+                             sema_mask_text(mask), found);
     diag_label(s->diags, diag, binding->generic->span, "its bound stands here");
     return false;
 }

@@ -75,6 +75,8 @@ bool sema_same(const Type *a, const Type *b); /* equal, but for writability; poi
 bool sema_is_value(const Type *type);
 const Type *sema_not_a_value(Sema *s, Ast *e, const Type *type);
 const Type *sema_symbol_type(Sema *s, Ast *e, Symbol *symbol);
+const Type *sema_operand_error(Sema *s, Ast *at, const char *name, const char *needs,
+                               const Type *found);
 const Type *sema_infer_unary(Sema *s, Ast *e);
 const Type *sema_infer_binary(Sema *s, Ast *e);
 const Type *sema_operate(Sema *s, Ast *at, Op op, Ast *left, const Type *lt, Ast *right,

@@ -110,7 +110,7 @@ static void table_count(Sema *s, const Ast *array, const Ast *extent)
     uint32_t count = KID(array, Array, items)->count;
     if (extent->kind != AST_Int || extent->value.i == count) return;
     diag_report(s->diags, DIAG_TABLE_COUNT, array->span, sema_plural(s, count, "element"),
-                base_format(s->arena, "%lld", (long long)extent->value.i));
+                base_format(s->arena, "its type says %lld", (long long)extent->value.i));
 }
 
 /* A table of a written type: its literals adapt to the element type. */

@@ -1,11 +1,23 @@
 /* Operators: arithmetic on one type, comparisons, logic; mappings compose with `*`. */
 #include "sema/internal.h"
 
+/* Of an operator or built-in `name` that is not defined for `found`. */
+const Type *sema_operand_error(Sema *s, Ast *at, const char *name, const char *needs,
+                               const Type *found)
+{
+    if (found->kind == TYPE_POISON) return found;
+    Diag *diag =
+        diag_report(s->diags, DIAG_OPERAND_KIND, at->span, name, needs, sema_text(s, found));
+    const Type *element = sema_type_element(found);
+    if (element->kind == TYPE_VAR)
+        diag_label(s->diags, diag, element->symbol->span, "%s stands for %s; narrow its bound",
+                   element->symbol->name->text, sema_mask_text(sema_type_mask(element)));
+    return s->poison;
+}
+
 static const Type *kind_error(Sema *s, Ast *at, Op op, const char *needs, const Type *found)
 {
-    diag_report(s->diags, DIAG_OPERAND_KIND, at->span, vocab_op(op)->text, needs,
-                sema_text(s, found));
-    return s->poison;
+    return sema_operand_error(s, at, vocab_op(op)->text, needs, found);
 }
 
 static unsigned operand_mask(Op op)
