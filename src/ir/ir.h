@@ -92,6 +92,7 @@ typedef struct IrTensor {
     const Scalar *table; /* TABLE: its elements, row-major */
     const struct IrStmt *scope; /* SHARED: the SCOPE it lives in; NULL: the kernel */
     uint32_t origin;
+    enum { IR_MADE_NOT, IR_MADE_TILE, IR_MADE_VALUE } made; /* by fission, to hold what */
 } IrTensor;
 
 struct IrExpr {

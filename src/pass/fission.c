@@ -36,12 +36,14 @@ static Container *open_container(Fission *f, const IrStmt *loop, Group group)
 static void thread_loop(Fission *f, const IrBlock *in, const Group *g, IrBlock *out)
 {
     IrKernel *k = f->k;
+    IrBlock body = {0};
+    if (f->who) ir_set(k, &body, f->who, ir_tid(k));
+    for (size_t i = 0; i < in->stmts.len; i++) VEC_PUSH(k->arena, body.stmts, in->stmts.data[i]);
     if (g->count == 1) {
-        for (size_t i = 0; i < in->stmts.len; i++)
-            VEC_PUSH(k->arena, out->stmts, in->stmts.data[i]);
+        for (size_t i = 0; i < body.stmts.len; i++)
+            VEC_PUSH(k->arena, out->stmts, body.stmts.data[i]);
         return;
     }
-    IrBlock body = *in;
     const IrExpr *stop = g->limit, *limit = fission_take_limit(f, &body);
     if (limit) stop = ir_binary(k, IR_MIN, stop, ir_binary(k, IR_SUB, limit, g->base));
     IrVar *lane = new_index(f, "t");
@@ -126,7 +128,10 @@ static void flush(Fission *f, Run *run, const Group *g, IrBlock *out)
 static IrTensor *lane_array(Fission *f, const char *name, Elem elem, int64_t count)
 {
     const IrExpr *extent = ir_index(f->k, count);
-    return ir_new_tensor(f->k, pass_make_name(f->k, "%s", name), IR_SHARED, elem, 1, &extent);
+    IrTensor *t =
+        ir_new_tensor(f->k, pass_make_name(f->k, "%s", name), IR_SHARED, elem, 1, &extent);
+    t->made = IR_MADE_VALUE;
+    return t;
 }
 
 static const IrExpr *own_lane(Fission *f, const Group *g)
@@ -202,7 +207,8 @@ static IrBlock *process_into(Fission *f, const IrBlock *in, const Group *g)
 static void control(Fission *f, IrStmt *s, const Group *g, IrBlock *out)
 {
     IrKernel *k = f->k;
-    if (s->kind == IR_STMT_BARRIER && s->scope != IR_SCOPE_GRID) return;
+    if (s->kind == IR_STMT_BARRIER && s->scope != IR_SCOPE_GRID && !f->who) return;
+    if (s->kind == IR_STMT_BARRIER) s->imm2 = ir_is_const(g->base) ? g->base->value.i : -1;
     if (!(s->flags & IR_ONCE)) {
         Group role = {ir_index(k, s->imm), ir_index(k, s->imm2), s->imm2};
         Container *before = f->current;
@@ -255,6 +261,11 @@ bool pass_fission(PassContext *ctx)
     fission_find_once(&f);
     Group all = {ir_index(k, 0), ir_index(k, k->block_size), k->block_size};
     IrBlock *out = ir_new_block(k);
+    if (ctx->options->check) {
+        f.who = new_index(&f, "now_thread");
+        f.who->mutable = true;
+        ir_let(k, out, f.who, ir_index(k, 0));
+    }
     process(&f, k->body, &all, out);
     k->body = out;
     fission_settle(&f, out);

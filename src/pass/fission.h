@@ -35,6 +35,7 @@ typedef struct Fission {
     size_t var_count, tensor_count; /* of those that were there before settling */
     Container *current;             /* while building and while walking */
     const IrExpr *thread;           /* what TID means at the current place */
+    IrVar *who;       /* --check: holds the running thread */
     bool interchange;               /* not under --check */
     bool *once;                     /* by variable id: its assignments run once for the block */
     size_t once_count;

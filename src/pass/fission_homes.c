@@ -122,7 +122,10 @@ static IrTensor *thread_array(Fission *f, const Name *name, Elem elem, int64_t s
     const IrExpr *extents[2] = {ir_index(f->k, slots),
                                 ir_index(f->k, home ? home->group.count : f->k->block_size)};
     bool flat = slots < 0;
-    return ir_new_tensor(f->k, name, IR_SHARED, elem, flat ? 1 : 2, flat ? extents + 1 : extents);
+    IrTensor *t =
+        ir_new_tensor(f->k, name, IR_SHARED, elem, flat ? 1 : 2, flat ? extents + 1 : extents);
+    t->made = flat ? IR_MADE_VALUE : IR_MADE_TILE;
+    return t;
 }
 
 /* Indices of a thread's element: [slot,] thread - first thread of the home. */
@@ -152,12 +155,15 @@ static void settle_tensor(Fission *f, IrTensor *t)
     Home *h = &f->tensors[t->id];
     if (!h->seen) return;
     int64_t slots = t->space == IR_TILE ? ir_tile_slots(t) : ir_tensor_size(t);
-    if (h->repeated) h->common = NULL;
-    if (!is_thread_loop(h->common)) {
+    if (h->repeated || f->who) h->common = NULL;
+    /* Watched tiles have a place for each thread: what one wrote is not there for the next. */
+    if (!is_thread_loop(h->common) || f->who) {
         h->array = thread_array(f, t->name, t->elem, slots, h->common);
     } else if (t->space == IR_TILE) {
         const IrExpr *extent = ir_index(f->k, slots);
-        h->array = ir_new_tensor(f->k, t->name, IR_PRIVATE, t->elem, 1, &extent);
+        IrTensor *array = ir_new_tensor(f->k, t->name, IR_PRIVATE, t->elem, 1, &extent);
+        array->made = IR_MADE_TILE;
+        h->array = array;
     }
 }
 

@@ -13,6 +13,8 @@ typedef struct Cpu {
     int64_t scratch; /* bytes of the worker's memory in use */
     int64_t stack;   /* bytes of local arrays */
     bool check;
+    const IrVar *who; /* checked: holds the running thread */
+    uint32_t origin;  /* checked: of the current statement */
 } Cpu;
 
 /* Statements that only the CPU writes this way: atomics, traps, prints, waiting. */
@@ -20,6 +22,9 @@ bool target_cpu_stmt(CWriter *w, const IrStmt *s);
 /* Expressions of several lanes (vector.c). */
 bool target_cpu_vector(CWriter *w, const IrExpr *e, CPrec prec);
 void target_cpu_vector_type(CWriter *w, IrType type);
+/* The same where every access is watched (check.c). */
+bool target_cpu_checked_stmt(CWriter *w, const IrStmt *s);
+bool target_cpu_checked_expr(CWriter *w, const IrExpr *e, CPrec prec);
 /* Local arrays: shared tensors, tiles, private arrays, tables. Large ones lie in the worker's
  * memory and are parameters of the kernel's body. */
 bool target_cpu_is_large(const IrTensor *t);

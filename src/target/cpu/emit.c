@@ -5,7 +5,7 @@
  * knows what the host has checked: nothing overlaps. */
 #include "target/cpu/cpu.h"
 
-extern const unsigned char target_abi_bytes[], target_cpu_prelude_bytes[];
+extern const unsigned char target_abi_bytes[], target_cpu_prelude_bytes[], target_cpu_watch_bytes[];
 
 /* Local arrays above this many bytes lie in the worker's memory: a resident kernel's stack is
  * small. */
@@ -149,7 +149,7 @@ static void sizes(Cpu *cpu)
 
 static void block_coordinates(CWriter *w)
 {
-    cfamily_line(w, "if (hd_trapped(args->trap)) return;");
+    cfamily_line(w, "if (hd_trapped(args->trap)) break;");
     cfamily_line(w, "const hd_index block_x = (hd_index)(hd_block %% args->grid[0]);");
     cfamily_line(w, "const hd_index block_y = (hd_index)(hd_block / args->grid[0] %% "
                     "args->grid[1]);");
@@ -168,12 +168,16 @@ static void blocks_function(Cpu *cpu, const Uses *uses)
     cfamily_line(w, "typedef int%d_t hd_index;", w->index_bits);
     sizes(cpu);
     local_arrays(cpu, uses);
+    if (cpu->check) cfamily_line(w, "HdWatch hd_watch = {.seed = args->seed};");
     cfamily_line(w, "for (int64_t hd_block = hd_begin; hd_block < hd_end; ++hd_block) {");
     ++w->depth;
     block_coordinates(w);
+    if (cpu->check)
+        cfamily_line(w, "hd_watch_begin(&hd_watch, %lld);", (long long)cpu->kernel->block_size);
     cfamily_block(w, cpu->kernel->body);
     w->depth -= 2;
     cfamily_line(w, "    }");
+    if (cpu->check) cfamily_line(w, "hd_stop: hd_watch_end(&hd_watch);");
     cfamily_line(w, "}");
 }
 
@@ -204,6 +208,9 @@ static void entry_function(Cpu *cpu, const Uses *uses)
     base_sb_char(w->out, '\n');
 }
 
+static const CHooks CHECKED = {.stmt = target_cpu_checked_stmt,
+                               .expr = target_cpu_checked_expr,
+                               .vector_type = target_cpu_vector_type};
 static const CHooks HOOKS = {
     .stmt = target_cpu_stmt, .expr = target_cpu_vector, .vector_type = target_cpu_vector_type};
 
@@ -212,7 +219,9 @@ static void emit_variant(Arena *arena, TargetInstance *instance, TargetVariant *
 {
     IrKernel *k = variant->cpu;
     Cpu cpu = {.instance = instance, .kernel = k, .symbol = symbol, .check = check};
-    cpu.w = cfamily_writer(k, out, &HOOKS, &cpu, variant->index_bits);
+    cpu.w = cfamily_writer(k, out, check ? &CHECKED : &HOOKS, &cpu, variant->index_bits);
+    const IrStmt *first = k->body->stmts.len ? k->body->stmts.data[0] : NULL;
+    if (check && first && first->kind == IR_STMT_LET) cpu.who = first->var; /* fission's */
     Uses uses = {NEW_ARRAY(arena, bool, k->tensors.len + 1)};
     ir_walk(k->body, note_stmt, &uses);
     base_sb_printf(out, "/* %s%s%s */\n", k->name->text, k->instance && *k->instance ? " " : "",
@@ -227,6 +236,7 @@ void target_cpu_emit(Arena *arena, TargetModule *module, Sb *out)
 {
     base_sb_str(out, (const char *)target_cpu_prelude_bytes);
     base_sb_char(out, '\n');
+    if (module->check) base_sb_str(out, (const char *)target_cpu_watch_bytes);
     for (int i = 0; i < module->kernel_count; ++i) {
         TargetKernel *kernel = &module->kernels[i];
         for (int j = 0; j < kernel->instance_count; ++j) {

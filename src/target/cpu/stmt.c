@@ -59,7 +59,7 @@ static void trap(CWriter *w, const IrStmt *s)
             put(w, "0");
         }
     }
-    cfamily_close(w, "); return; }");
+    cfamily_close(w, cpu->check ? "); goto hd_stop; }" : "); return; }");
 }
 
 /* ---- print ----------------------------------------------------------------------------------- */
@@ -124,12 +124,19 @@ static bool vector_store(CWriter *w, const IrStmt *s)
 
 /* ---- waiting --------------------------------------------------------------------------------- */
 
+static const char *leaving(CWriter *w)
+{
+    const Cpu *cpu = w->user;
+    return cpu->check ? "goto hd_stop;" : "return;";
+}
+
 static void await(CWriter *w, const IrStmt *s)
 {
     cfamily_open(w);
     put(w, "while (!");
     cfamily_expr(w, s->args[0], C_POSTFIX);
-    cfamily_close(w, ") if (!args->yield(args->grid_state)) return;");
+    base_sb_str(w->out, ") if (!args->yield(args->grid_state)) ");
+    cfamily_close(w, leaving(w));
 }
 
 bool target_cpu_stmt(CWriter *w, const IrStmt *s)
@@ -144,7 +151,7 @@ bool target_cpu_stmt(CWriter *w, const IrStmt *s)
     else if (s->kind == IR_STMT_AWAIT)
         await(w, s);
     else if (s->kind == IR_STMT_BARRIER && s->scope == IR_SCOPE_GRID)
-        cfamily_line(w, "if (!args->grid_sync(args->grid_state)) return;");
+        cfamily_line(w, "if (!args->grid_sync(args->grid_state)) %s", leaving(w));
     else
         return s->kind == IR_STMT_BARRIER; /* of a block: its regions are in order already */
     return true;

@@ -28,6 +28,7 @@ typedef struct Bench {
     const HdModuleInfo *module;
     HdTrap trap;
     char printed[4096];
+    uint64_t seed;
 } Bench;
 
 static const Name *name_of(Bench *b, const char *text)
@@ -55,7 +56,7 @@ static void bench_close(Bench *b)
     base_arena_destroy(b->arena);
 }
 
-static IrTensor *param_tensor(Bench *b, const char *name, Elem elem, int rank,
+static inline IrTensor *param_tensor(Bench *b, const char *name, Elem elem, int rank,
                               const IrExpr *const *extents, bool written, bool read)
 {
     IrTensor *t = ir_new_tensor(b->k, name_of(b, name), IR_PARAM, elem, rank, extents);
@@ -67,7 +68,7 @@ static IrTensor *param_tensor(Bench *b, const char *name, Elem elem, int rank,
     return t;
 }
 
-static IrVar *new_index(Bench *b, const char *name)
+static inline IrVar *new_index(Bench *b, const char *name)
 {
     return ir_new_var(b->k, name_of(b, name), (IrType){ELEM_INDEX, 1}, false);
 }
@@ -141,7 +142,8 @@ static void bench_launch(Bench *b, void *const *tensors, const void *const *scal
                       .print_state = b,
                       .print = bench_print,
                       .scratch = bench_scratch,
-                      .pool = &area};
+                      .pool = &area,
+                      .seed = b->seed};
     b->module->kernels[0].instances[0].variants[0].cpu(&args, 0, x * y * z);
     free(area);
 }

@@ -152,7 +152,8 @@ static void votes(void **state)
     IrStmt *branch = ir_if(k, k->body, ir_var(k, any), false);
     IrVar *bits = shuffle(&b, branch->body, BUILTIN_BALLOT, big, -1);
     bits->type.elem = ELEM_U32;
-    IrVar *down = shuffle(&b, branch->body, BUILTIN_SHUFFLE_DOWN, ir_cast(k, (IrType){ELEM_U32, 1}, tid), 1);
+    IrVar *down =
+        shuffle(&b, branch->body, BUILTIN_SHUFFLE_DOWN, ir_cast(k, (IrType){ELEM_U32, 1}, tid), 1);
     put(&b, branch->body, y, tid, op(&b, IR_ADD, ir_var(k, bits), ir_var(k, down)));
     fission(&b, false);
     bench_build(&b, 32, false);
@@ -260,7 +261,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(block_reduce), cmocka_unit_test(warp_shuffles), cmocka_unit_test(votes),
-        cmocka_unit_test(roles), cmocka_unit_test(tiles),
+        cmocka_unit_test(roles),        cmocka_unit_test(tiles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,253 @@
+/* Checked kernels: every access asks before it touches. An access becomes a statement expression
+ * that tests each index against its extent, then the element's shadow (watch.h); what is wrong
+ * claims the trap and leaves the kernel. */
+#include "target/cpu/cpu.h"
+
+typedef struct Access {
+    const IrTensor *tensor;
+    uint32_t flags;
+    const IrExpr *const *index;
+    const IrExpr *offset;
+} Access;
+
+static void put(CWriter *w, const char *text)
+{
+    base_sb_str(w->out, text);
+}
+
+static int site(CWriter *w, const char *text)
+{
+    Cpu *cpu = w->user;
+    return target_site(w->kernel->arena, cpu->instance, w->kernel, cpu->origin, text);
+}
+
+static const char *who(CWriter *w)
+{
+    Cpu *cpu = w->user;
+    return cpu->who ? w->var_names[cpu->who->id] : "0";
+}
+
+/* Storage that fission made is of one thread or of one collective; only what stands for a tile or
+ * a private array can be read too early. */
+static bool is_watched(const IrTensor *t)
+{
+    return !t->made && (t->space == IR_SHARED || t->space == IR_PARAM) &&
+           !cfamily_is_packed(t->elem);
+}
+
+static bool must_be_ready(const IrTensor *t)
+{
+    bool block = t->space == IR_SHARED || t->space == IR_PRIVATE;
+    return block && t->made != IR_MADE_VALUE && !cfamily_is_packed(t->elem);
+}
+
+static void check_bounds(CWriter *w, const Access *a)
+{
+    if (a->tensor->made || (a->flags & (IR_LINEAR | IR_PROVED))) return;
+    for (int d = 0; d < a->tensor->rank; ++d) {
+        const IrExpr *index = a->index[d], *extent = a->tensor->extents[d];
+        if (ir_is_const(extent) && index->lo >= 0 && index->hi < extent->value.i) continue;
+        const char *text = base_format(w->kernel->arena,
+                                       "index {0} of dimension %d of `%s` is out of bounds: the "
+                                       "extent is {1} (thread {2})",
+                                       d, a->tensor->name->text);
+        put(w, "{ const int64_t hd_i = ");
+        cfamily_expr(w, index, C_ANY);
+        put(w, ", hd_n = ");
+        cfamily_expr(w, extent, C_ANY);
+        base_sb_printf(w->out,
+                       "; if (hd_i < 0 || hd_i >= hd_n) { hd_trap(args->trap, %d, hd_i, hd_n, %s, "
+                       "0); goto hd_stop; } } ",
+                       site(w, text), who(w));
+    }
+}
+
+static void trap_element(CWriter *w, const Access *a, const char *text, const char *other)
+{
+    base_sb_printf(w->out, " { hd_trap(args->trap, %d, ",
+                   site(w, base_format(w->kernel->arena, text, a->tensor->name->text)));
+    cfamily_expr(w, a->offset, C_SELECT);
+    base_sb_printf(w->out, ", %s, %s, 0); goto hd_stop; } ", who(w), other);
+}
+
+static void address(CWriter *w, const Access *a)
+{
+    put(w, "&");
+    cfamily_element(w, a->tensor, a->offset);
+}
+
+static void check_read(CWriter *w, const Access *a)
+{
+    if (must_be_ready(a->tensor)) {
+        put(w, "if (!hd_watch_ready(&hd_watch, ");
+        address(w, a);
+        put(w, "))");
+        trap_element(w, a, "element {0} of `%s` is read before it has a value (thread {1})", "0");
+    }
+    if (is_watched(a->tensor)) {
+        base_sb_printf(w->out, "if (!hd_watch_read(&hd_watch, ");
+        address(w, a);
+        base_sb_printf(w->out, ", %s))", who(w));
+        trap_element(w, a,
+                     "threads {1} and {2} race for element {0} of `%s`: no barrier stands between "
+                     "the one's write and the other's read",
+                     "hd_watch.other");
+    }
+}
+
+static Access access_of(CWriter *w, const IrTensor *t, uint32_t flags, const IrExpr *const *index)
+{
+    return (Access){t, flags, index, cfamily_offset(w, t, flags, index)};
+}
+
+static void checked_load(CWriter *w, const IrExpr *e, CPrec prec)
+{
+    int count = cfamily_index_count(e->tensor, e->flags);
+    bool guarded = e->flags & IR_GUARDED, paren = guarded && prec > C_SELECT;
+    Access a = access_of(w, e->tensor, e->flags, e->args);
+    if (paren) put(w, "(");
+    if (guarded) {
+        cfamily_expr(w, e->args[count], C_OR);
+        put(w, " ? ");
+    }
+    put(w, "({ ");
+    check_bounds(w, &a);
+    check_read(w, &a);
+    if (cfamily_is_packed(e->tensor->elem)) {
+        base_sb_printf(w->out, "hd_load_%s(%s, ", vocab_elem(e->tensor->elem)->text,
+                       w->tensor_names[e->tensor->id]);
+        cfamily_expr(w, a.offset, C_ANY);
+        put(w, ")");
+    } else {
+        cfamily_element(w, e->tensor, a.offset);
+    }
+    put(w, "; })");
+    if (guarded) {
+        put(w, " : ");
+        cfamily_expr(w, e->args[count + 1], C_SELECT);
+    }
+    if (paren) put(w, ")");
+}
+
+bool target_cpu_checked_expr(CWriter *w, const IrExpr *e, CPrec prec)
+{
+    if (e->op == IR_LOAD && e->type.lanes == 1 && e->tensor->space != IR_TABLE) {
+        checked_load(w, e, prec);
+        return true;
+    }
+    return target_cpu_vector(w, e, prec);
+}
+
+/* ---- statements ------------------------------------------------------------------------------ */
+
+static void note_write(CWriter *w, const Access *a)
+{
+    if (is_watched(a->tensor)) {
+        put(w, "if (!hd_watch_write(&hd_watch, ");
+        address(w, a);
+        base_sb_printf(w->out, ", %s, memcmp(", who(w));
+        address(w, a);
+        put(w, ", &hd_value, sizeof hd_value) == 0))");
+        trap_element(w, a,
+                     "threads {1} and {2} race for element {0} of `%s`: no barrier stands between "
+                     "their accesses, and thread {1} writes",
+                     "hd_watch.other");
+    } else if (must_be_ready(a->tensor)) {
+        put(w, "hd_watch_set(&hd_watch, ");
+        address(w, a);
+        put(w, "); ");
+    }
+}
+
+static void checked_store(CWriter *w, const IrStmt *s)
+{
+    int count = cfamily_index_count(s->tensor, s->flags);
+    Access a = access_of(w, s->tensor, s->flags, s->args);
+    bool packed = cfamily_is_packed(s->tensor->elem);
+    cfamily_open(w);
+    if (s->flags & IR_GUARDED) {
+        put(w, "if (");
+        cfamily_expr(w, s->args[count + 1], C_ANY);
+        put(w, ") ");
+    }
+    base_sb_printf(w->out, "{ const %s hd_value = ", cfamily_elem_type(w, s->tensor->elem));
+    cfamily_expr(w, s->args[count], C_ANY);
+    put(w, "; ");
+    check_bounds(w, &a);
+    note_write(w, &a);
+    if (packed) {
+        base_sb_printf(w->out, "hd_store_%s(%s, ", vocab_elem(s->tensor->elem)->text,
+                       w->tensor_names[s->tensor->id]);
+        cfamily_expr(w, a.offset, C_ANY);
+        put(w, ", hd_value)");
+    } else {
+        cfamily_element(w, s->tensor, a.offset);
+        put(w, " = hd_value");
+    }
+    cfamily_close(w, "; }");
+}
+
+/* Atomics are ordered by themselves; their indices can still be wrong. */
+static void check_atomic(CWriter *w, const IrStmt *s)
+{
+    Access a = access_of(w, s->tensor, s->flags, s->args);
+    cfamily_open(w);
+    put(w, "{ ");
+    check_bounds(w, &a);
+    if (must_be_ready(s->tensor)) {
+        put(w, "hd_watch_set(&hd_watch, ");
+        address(w, &a);
+        put(w, "); ");
+    }
+    cfamily_close(w, "}");
+}
+
+static void thread_loop(CWriter *w, const IrStmt *s)
+{
+    const char *var = w->var_names[s->var->id];
+    const char *n = cfamily_fresh(w, "n");
+    cfamily_open(w);
+    base_sb_printf(w->out, "for (hd_index %s = 0; %s < ", n, n);
+    cfamily_expr(w, s->args[1], C_SHIFT);
+    base_sb_printf(w->out, "; ++%s) {", n);
+    cfamily_close(w, "");
+    ++w->depth;
+    cfamily_open(w);
+    base_sb_printf(w->out, "const hd_index %s = (hd_index)hd_watch_order(&hd_watch, %s, ", var, n);
+    cfamily_expr(w, s->args[1], C_ANY);
+    cfamily_close(w, ");");
+    cfamily_block(w, s->body);
+    --w->depth;
+    cfamily_line(w, "}");
+}
+
+static void barrier(CWriter *w, const IrStmt *s)
+{
+    long long count = (long long)s->imm, block = (long long)w->kernel->block_size;
+    if (s->scope == IR_SCOPE_BLOCK || s->scope == IR_SCOPE_GRID) count = block;
+    if (s->scope == IR_SCOPE_WARP) count = 32;
+    if (s->imm2 >= 0)
+        cfamily_line(w, "hd_watch_barrier(&hd_watch, %lld, %lld, %lld);", (long long)s->imm2, count,
+                     block);
+    else
+        cfamily_line(w, "hd_watch_barrier(&hd_watch, %s / %lld * %lld, %lld, %lld);", who(w), count,
+                     count, count, block);
+}
+
+bool target_cpu_checked_stmt(CWriter *w, const IrStmt *s)
+{
+    Cpu *cpu = w->user;
+    cpu->origin = s->origin;
+    if (s->kind == IR_STMT_STORE &&
+        s->args[cfamily_index_count(s->tensor, s->flags)]->type.lanes == 1) {
+        checked_store(w, s);
+        return true;
+    }
+    if (s->kind == IR_STMT_FOR && (s->flags & IR_THREADS) && ir_is_int(s->args[0], 0)) {
+        thread_loop(w, s);
+        return true;
+    }
+    if (s->kind == IR_STMT_BARRIER) barrier(w, s);
+    if (s->kind == IR_STMT_ATOMIC) check_atomic(w, s);
+    return target_cpu_stmt(w, s);
+}

@@ -1,0 +1,171 @@
+/* What checked kernels (--check) call: a shadow of every element that a block touches. It follows
+ * the prelude in the emitted file.
+ *
+ * Time is the number of barriers so far. Two accesses of different threads are ordered if a barrier
+ * that both threads took part in stands between them; if not, and one of them writes, they race.
+ * Writing the value that is already there is no race. */
+typedef struct HdShadow {
+    uintptr_t element;
+    int64_t write_time, read_time;        /* -1: never */
+    int32_t writer, first_reader, last_reader; /* readers since read_time: a range */
+    bool ready;                           /* has a value */
+} HdShadow;
+
+enum { HD_WATCH_GROUPS = 16 };
+typedef struct HdWatch {
+    HdShadow *table;
+    uint64_t size, used; /* size is a power of two */
+    int64_t time, block_time;
+    struct {
+        int64_t base, count, time;
+    } groups[HD_WATCH_GROUPS]; /* last barrier of each smaller group */
+    int group_count;
+    int64_t *warp_time;
+    uint64_t seed;
+    int32_t other; /* the thread that the last race was with */
+} HdWatch;
+
+HD_COLD HdShadow *hd_shadow_slot(HdWatch *w, uintptr_t element)
+{
+    uint64_t at = (uint64_t)element * 0x9e3779b97f4a7c15ull >> 20;
+    for (;; ++at) {
+        HdShadow *s = &w->table[at & (w->size - 1)];
+        if (s->element == element || s->element == 0) return s;
+    }
+}
+
+HD_COLD HdShadow *hd_shadow(HdWatch *w, const void *element)
+{
+    if (w->used * 4 >= w->size * 3) {
+        HdShadow *old = w->table;
+        uint64_t size = w->size;
+        w->size = size ? size * 2 : 1024;
+        w->table = calloc(w->size, sizeof *w->table);
+        if (!w->table) abort();
+        for (uint64_t i = 0; i < size; ++i)
+            if (old[i].element) *hd_shadow_slot(w, old[i].element) = old[i];
+        free(old);
+    }
+    HdShadow *s = hd_shadow_slot(w, (uintptr_t)element);
+    if (s->element == 0) {
+        ++w->used;
+        *s = (HdShadow){(uintptr_t)element, -1, -1, -1, -1, -1, false};
+    }
+    return s;
+}
+
+HD_COLD bool hd_ordered(const HdWatch *w, int64_t time, int64_t a, int64_t b)
+{
+    if (a == b || w->block_time > time) return true;
+    if (a / 32 == b / 32 && w->warp_time[a / 32] > time) return true;
+    for (int i = 0; i < w->group_count; ++i) {
+        int64_t from = w->groups[i].base, to = from + w->groups[i].count;
+        if (w->groups[i].time > time && a >= from && a < to && b >= from && b < to) return true;
+    }
+    return false;
+}
+
+/* False: it races with thread w->other. */
+HD_COLD bool hd_watch_read(HdWatch *w, const void *element, int64_t thread)
+{
+    HdShadow *s = hd_shadow(w, element);
+    w->other = s->writer;
+    if (s->write_time >= 0 && !hd_ordered(w, s->write_time, s->writer, thread)) return false;
+    bool fresh = s->read_time < w->time;
+    s->first_reader = fresh || thread < s->first_reader ? (int32_t)thread : s->first_reader;
+    s->last_reader = fresh || thread > s->last_reader ? (int32_t)thread : s->last_reader;
+    s->read_time = w->time;
+    return true;
+}
+
+HD_COLD bool hd_watch_write(HdWatch *w, const void *element, int64_t thread, bool same)
+{
+    HdShadow *s = hd_shadow(w, element);
+    bool ok = true;
+    w->other = s->writer;
+    if (s->write_time >= 0 && !same) ok = hd_ordered(w, s->write_time, s->writer, thread);
+    if (ok && s->read_time >= 0 && !same) {
+        w->other = s->first_reader == thread ? s->last_reader : s->first_reader;
+        ok = hd_ordered(w, s->read_time, s->first_reader, thread) &&
+             hd_ordered(w, s->read_time, s->last_reader, thread);
+    }
+    if (same && s->write_time >= 0) return true;
+    s->writer = (int32_t)thread;
+    s->write_time = w->time;
+    s->ready = true;
+    return ok;
+}
+
+HD_COLD bool hd_watch_ready(HdWatch *w, const void *element)
+{
+    return hd_shadow(w, element)->ready;
+}
+
+HD_COLD void hd_watch_set(HdWatch *w, const void *element)
+{
+    hd_shadow(w, element)->ready = true;
+}
+
+HD_COLD void hd_watch_barrier(HdWatch *w, int64_t base, int64_t count, int64_t block)
+{
+    ++w->time;
+    if (count >= block) {
+        w->block_time = w->time;
+        return;
+    }
+    if (count <= 32) {
+        w->warp_time[base / 32] = w->time;
+        return;
+    }
+    int i = 0;
+    while (i < w->group_count && (w->groups[i].base != base || w->groups[i].count != count)) ++i;
+    if (i == HD_WATCH_GROUPS) { /* forget the finer order: never a false alarm */
+        w->block_time = w->time;
+        return;
+    }
+    if (i == w->group_count) ++w->group_count;
+    w->groups[i].base = base;
+    w->groups[i].count = count;
+    w->groups[i].time = w->time;
+}
+
+/* A new block: nothing has been touched. */
+HD_COLD void hd_watch_begin(HdWatch *w, int64_t threads)
+{
+    if (!w->warp_time) w->warp_time = calloc((size_t)(threads / 32 + 1), sizeof *w->warp_time);
+    if (!w->warp_time) abort();
+    if (w->used) memset(w->table, 0, w->size * sizeof *w->table);
+    memset(w->warp_time, 0, (size_t)(threads / 32 + 1) * sizeof *w->warp_time);
+    w->used = 0;
+    w->time = 1;
+    w->block_time = 0;
+    w->group_count = 0;
+}
+
+HD_COLD void hd_watch_end(HdWatch *w)
+{
+    free(w->table);
+    free(w->warp_time);
+}
+
+/* The n-th thread of `count` in this phase's order: seeded, natural for seed 0. */
+HD_FN int64_t hd_watch_order(const HdWatch *w, int64_t n, int64_t count)
+{
+    if (!w->seed || count < 2) return n;
+    uint64_t r = (w->seed + (uint64_t)w->time) * 0x9e3779b97f4a7c15ull;
+    uint64_t step = (r >> 33) % (uint64_t)count, shift = (r >> 11) % (uint64_t)count;
+    for (;; step = (step + 1) % (uint64_t)count) {
+        uint64_t a = (uint64_t)count, b = step;
+        while (b) {
+            uint64_t c = a % b;
+            a = b;
+            b = c;
+        }
+        if (a == 1 && step) break;
+        if (count == 2) {
+            step = 1;
+            break;
+        }
+    }
+    return (int64_t)(((uint64_t)n * step + shift) % (uint64_t)count);
+}
