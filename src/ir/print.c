@@ -11,6 +11,7 @@ const IrWord ir_flag_words[] = {
     {"once", IR_ONCE},
     {"threads", IR_THREADS},
     {"together", IR_TOGETHER},
+    {"agreed", IR_AGREED},
     {NULL, 0},
 };
 const char *const ir_scope_words[4] = {"warp", "group", "block", "grid"};

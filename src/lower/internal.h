@@ -170,7 +170,7 @@ const View *lower_transpose(Lower *l, const View *view);
 /* Element access. A load's `otherwise` NULL: the view's own padding, or unguarded. */
 const IrExpr *lower_load(Lower *l, const View *view, const IrExpr *const *index,
                          const IrExpr *otherwise);
-void lower_store(Lower *l, const View *view, const IrExpr *const *index, const IrExpr *value);
+IrStmt *lower_store(Lower *l, const View *view, const IrExpr *const *index, const IrExpr *value);
 void lower_view_index(Lower *l, const View *view, const IrExpr *const *index, const IrExpr **out);
 const IrExpr *lower_inside(Lower *l, const View *view, const IrExpr *const *index,
                            bool extents_too);

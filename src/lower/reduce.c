@@ -171,19 +171,18 @@ static const IrExpr *collect_parts(Lower *l, const Reduction *r, const View *sha
     return sum;
 }
 
-static void across_warps(Lower *l, const Reduction *r, const IrExpr *number, int64_t parts)
+static void across_warps(Lower *l, const Reduction *r, const IrExpr *const *partials,
+                         const IrExpr *number, int64_t parts)
 {
     const View *shared = scratch(l, r, parts);
-    const IrExpr *coords[MAX_RANK + 1];
+    const IrExpr *coords[MAX_RANK + 1], *speaker = speaks(l, r);
     lower_barrier(l, true);
-    const IrExpr *speaker = speaks(l, r);
     IrBlock *outer = l->block;
     if (speaker) l->block = ir_if(l->k, outer, speaker, false)->body;
     for (int64_t s = 0; s < r->rest->steps; s++) {
         lower_coords(l, r->rest, lower_worker(l, 1), s, coords);
-        const IrExpr *value = lower_load(l, r->dst, coords, NULL);
         coords[r->rest->rank] = number;
-        lower_store(l, shared, coords, value);
+        lower_store(l, shared, coords, partials[s]);
     }
     l->block = outer;
     lower_barrier(l, false);
@@ -260,12 +259,13 @@ void lower_reduce(Lower *l, const Ast *node)
     void *w;
     memcpy(&w, &worker, sizeof w);
     const IrExpr *k_base = mapping_index_worker_part(r.over, r.dim, &ops, w);
+    const IrExpr *number = outer_digit(l, &r, &parts);
+    const IrExpr **partials = NEW_ARRAY(l->arena, const IrExpr *, (size_t)r.rest->steps);
     for (int64_t s = 0; s < r.rest->steps; s++) {
         const IrExpr *rest[MAX_RANK];
         lower_coords(l, r.rest, worker, s, rest);
-        const IrExpr *value = own_part(l, &r, rest, k_base, offsets, count);
-        lower_store(l, r.dst, rest, within_warps(l, &r, value));
+        partials[s] = within_warps(l, &r, own_part(l, &r, rest, k_base, offsets, count));
+        if (parts == 1) lower_store(l, r.dst, rest, partials[s])->flags |= IR_AGREED;
     }
-    const IrExpr *number = outer_digit(l, &r, &parts);
-    if (parts > 1) across_warps(l, &r, number, parts);
+    if (parts > 1) across_warps(l, &r, partials, number, parts);
 }

@@ -60,11 +60,11 @@ const IrExpr *lower_load(Lower *l, const View *view, const IrExpr *const *index,
     return ir_load(l->k, view->tensor, 1, at, guard, guard ? otherwise : NULL);
 }
 
-void lower_store(Lower *l, const View *view, const IrExpr *const *index, const IrExpr *value)
+IrStmt *lower_store(Lower *l, const View *view, const IrExpr *const *index, const IrExpr *value)
 {
     const IrExpr *at[MAX_RANK];
     lower_view_index(l, view, index, at);
-    ir_store(l->k, l->block, view->tensor, at, value, lower_inside(l, view, index, false));
+    return ir_store(l->k, l->block, view->tensor, at, value, lower_inside(l, view, index, false));
 }
 
 /* Dimension `dim` of the view is fixed at `at`: later dimensions move down. */

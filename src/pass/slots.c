@@ -121,7 +121,7 @@ static void check_store(Walk *w, const IrStmt *s)
         refuse(w, tile, &why);
         return;
     }
-    if (!mapping_has_replicas(tile->over)) return;
+    if (!mapping_has_replicas(tile->over) || s->flags & IR_AGREED) return;
     w->tile = tile;
     bool varies = false;
     for (int i = tile->rank; i < s->count && !varies; i++)
