@@ -119,10 +119,8 @@ static bool extent_of(Run *r, const HdParamInfo *info, int d, int64_t *extent)
         return failed("give the size `%s`: hdc run FILE %s %s=…", r->kernel->size_names[size],
                       r->kernel->name, r->kernel->size_names[size]);
     }
-    HdArg *args = NEW_ARRAY(r->session->arena, HdArg, (size_t)r->kernel->param_count + 1);
-    for (int i = 0; i < r->kernel->param_count; i++) args[i].scalar = &r->args[i].scalar;
-    HdCall call = {.kernel = r->kernel, .args = args, .sizes = r->sizes};
-    const char *error = hd_host_eval(info->extents[d], &call, extent);
+    const char *error =
+        host_extent(r->kernel, r->sizes, r->args, (int)(info - r->kernel->params), d, extent);
     return !error || failed("extent %d of `%s`: %s", d, info->name, error);
 }
 

@@ -74,6 +74,10 @@ typedef struct HostArg {
     HostTensor *tensor;
     uint64_t scalar;
 } HostArg;
+/* Extent `d` of parameter `p`, from the sizes known so far (-1: not known) and the scalars of
+ * `args`. NULL on success, else why not. */
+const char *host_extent(const HdKernelInfo *kernel, const int64_t *sizes, const HostArg *args,
+                        int p, int d, int64_t *extent);
 /* Runs a kernel once on the host's device, copying to and from it where it is not the CPU. */
 bool host_launch(Host *host, HdLoadedModule *module, const char *kernel, const HostArg *args,
                  int count, HdTiming *timing, HdFailure *failure);

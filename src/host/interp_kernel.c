@@ -81,7 +81,6 @@ static HdLoadedModule *instance(Interp *in, const Ast *node)
 typedef struct Launch {
     const HdKernelInfo *info;
     HostArg *args;
-    HdArg *bound; /* for host expressions */
     int64_t *sizes;
     HostTensor **outs;
     int out_count;
@@ -92,7 +91,6 @@ static void take_tensor(Interp *in, const Ast *arg, const IValue *v, Launch *l, 
     const HdParamInfo *info = &l->info->params[p];
     if (v->kind != IV_TENSOR) interp_stop(in, arg->span, "parameter `%s` is a tensor", info->name);
     l->args[p].tensor = v->tensor;
-    l->bound[p].tensor = &v->tensor->dl;
     for (int d = 0; d < info->rank && d < v->tensor->dl.ndim; d++)
         if (info->extent_size[d] >= 0) l->sizes[info->extent_size[d]] = v->tensor->shape[d];
 }
@@ -115,7 +113,6 @@ static void take_args(Interp *in, const Ast *node, Launch *l, bool all)
                 interp_stop(in, arg->span, "parameter `%s` is a number", info->name);
             Elem elem = vocab_elem_find(info->elem, strlen(info->elem));
             l->args[p].scalar = scalar_bits(scalar_cast(elem, v.scalar));
-            l->bound[p].scalar = &l->args[p].scalar;
         }
         p++;
     }
@@ -128,17 +125,10 @@ static void make_outs(Interp *in, const Ast *node, Launch *l)
         if (info->mode != 1 || l->args[p].tensor) continue;
         int64_t shape[HOST_MAX_RANK];
         for (int d = 0; d < info->rank; d++) {
-            if (info->extent_size[d] >= 0) {
-                shape[d] = l->sizes[info->extent_size[d]];
-                if (shape[d] < 0)
-                    interp_stop(in, node->span,
-                                "no input tells `%s`, an extent of `%s`: pass the output too",
-                                l->info->size_names[info->extent_size[d]], info->name);
-                continue;
-            }
-            HdCall call = {.kernel = l->info, .args = l->bound, .sizes = l->sizes};
-            const char *error = hd_host_eval(info->extents[d], &call, &shape[d]);
-            if (error) interp_stop(in, node->span, "extent %d of `%s`: %s", d, info->name, error);
+            const char *error = host_extent(l->info, l->sizes, l->args, p, d, &shape[d]);
+            if (error)
+                interp_stop(in, node->span, "extent %d of the output `%s`: %s; pass the output too",
+                            d, info->name, error);
         }
         Elem elem = vocab_elem_find(info->elem, strlen(info->elem));
         HostTensor *t = interp_new_tensor(in, node->span, elem, info->rank, shape);
@@ -199,7 +189,6 @@ IValue interp_kernel(Interp *in, const Ast *node)
     if (!l.info) interp_stop(in, node->span, "`%s` was not built", kernel->name->text);
     size_t count = (size_t)l.info->param_count + 1;
     l.args = NEW_ARRAY(in->arena, HostArg, count);
-    l.bound = NEW_ARRAY(in->arena, HdArg, count);
     l.outs = NEW_ARRAY(in->arena, HostTensor *, count);
     l.sizes = NEW_ARRAY(in->arena, int64_t, (size_t)l.info->size_count + 1);
     for (int i = 0; i < l.info->size_count; i++) l.sizes[i] = -1;

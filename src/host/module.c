@@ -151,3 +151,32 @@ bool host_launch(Host *host, HdLoadedModule *module, const char *name, const Hos
     free(c.args);
     return good;
 }
+
+const char *host_extent(const HdKernelInfo *kernel, const int64_t *sizes, const HostArg *args,
+                        int p, int d, int64_t *extent)
+{
+    const HdParamInfo *param = &kernel->params[p];
+    int bound = param->extent_size[d];
+    if (bound >= 0) {
+        *extent = sizes[bound];
+        return *extent >= 0 ? NULL : "its size is not known";
+    }
+    size_t params = (size_t)kernel->param_count + 1, count = (size_t)kernel->size_count + 1;
+    HdOrigin *origins = calloc(count, sizeof *origins);
+    const void **scalars = calloc(params, sizeof *scalars);
+    int64_t *copy = calloc(count, sizeof *copy);
+    const char *error = "out of memory";
+    if (origins && scalars && copy) {
+        for (int i = 0; i < kernel->size_count; i++) {
+            origins[i].param = sizes[i] < 0 ? -1 : 0;
+            copy[i] = sizes[i];
+        }
+        for (int i = 0; i < kernel->param_count; i++) scalars[i] = &args[i].scalar;
+        HdCall call = {.kernel = kernel, .sizes = copy, .origins = origins, .scalars = scalars};
+        error = hd_host_eval(param->extents[d], &call, extent);
+    }
+    free(origins);
+    free(scalars);
+    free(copy);
+    return error;
+}

@@ -24,6 +24,7 @@ typedef struct Home {
     bool seen, crosses;    /* some use cannot see the definition */
     bool repeated;         /* something about it stands in a loop that the group runs together */
     const IrExpr *value;   /* LET of an immutable variable: what it stands for, in terms of TID */
+    int weight;            /* of value: nodes to compute it again */
     const IrTensor *array; /* what replaces it */
 } Home;
 

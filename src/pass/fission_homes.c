@@ -7,7 +7,7 @@
  */
 #include "pass/fission.h"
 
-enum { INLINE_NODES = 48 };
+enum { INLINE_NODES = 16 };
 
 static bool is_thread_loop(const Container *c)
 {
@@ -39,7 +39,9 @@ static Container *container_of(const Fission *f, const IrStmt *s)
 
 /* ---- first walk: who is seen from where ------------------------------------------------------ */
 
+/* Nodes that computing a value again would take, those of the variables in it included. */
 typedef struct Weight {
+    const Fission *f;
     int nodes;
     bool impure;
 } Weight;
@@ -48,6 +50,7 @@ static bool weigh(void *user, const IrExpr *e)
 {
     Weight *w = user;
     w->impure |= e->op == IR_LOAD || (e->op == IR_VAR && e->var->mutable);
+    if (e->op == IR_VAR) w->nodes += w->f->vars[e->var->id].weight;
     return ++w->nodes > INLINE_NODES || w->impure;
 }
 
@@ -85,8 +88,10 @@ static void define(Fission *f, const IrStmt *s)
     *h = (Home){.defined = f->current, .common = f->current, .seen = true};
     if (s->kind != IR_STMT_LET || s->var->mutable) return;
     if (vocab_elem_is_float(s->var->type.elem)) return; /* cheaper to keep than to repeat */
-    Weight w = {0};
-    if (!ir_any(s->args[0], weigh, &w)) h->value = s->args[0];
+    Weight w = {.f = f};
+    if (ir_any(s->args[0], weigh, &w)) return;
+    h->value = s->args[0];
+    h->weight = w.nodes;
 }
 
 static void survey(Fission *f, const IrBlock *block)
