@@ -113,10 +113,38 @@ static char *library_identifier(Arena *arena, const char *name)
 }
 
 /* A function `exp` of ours would take the place of the C library's in the whole program. */
+static bool library_is_in_libc(const char *id)
+{
+    static const char *const files[] = {"libc.so.6", "libm.so.6"};
+    bool found = false, asked = false;
+    for (size_t i = 0; i < BASE_LEN(files); i++) {
+        void *library = dlopen(files[i], RTLD_LAZY | RTLD_LOCAL);
+        if (!library) continue;
+        asked = true;
+        found = found || dlsym(library, id) != NULL;
+        dlclose(library);
+    }
+    return asked ? found : dlsym(RTLD_DEFAULT, id) != NULL;
+}
+
+/* The runtime's own text has functions too, and the assembler sees the names of both. */
+static bool library_is_in_runtime(const char *id)
+{
+    size_t len = strlen(id);
+    for (const EmbedFile *file = embed_library; file->name; file++)
+        for (const char *at = file->text; (at = strstr(at, id)); at += len) {
+            bool begins = at > file->text && (at[-1] == ' ' || at[-1] == '*');
+            const char *line = at;
+            while (line > file->text && line[-1] != '\n') line--;
+            if (begins && at[len] == '(' && library_starts(line, "static ")) return true;
+        }
+    return false;
+}
+
 const char *runtime_library_symbol(Arena *arena, const char *name)
 {
     char *id = library_identifier(arena, name);
-    bool taken = library_is_word(id) || dlsym(RTLD_DEFAULT, id) != NULL;
+    bool taken = library_is_word(id) || library_is_in_libc(id) || library_is_in_runtime(id);
     return taken ? base_format(arena, "%s_", id) : id;
 }
 

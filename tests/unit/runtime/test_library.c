@@ -258,6 +258,9 @@ static void test_symbols(void **state)
     Arena *arena = l->base.arena;
     assert_string_equal(runtime_library_symbol(arena, "matmul"), "matmul");
     assert_string_equal(runtime_library_symbol(arena, "exp"), "exp_");
+    assert_string_equal(runtime_library_symbol(arena, "write"), "write_");
+    assert_string_equal(runtime_library_symbol(arena, "cpu_work"), "cpu_work_");
+    assert_string_equal(runtime_library_symbol(arena, "launch"), "launch");
     assert_string_equal(runtime_library_symbol(arena, "class"), "class_");
     assert_string_equal(runtime_library_symbol(arena, "and"), "and_");
     assert_string_equal(runtime_library_symbol(arena, "xor_eq"), "xor_eq_");
