@@ -12,8 +12,8 @@ static bool is_other_memory(void *user, const IrExpr *e)
     (void)user;
     if (e->op == IR_VAR) return e->var->mutable;
     if (e->op != IR_LOAD) return false;
-    bool constant = e->tensor->space == IR_TABLE ||
-                    (e->tensor->space == IR_PARAM && !e->tensor->written);
+    bool constant =
+        e->tensor->space == IR_TABLE || (e->tensor->space == IR_PARAM && !e->tensor->written);
     return !constant;
 }
 
@@ -81,15 +81,15 @@ static bool uses(IrStmt *s, IrVar *var)
 static bool depends(IrKernel *k, IrStmt *later, IrStmt *earlier)
 {
     if (earlier->kind == IR_STMT_LET && uses(later, earlier->var)) return true;
-    if (later->kind == IR_STMT_STORE)
-        return touches(earlier, k->tensors.data[later->tensor->id]);
+    if (later->kind == IR_STMT_STORE) return touches(earlier, k->tensors.data[later->tensor->id]);
     for (size_t i = 0; later->body && i < later->body->stmts.len; i++)
         if (depends(k, later->body->stmts.data[i], earlier)) return true;
     return false;
 }
 
 /* ---- moving ---------------------------------------------------------------------------------- */
-/* Moves the statement at `at` up; `floor` is where loads that came before end. Returns its place. */
+/* Moves the statement at `at` up; `floor` is where loads that came before end. Returns its place.
+ */
 static size_t move_up(IrKernel *k, IrBlock *block, size_t at, size_t floor)
 {
     IrStmt *s = block->stmts.data[at];

@@ -133,6 +133,8 @@ typedef struct Check {
     const IrExpr **index;   /* resolved */
     const int64_t *workers; /* by thread */
     Counters counters;
+    const int64_t *by_thread; /* of the index in hand: its thread's part, or NULL */
+    const IrExpr *rest;       /* and what is to be added; without by_thread, all of it */
     PassSlot *why;
 } Check;
 
@@ -157,12 +159,13 @@ static PassSlotKind check_threads(Check *c, int dim)
 {
     const Mapping *m = c->tile->over;
     int lead = c->tile->rank - m->rank;
-    int64_t slot = -1;
+    int64_t slot = -1, shared = c->by_thread ? value_at(&c->counters, c->rest) : 0;
     for (int64_t t = c->s->first; t < c->s->first + c->s->count; t++) {
         int64_t worker = c->workers[t];
         if (worker < 0 || worker >= m->workers) continue;
         c->counters.thread = t;
-        int64_t coord = value_at(&c->counters, c->index[dim]);
+        int64_t coord =
+            c->by_thread ? c->by_thread[t] + shared : value_at(&c->counters, c->index[dim]);
         int64_t part = coord;
         if (dim >= lead) {
             if (!owns_digits(m, dim - lead, worker, coord)) return refuse(c, SLOT_NOT_OWNED, dim);
@@ -174,6 +177,38 @@ static PassSlotKind check_threads(Check *c, int dim)
         slot = part;
     }
     return SLOT_OK;
+}
+
+static bool is_counter(void *user, const IrExpr *e)
+{
+    (void)user;
+    return e->op == IR_VAR;
+}
+
+static bool is_thread(void *user, const IrExpr *e)
+{
+    (void)user;
+    return e->op == IR_TID;
+}
+
+/* index = thread's part + counters' part, where it is such a sum: then the first is evaluated only
+ * once for each thread. */
+static void split_index(Check *c, const IrExpr *index)
+{
+    IrKernel *k = c->s->k;
+    PassAffine all = pass_affine(k, index), thread = {0}, rest = {.constant = all.constant};
+    thread.terms = NEW_ARRAY(c->s->arena, PassTerm, (size_t)all.count + 1);
+    rest.terms = NEW_ARRAY(c->s->arena, PassTerm, (size_t)all.count + 1);
+    c->by_thread = NULL;
+    c->rest = index;
+    for (int i = 0; i < all.count; i++) {
+        bool counts = ir_any(all.terms[i].atom, is_counter, NULL);
+        if (counts && ir_any(all.terms[i].atom, is_thread, NULL)) return;
+        PassAffine *part = counts ? &rest : &thread;
+        part->terms[part->count++] = all.terms[i];
+    }
+    c->by_thread = pass_scope_threads(c->s, pass_affine_build(k, &thread));
+    if (c->by_thread) c->rest = pass_affine_build(k, &rest);
 }
 
 static PassSlotKind check_dim(Check *c, int dim)
@@ -188,6 +223,7 @@ static PassSlotKind check_dim(Check *c, int dim)
         c->why->culprit = known ? c->index[dim] : c->counters.culprit;
         return SLOT_RUNTIME;
     }
+    split_index(c, c->index[dim]);
     first_combination(&c->counters);
     do {
         PassSlotKind kind = check_threads(c, dim);
