@@ -83,8 +83,8 @@ const HdKernelInfo *hd_module_kernel(const HdModuleInfo *module, const char *nam
 
 /* ---- host expressions ---------------------------------------------------------------------- */
 
-/* NULL on success, else what went wrong ("division by zero"), constant text. Of `call`, kernel, args
- * and sizes are enough where the expression asks of tensors nothing but sizes. */
+/* NULL on success, else what went wrong ("division by zero"), constant text. Of `call`, kernel,
+ * args and sizes are enough where the expression asks of tensors nothing but sizes. */
 const char *hd_host_eval(HdHostExpr expr, const HdCall *call, int64_t *value);
 /* The expression as a person would write it: "(m + 1) / 2". */
 void hd_host_print(HdHostExpr expr, const HdKernelInfo *kernel, HdText *text);

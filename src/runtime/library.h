@@ -5,8 +5,8 @@
  *     runtime_library_exports
  * and needs only a C compiler: no DLPack, no CUDA. A kernel NAME becomes
  *     int NAME(const DLTensor *a, float s, DLTensor *c);
- * or NAME_ where NAME is a word of C or C++, or a function of the C library or of the runtime. The module named FILE
- * gives `const char *FILE_error(void)` and `void FILE_set_stream(void *stream)`.
+ * or NAME_ where NAME is a word of C or C++, or a function of the C library or of the runtime. The
+ * module named FILE gives `const char *FILE_error(void)` and `void FILE_set_stream(void *stream)`.
  */
 #ifndef RUNTIME_LIBRARY_H
 #define RUNTIME_LIBRARY_H
