@@ -5,7 +5,8 @@
  * knows what the host has checked: nothing overlaps. */
 #include "target/cpu/cpu.h"
 
-extern const unsigned char target_abi_bytes[], target_cpu_prelude_bytes[], target_cpu_watch_bytes[];
+extern const unsigned char target_abi_bytes[], target_cpu_prelude_bytes[],
+    target_cpu_atomics_bytes[], target_cpu_watch_bytes[];
 
 /* Local arrays above this many bytes lie in the worker's memory: a resident kernel's stack is
  * small. */
@@ -235,6 +236,7 @@ static void emit_variant(Arena *arena, TargetInstance *instance, TargetVariant *
 void target_cpu_emit(Arena *arena, TargetModule *module, Sb *out)
 {
     base_sb_str(out, (const char *)target_cpu_prelude_bytes);
+    base_sb_str(out, (const char *)target_cpu_atomics_bytes);
     base_sb_char(out, '\n');
     if (module->check) base_sb_str(out, (const char *)target_cpu_watch_bytes);
     for (int i = 0; i < module->kernel_count; ++i) {
