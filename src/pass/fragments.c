@@ -19,7 +19,8 @@ typedef struct Nest {
     IrStmt *loops[MAX_NEST]; /* outermost first */
     int64_t trips[MAX_NEST];
     IrBlock *body;
-    Map moved; /* LOAD's id + 1 to the LOAD that replaces it */
+    const IrExpr *cond; /* around all of the body; NULL */
+    Map moved;          /* LOAD's id + 1 to the LOAD that replaces it */
 } Nest;
 
 static bool unrolled(const IrStmt *s, int64_t *trip)
@@ -39,7 +40,13 @@ static bool find_nest(Nest *n, IrStmt *s)
         if (s->body->stmts.len != 1) break;
         s = s->body->stmts.data[0];
     }
-    return n->count > 0;
+    if (n->count == 0) return false;
+    const IrStmt *only = n->body->stmts.len == 1 ? n->body->stmts.data[0] : NULL;
+    if (only && only->kind == IR_STMT_IF && !only->other && only->body->stmts.len) {
+        n->cond = only->args[0];
+        n->body = only->body;
+    }
+    return true;
 }
 
 static bool is_simple(IrBlock *body)
@@ -81,6 +88,27 @@ static bool is_momentary(void *user, const IrExpr *e)
     return false;
 }
 
+/* Along the innermost loop: then it is better widened where it stands, under its condition. */
+static bool is_consecutive(Nest *n, const IrExpr *load)
+{
+    IrKernel *k = n->ctx->k;
+    PassAffine a = pass_affine(k, load->args[0]);
+    return pass_affine_coef(&a, ir_var(k, n->loops[n->count - 1]->var)) == 1;
+}
+
+/* The load, only made where the condition around the body holds. */
+static const IrExpr *under_condition(Nest *n, const IrExpr *load)
+{
+    IrKernel *k = n->ctx->k;
+    if (!n->cond) return load;
+    bool guarded = load->flags & IR_GUARDED;
+    Elem elem = load->type.elem;
+    Scalar zero = vocab_elem_is_float(elem) ? scalar_float(elem, 0) : scalar_int(elem, 0);
+    const IrExpr *guard = guarded ? ir_binary(k, IR_AND, n->cond, load->args[1]) : n->cond;
+    return ir_load_with(k, load->tensor, 1, load->flags, load->args, guard,
+                        guarded ? load->args[2] : ir_const(k, zero));
+}
+
 /* Does a load depend on few enough counters to be worth a fragment? Which ones: bits of *mask. */
 static bool worth_moving(Nest *n, const IrExpr *load, uint32_t *mask)
 {
@@ -90,8 +118,10 @@ static bool worth_moving(Nest *n, const IrExpr *load, uint32_t *mask)
     if (load->type.lanes != 1 || writes(n->body, load->tensor)) return false;
     for (uint32_t i = 0; i < load->count; i++)
         if (ir_any(load->args[i], is_momentary, n)) return false;
+    if (n->cond && ir_any(n->cond, is_momentary, n)) return false;
     for (int i = 0; i < n->count; i++) {
-        if (pass_uses_var(load, n->loops[i]->var)) {
+        const IrVar *var = n->loops[i]->var;
+        if (pass_uses_var(load, var) || (n->cond && pass_uses_var(n->cond, var))) {
             *mask |= 1u << i;
             size *= n->trips[i];
         } else {
@@ -99,7 +129,8 @@ static bool worth_moving(Nest *n, const IrExpr *load, uint32_t *mask)
         }
     }
     if (reuse > 1) return size <= MAX_FRAGMENT;
-    return load->tensor->space == IR_PARAM && size > 1 && size <= MAX_BATCH && copies(n->body);
+    bool batch = load->tensor->space == IR_PARAM && size > 1 && size <= MAX_BATCH;
+    return batch && copies(n->body) && !(n->cond && is_consecutive(n, load));
 }
 
 static const IrExpr *move_load(Nest *n, const IrExpr *load, uint32_t mask)
@@ -125,7 +156,7 @@ static const IrExpr *move_load(Nest *n, const IrExpr *load, uint32_t mask)
     const IrExpr *extent = ir_index(k, size);
     IrTensor *t = ir_new_tensor(k, name, IR_PRIVATE, load->type.elem, 1, &extent);
     t->origin = load->origin;
-    IrStmt *store = ir_store(k, at, t, &index, pass_clone_expr(&c, load), NULL);
+    IrStmt *store = ir_store(k, at, t, &index, pass_clone_expr(&c, under_condition(n, load)), NULL);
     store->flags |= IR_LINEAR;
     return ir_load_with(k, t, 1, IR_LINEAR | IR_PROVED, &slot, NULL, NULL);
 }

@@ -259,7 +259,8 @@ static const IrExpr *make_let(Hoist *h, const IrExpr *e, int depth)
     const IrExpr *value = place_operands(h, e, depth);
     if (value->count == 0) return value;
     const Name *name = base_map_get(&h->ctx->names, (uint64_t)e->id + 1);
-    if (!name) name = pass_make_name(h->k, "%s", e->type.elem == ELEM_BOOL ? "inside" : h->hint);
+    bool test = e->type.elem == ELEM_BOOL, limit = strcmp(h->hint, "inside") == 0;
+    if (!name) name = pass_make_name(h->k, "%s", test ? "inside" : limit ? "rest" : h->hint);
     const IrExpr *var = ir_var(h->k, pass_new_let(h->k, level->out, name, value));
     /* Its depth needs no entry in var_depth: what is written out never names it again. */
     base_map_put(&level->lets, (uint64_t)e->id + 1, (void *)(uintptr_t)var);
