@@ -2,6 +2,7 @@
 #include "sema/internal.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 
 /* ---- where a module lies ------------------------------------------------------------------- */
 
@@ -38,6 +39,9 @@ static Source *open_file(Sema *s, Ast *import, const char *path)
 {
     char *text;
     size_t len;
+    struct stat info;
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) /* a device may never end */
+        return no_module(s, import, base_format(s->arena, "%s is not a file", path));
     int error = base_file_read(s->arena, path, &text, &len);
     if (error) return no_module(s, import, base_format(s->arena, "%s: %s", path, strerror(error)));
     return diag_add_source(s->diags, path, text, len);

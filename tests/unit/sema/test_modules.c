@@ -82,6 +82,9 @@ static void files_that_are_not_there(void **state)
     expect_code(&c, "E0103");
     c = check_file("main.hd", "import \"sub\"\npub fn h(x: f32) -> f32 { return sub.h(x) }\n");
     expect_code(&c, "E0103");
+    c = check_file("main.hd",
+                   "import \"/dev/zero\" (f)\npub fn h(x: f32) -> f32 { return f(x) }\n");
+    expect_code(&c, "E0103");
     c = check_file("main.hd", "import other.part\npub fn h(x: f32) -> f32 { return part.h(x) }\n");
     expect_code(&c, "E0103");
 }
