@@ -319,26 +319,75 @@ static Value call_cast(Lower *l, const Ast *node)
     return value_expr(ir_cast(l->k, to, e));
 }
 
-static Value reshape(Lower *l, const Ast *node, const View *view)
+static bool is_whole(const View *view)
 {
-    const Ast *args = KID(node, Call, args);
     const IrTensor *t = view->tensor;
-    bool whole = view->rank == t->rank && t->space == IR_PARAM && !t->strides && !view->bound_count;
+    bool whole = view->rank == t->rank && t->space == IR_PARAM && !t->strides &&
+                 !view->bound_count && !view->reshaped;
     for (int d = 0; whole && d < t->rank; d++)
         whole =
             view->dim[d] == d && ir_is_int(view->offset[d], 0) && view->extents[d] == t->extents[d];
-    if (!whole) {
+    return whole;
+}
+
+/* The elements must be as many as before: checked here if constant, else at launch. */
+static bool same_count(Lower *l, const Ast *node, const View *view, int rank,
+                       const IrExpr *const *extents)
+{
+    const IrExpr *before = ir_index(l->k, 1), *after = before;
+    for (int d = 0; d < view->rank; d++) before = ir_binary(l->k, IR_MUL, before, view->extents[d]);
+    for (int d = 0; d < rank; d++) after = ir_binary(l->k, IR_MUL, after, extents[d]);
+    if (before == after) return true;
+    if (ir_is_const(before) && ir_is_const(after)) {
+        lower_error(l, SHAPE_MISMATCH, node->span,
+                    lower_text(l, "%lld elements before", (long long)before->value.i),
+                    lower_text(l, "%lld after", (long long)after->value.i));
+        return false;
+    }
+    const IrExpr *same = ir_binary(l->k, IR_EQ, before, after);
+    if (!lower_for_host(same)) {
+        lower_error(l, RESHAPE, node->span);
+        return false;
+    }
+    IrRequire require = {.cond = same,
+                         .text = "a reshaped tensor keeps its number of elements",
+                         .origin = ir_origin(l->k, ORIGIN_SOURCE, node->span, 0, "lower")};
+    VEC_PUSH(l->arena, l->k->requires, require);
+    return true;
+}
+
+static Value reshape(Lower *l, const Ast *node, const View *view)
+{
+    const Ast *args = KID(node, Call, args);
+    if (!is_whole(view) || args->count > MAX_RANK) {
         lower_error(l, RESHAPE, node->span);
         return value_poison();
     }
     const IrExpr *extents[MAX_RANK];
-    for (uint32_t d = 0; d < args->count && d < MAX_RANK; d++)
-        extents[d] = lower_index(l, args->kid[d]);
-    IrTensor *alias = ir_new_tensor(l->k, t->name, IR_PARAM, t->elem, (int)args->count, extents);
-    alias->param = t->param;
-    alias->read = t->read;
-    alias->written = t->written;
-    return value_view(lower_whole(l, alias));
+    for (uint32_t d = 0; d < args->count; d++) extents[d] = lower_index(l, args->kid[d]);
+    if (!same_count(l, node, view, (int)args->count, extents)) return value_poison();
+    return value_view(lower_reshape(l, view, (int)args->count, extents));
+}
+
+/* Without arguments the last two dimensions change places. */
+static Value transpose(Lower *l, const Ast *node, const View *view)
+{
+    const Ast *args = KID(node, Call, args);
+    int order[MAX_RANK];
+    bool seen[MAX_RANK] = {false};
+    for (int i = 0; i < view->rank; i++) {
+        int64_t dim = i < view->rank - 2 ? i : 2 * view->rank - 3 - i;
+        if (view->rank == 1) dim = 0;
+        if (args->count && !lower_int(l, args->kid[i], &dim)) return value_poison();
+        if (dim < 0 || dim >= view->rank || seen[dim]) {
+            lower_error(l, OUT_OF_BOUNDS, args->kid[i]->span, lower_number(l, dim),
+                        lower_text(l, "%d: each dimension is named once", view->rank));
+            return value_poison();
+        }
+        seen[dim] = true;
+        order[i] = (int)dim;
+    }
+    return value_view(lower_transpose(l, view, order));
 }
 
 static Value call_method(Lower *l, const Ast *node)
@@ -346,7 +395,7 @@ static Value call_method(Lower *l, const Ast *node)
     if (node->call->method == METHOD_DROP) return lower_mapping(l, node);
     Value base = lower_value(l, KID(KID(node, Call, callee), Member, base));
     if (base.kind != VALUE_VIEW) return value_poison();
-    if (node->call->method == METHOD_TRANSPOSE) return value_view(lower_transpose(l, base.view));
+    if (node->call->method == METHOD_TRANSPOSE) return transpose(l, node, base.view);
     if (node->call->method == METHOD_RESHAPE) return reshape(l, node, base.view);
     const Ast *args = KID(node, Call, args);
     Value *items = NEW_ARRAY(l->arena, Value, (size_t)args->count + 1);

@@ -28,6 +28,10 @@ typedef struct View {
     int bound_count;
     Bound bounds[2 * MAX_RANK];
     const IrExpr *otherwise; /* of a padded view */
+    /* Of a reshaped tensor, its rank and extents now; else 0. Then `offset` and `dim` apply to
+     * these dimensions, and what they give is turned into the tensor's own coordinates. */
+    int reshaped;
+    const IrExpr *shape[MAX_RANK];
 } View;
 
 typedef enum {
@@ -110,6 +114,8 @@ const char *lower_number(Lower *l, int64_t value);
 const Type *lower_resolve(Lower *l, const Type *type); /* type variables replaced */
 IrType lower_ir_type(Lower *l, const Type *type);
 const char *lower_expr_text(Lower *l, const IrExpr *e);
+/* Is it made of what a launch knows: sizes, integer arguments, constants? */
+bool lower_for_host(const IrExpr *e);
 static inline Value value_expr(const IrExpr *e)
 {
     return (Value){.kind = VALUE_EXPR, .expr = e};
@@ -166,7 +172,10 @@ const View *lower_whole(Lower *l, const IrTensor *tensor);
 Value lower_index_view(Lower *l, const View *view, const Ast *list);
 const View *lower_window(Lower *l, const View *view, const IrExpr *const *extents,
                          const IrExpr *const *offsets);
-const View *lower_transpose(Lower *l, const View *view);
+/* Dimension i of the result is dimension `order[i]` of the view. */
+const View *lower_transpose(Lower *l, const View *view, const int *order);
+/* The view's elements, in row-major order, with other extents. */
+const View *lower_reshape(Lower *l, const View *view, int rank, const IrExpr *const *extents);
 /* Element access. A load's `otherwise` NULL: the view's own padding, or unguarded. */
 const IrExpr *lower_load(Lower *l, const View *view, const IrExpr *const *index,
                          const IrExpr *otherwise);

@@ -149,11 +149,40 @@ static void add_strides(Lower *l, IrTensor *tensor)
     tensor->strides = strides;
 }
 
+bool lower_for_host(const IrExpr *e)
+{
+    static const bool ops[IR_OP_COUNT] = {
+        [IR_CONST] = true, [IR_SIZE] = true,   [IR_ARG] = true,    [IR_CAST] = true,
+        [IR_NEG] = true,   [IR_NOT] = true,    [IR_ADD] = true,    [IR_SUB] = true,
+        [IR_MUL] = true,   [IR_DIV] = true,    [IR_MOD] = true,    [IR_MIN] = true,
+        [IR_MAX] = true,   [IR_BITAND] = true, [IR_AND] = true,    [IR_BITOR] = true,
+        [IR_OR] = true,    [IR_BITXOR] = true, [IR_SHL] = true,    [IR_SHR] = true,
+        [IR_EQ] = true,    [IR_NE] = true,     [IR_LT] = true,     [IR_LE] = true,
+        [IR_GT] = true,    [IR_GE] = true,     [IR_SELECT] = true,
+    };
+    if (!ops[e->op] || vocab_elem_is_float(e->type.elem) || e->type.lanes > 1) return false;
+    for (uint32_t i = 0; i < e->count; i++)
+        if (!lower_for_host(e->args[i])) return false;
+    return true;
+}
+
+/* `e`, or a constant after a report: the host computes it from what it knows before the launch. */
+static const IrExpr *for_host(Lower *l, const IrExpr *e, Span span)
+{
+    if (lower_for_host(e)) return e;
+    if (!l->failed)
+        lower_error(l, LAUNCH, span,
+                    "the host computes this from sizes and integer parameters alone, without "
+                    "tensors or floats");
+    return ir_index(l->k, 1);
+}
+
 static void add_tensor_param(Lower *l, const Ast *param, const Ast *type, IrParam *out)
 {
     const Ast *extents = KID(type, TypeTensor, extents);
     const IrExpr *shape[MAX_RANK];
-    for (uint32_t d = 0; d < extents->count; d++) shape[d] = lower_index(l, extents->kid[d]);
+    for (uint32_t d = 0; d < extents->count; d++)
+        shape[d] = for_host(l, lower_index(l, extents->kid[d]), extents->kid[d]->span);
     const Type *resolved = lower_resolve(l, param->symbol->type);
     out->is_tensor = true;
     out->elem = lower_ir_type(l, resolved->of).elem;
@@ -249,7 +278,8 @@ static void lower_launch(Lower *l, const Ast *launch)
     k->resident = (launch->flags & AST_RESIDENT) != 0;
     const Ast *grid = KID(launch, Launch, grid), *block = KID(launch, Launch, block);
     if (grid->count > 3) lower_error(l, LAUNCH, grid->span, "a grid has at most three dimensions");
-    for (uint32_t d = 0; d < grid->count && d < 3; d++) k->grid[d] = lower_index(l, grid->kid[d]);
+    for (uint32_t d = 0; d < grid->count && d < 3; d++)
+        k->grid[d] = for_host(l, lower_index(l, grid->kid[d]), grid->kid[d]->span);
     int64_t dims[3] = {1, 1, 1};
     uint32_t count = block->kind == AST_List ? block->count : 1;
     for (uint32_t d = 0; d < count && d < 3; d++) {
@@ -290,7 +320,7 @@ static void lower_requires(Lower *l, const Ast *requires_)
         const Ast *cond = node->kind == AST_Require ? KID(node, Require, cond) : node;
         const Ast *message = node->kind == AST_Require ? KID(node, Require, message) : NULL;
         lower_at(l, node);
-        IrRequire require = {.cond = lower_expr(l, cond),
+        IrRequire require = {.cond = for_host(l, lower_expr(l, cond), cond->span),
                              .text = message && message->name ? message->name->text
                                                               : source_text(l, cond->span),
                              .origin = ir_origin(l->k, ORIGIN_SOURCE, node->span, 0, "lower")};

@@ -132,6 +132,17 @@ static void assign_element(Lower *l, const Ast *node, const View *view, const As
     lower_store(l, view, index, value);
 }
 
+/* `v.x = …`, `v[2] += …`: the variable with one lane replaced. */
+static void assign_lane(Lower *l, const Ast *node, const IrExpr *lane)
+{
+    const IrExpr *whole = lane->args[0], *lanes[16];
+    const IrExpr *value = lower_expr(l, KID(node, Assign, value));
+    lower_at(l, node);
+    for (int i = 0; i < whole->type.lanes; i++)
+        lanes[i] = i == lane->imm ? combined(l, node->op, lane, value) : ir_lane(l->k, whole, i);
+    ir_set(l->k, l->block, whole->var, ir_vector(l->k, whole->type, lanes));
+}
+
 static void lower_assign(Lower *l, const Ast *node)
 {
     const Ast *target = KID(node, Assign, target);
@@ -149,7 +160,12 @@ static void lower_assign(Lower *l, const Ast *node)
         lower_copy_values(l, node, place.view, &value);
         return;
     }
-    if (place.kind != VALUE_EXPR || place.expr->op != IR_VAR) return;
+    if (place.kind != VALUE_EXPR) return;
+    if (place.expr->op == IR_LANE && place.expr->args[0]->op == IR_VAR) {
+        assign_lane(l, node, place.expr);
+        return;
+    }
+    if (place.expr->op != IR_VAR) return;
     const IrExpr *value = lower_expr(l, KID(node, Assign, value));
     lower_at(l, node);
     value = combined(l, node->op, place.expr, spread(l, value, place.expr->type));
@@ -266,10 +282,24 @@ static void lower_assert(Lower *l, const Ast *node)
     stmt->args = base_copy(l->arena, &cond, sizeof cond);
 }
 
+/* A vector's lanes are printed one by one. */
+static int print_operand(Lower *l, const IrExpr *e, Sb *text, const IrExpr **operands)
+{
+    if (e->type.lanes > 1) base_sb_char(text, '(');
+    for (int i = 0; i < e->type.lanes; i++) {
+        base_sb_str(text, i ? ", {}" : "{}");
+        operands[i] = e->type.lanes > 1 ? ir_lane(l->k, e, i) : e;
+    }
+    if (e->type.lanes > 1) base_sb_char(text, ')');
+    return e->type.lanes;
+}
+
 static void lower_print(Lower *l, const Ast *node)
 {
+    enum { MOST_LANES = 16 };
     const Ast *args = KID(node, Print, args);
-    const IrExpr **operands = NEW_ARRAY(l->arena, const IrExpr *, (size_t)args->count + 1);
+    const IrExpr **operands =
+        NEW_ARRAY(l->arena, const IrExpr *, (size_t)args->count *MOST_LANES + 1);
     Sb text = base_sb(l->arena);
     int count = 0;
     for (uint32_t i = 0; i < args->count; i++) {
@@ -278,8 +308,7 @@ static void lower_print(Lower *l, const Ast *node)
         if (arg->kind == AST_Str) {
             base_sb_mem(&text, arg->name->text, arg->name->len);
         } else {
-            base_sb_str(&text, "{}");
-            operands[count++] = lower_expr(l, arg);
+            count += print_operand(l, lower_expr(l, arg), &text, operands + count);
         }
     }
     lower_at(l, node);

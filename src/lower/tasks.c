@@ -105,6 +105,20 @@ typedef struct Team {
     const IrExpr *worker;
 } Team;
 
+static Group loop_group(Lower *l, const Ast *node, int64_t level)
+{
+    Group group = l->group;
+    group.span = node->span;
+    if (level == 1) {
+        group.single = true;
+        return group;
+    }
+    group.thread = ir_binary(l->k, IR_MOD, l->group.thread, ir_index(l->k, level));
+    group.base = l->group.size == level ? l->group.base : -1;
+    group.size = level;
+    return group;
+}
+
 /* ---- auto --------------------------------------------------------------------------------------
  */
 
@@ -202,6 +216,7 @@ static void auto_loop(Lower *l, const Ast *node, const Value *domain, const Team
         vars[d] = ir_var(l->k, stmt->tasks->vars[d]);
     }
     l->block = stmt->body;
+    l->group = loop_group(l, node, team->level);
     lower_task_body(l, node, vars, rank);
     Touch t = {.vars = stmt->tasks->vars, .rank = rank, .fast = rank - 1};
     ir_walk(stmt->body, touch_stmt, &t);
@@ -249,21 +264,8 @@ static void mapping_loop(Lower *l, const Ast *node, const Mapping *m, const Team
     const IrExpr *vars[MAX_RANK];
     IrStmt *stmt = open_tasks(l, m, team->level, team->worker, vars);
     for (int d = 0; d < m->rank; d++) stmt->tasks->vars[d]->name = names->kid[d]->name;
+    l->group = loop_group(l, node, team->level);
     lower_task_body(l, node, vars, m->rank);
-}
-
-static Group loop_group(Lower *l, const Ast *node, int64_t level)
-{
-    Group group = l->group;
-    group.span = node->span;
-    if (level == 1) {
-        group.single = true;
-        return group;
-    }
-    group.thread = ir_binary(l->k, IR_MOD, l->group.thread, ir_index(l->k, level));
-    group.base = l->group.size == level ? l->group.base : -1;
-    group.size = level;
-    return group;
 }
 
 static Value tasks_domain(Lower *l, const Ast *node, int64_t workers)
@@ -310,7 +312,6 @@ void lower_tasks(Lower *l, const Ast *node)
     IrBlock *outer = l->block;
     Group saved = l->group;
     int depth = l->depth++;
-    l->group = loop_group(l, node, level);
     if (domain.kind == VALUE_AUTO)
         auto_loop(l, node, &domain, &team);
     else if (domain.kind == VALUE_MAPPING)

@@ -19,10 +19,31 @@ const View *lower_whole(Lower *l, const IrTensor *tensor)
     return view;
 }
 
+/* Dimensions that offsets apply to: the tensor's, or those it was reshaped to. */
+static int inner_rank(const View *view)
+{
+    return view->reshaped ? view->reshaped : view->tensor->rank;
+}
+
+/* From coordinates in the reshaped extents to the tensor's own, through the linear index. */
+static void unshape(Lower *l, const View *view, const IrExpr *const *at, const IrExpr **out)
+{
+    const IrExpr *linear = at[0];
+    for (int d = 1; d < view->reshaped; d++)
+        linear = add(l, ir_binary(l->k, IR_MUL, linear, view->shape[d]), at[d]);
+    for (int d = view->tensor->rank - 1; d >= 0; d--) {
+        const IrExpr *extent = view->tensor->extents[d];
+        out[d] = d == 0 ? linear : ir_binary(l->k, IR_MOD, linear, extent);
+        linear = ir_binary(l->k, IR_DIV, linear, extent);
+    }
+}
+
 void lower_view_index(Lower *l, const View *view, const IrExpr *const *index, const IrExpr **out)
 {
-    for (int d = 0; d < view->tensor->rank; d++)
-        out[d] = view->dim[d] < 0 ? view->offset[d] : add(l, view->offset[d], index[view->dim[d]]);
+    const IrExpr *at[MAX_RANK] = {NULL}, **to = view->reshaped ? at : out;
+    for (int d = 0; d < inner_rank(view); d++)
+        to[d] = view->dim[d] < 0 ? view->offset[d] : add(l, view->offset[d], index[view->dim[d]]);
+    if (view->reshaped) unshape(l, view, at, out);
 }
 
 static const IrExpr *conjunction(Lower *l, const IrExpr *all, const IrExpr *at, const IrExpr *limit)
@@ -70,7 +91,7 @@ IrStmt *lower_store(Lower *l, const View *view, const IrExpr *const *index, cons
 /* Dimension `dim` of the view is fixed at `at`: later dimensions move down. */
 static void fix_dim(Lower *l, View *view, int dim, const IrExpr *at)
 {
-    for (int d = 0; d < view->tensor->rank; d++) {
+    for (int d = 0; d < inner_rank(view); d++) {
         if (view->dim[d] == dim) {
             view->offset[d] = add(l, view->offset[d], at);
             view->dim[d] = -1;
@@ -93,7 +114,7 @@ static void fix_dim(Lower *l, View *view, int dim, const IrExpr *at)
 
 static void shift_dim(Lower *l, View *view, int dim, const IrExpr *by)
 {
-    for (int d = 0; d < view->tensor->rank; d++)
+    for (int d = 0; d < inner_rank(view); d++)
         if (view->dim[d] == dim) view->offset[d] = add(l, view->offset[d], by);
     for (int i = 0; i < view->bound_count; i++)
         if (view->bounds[i].dim == dim) view->bounds[i].offset = add(l, view->bounds[i].offset, by);
@@ -159,16 +180,30 @@ const View *lower_window(Lower *l, const View *view, const IrExpr *const *extent
     return result;
 }
 
-const View *lower_transpose(Lower *l, const View *view)
+const View *lower_transpose(Lower *l, const View *view, const int *order)
 {
     View *result = base_copy(l->arena, view, sizeof *view);
-    int last = view->rank - 1;
-    result->extents[last - 1] = view->extents[last];
-    result->extents[last] = view->extents[last - 1];
-    for (int d = 0; d < view->tensor->rank; d++)
-        if (view->dim[d] >= last - 1) result->dim[d] = last + last - 1 - view->dim[d];
+    int place[MAX_RANK];
+    for (int i = 0; i < view->rank; i++) {
+        result->extents[i] = view->extents[order[i]];
+        place[order[i]] = i;
+    }
+    for (int d = 0; d < inner_rank(view); d++)
+        if (view->dim[d] >= 0) result->dim[d] = place[view->dim[d]];
     for (int i = 0; i < view->bound_count; i++)
-        if (view->bounds[i].dim >= last - 1)
-            result->bounds[i].dim = last + last - 1 - view->bounds[i].dim;
+        if (view->bounds[i].dim >= 0) result->bounds[i].dim = place[view->bounds[i].dim];
+    return result;
+}
+
+const View *lower_reshape(Lower *l, const View *view, int rank, const IrExpr *const *extents)
+{
+    View *result = NEW(l->arena, View);
+    result->tensor = view->tensor;
+    result->reshaped = result->rank = rank;
+    for (int d = 0; d < rank; d++) {
+        result->extents[d] = result->shape[d] = extents[d];
+        result->offset[d] = ir_index(l->k, 0);
+        result->dim[d] = d;
+    }
     return result;
 }

@@ -79,9 +79,11 @@ static const Type *storage_type(Sema *s, Ast *stmt, Ast *elem, const Ast *extent
     const Type *of = sema_type_node(s, elem);
     bool shared = space == SPACE_SHARED;
     if (of->kind == TYPE_POISON) return of;
-    if (!sema_type_mask(of)) {
+    if (!sema_type_mask(of) || of->kind == TYPE_VECTOR) {
         diag_report(s->diags, DIAG_BAD_TYPE_HERE, elem->span, sema_text(s, of),
-                    "the element of a tensor", "use a scalar or vector type");
+                    "the element of a tensor",
+                    "use a scalar type; consecutive elements are accessed together where they "
+                    "can be");
         return s->poison;
     }
     if (!extents->count) {
@@ -302,6 +304,10 @@ static void assert_stmt(Sema *s, Ast *stmt)
 static void require_stmt(Sema *s, Ast *stmt)
 {
     message(s, KID(stmt, Require, cond), KID(stmt, Require, message), "a requirement");
+    if (s->place != PLACE_CLAUSE)
+        diag_report(s->diags, DIAG_LAUNCH, stmt->span,
+                    "`require` stands beside `launch`, before the body; in a body, `assert` says "
+                    "what must hold");
 }
 
 /* ---- dispatch ------------------------------------------------------------------------------ */

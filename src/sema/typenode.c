@@ -13,9 +13,11 @@ static const Type *type_name(Sema *s, Ast *node)
 static const Type *element_type(Sema *s, Ast *node)
 {
     const Type *type = sema_type_node(s, node);
-    if (type->kind == TYPE_POISON || sema_type_mask(type)) return type;
+    if (type->kind == TYPE_POISON || (sema_type_mask(type) && type->kind != TYPE_VECTOR))
+        return type;
     diag_report(s->diags, DIAG_BAD_TYPE_HERE, node->span, sema_text(s, type),
-                "the element of a tensor", "use a scalar or vector type");
+                "the element of a tensor",
+                "use a scalar type; consecutive elements are accessed together where they can be");
     return s->poison;
 }
 

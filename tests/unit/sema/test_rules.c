@@ -43,7 +43,7 @@ static const char *const sound[] = {
     "pub fn f() -> f32 { var t: (f32, i32) = (1, 2)\n t = (3, 4)\n let (a, b) = t\n return a + "
     "f32(b) }\n",
     "pub fn f(t: inout reg f32[4, 4]) { t = t * 2; t += 1; t = 0; t = -t + t }\n",
-    "pub fn f(x: inout f32x4[n]) { x[0].x = 1; x[1] = x[0] * 2; x[2] = f32x4(0) }\n",
+    "pub fn f(x: f32x4) -> f32x4 { var v = x; v.x = 1; v[1] = x.y; return v * 2 + f32x4(0) }\n",
     "pub fn f(x: out f32[m, n]) { let row = x[0, _]; row[1] = 2; copy(x[1], x[0]) }\n",
     "pub fn f[T: int](x: T) -> T { return (x << 2 | 1) % 5 ^ ~x }\n",
     "pub fn f(x: i32, p: u64) -> bool { return -x < 4 && p >> 3 == 0xffffffffffffffff }\n",
@@ -134,6 +134,8 @@ static const char *const mistakes[][2] = {
     {"pub fn f[T: num](x: T) -> f32 { return x }", "E0201"},
     {"pub fn f[T: num](x: T) -> f64 { if T == f32 { return x }; return 0 }", "E0201"},
     {"pub fn f(x: f32x4) -> f32x4 { return 1 }", "E0201"},
+    {"pub fn f(x: f32x4[n]) -> f32 { return x[0].x }", "E0227"},
+    {"pub fn f(n: index) { require n > 3 }", "E0520"},
     {"pub fn f(s: out shared f16[4, 4], x: f32[m, n]) { copy(s, x.tile(4, 4) at (0, 0)) }",
      "E0201"},
     {"pub fn f(t: reg f32[4, 4], r: out reg f32[4, 4]) { reduce[add](r, t, 1) }", "E0201"},
