@@ -110,13 +110,14 @@ PROGRAM(buffered)
 PROGRAM(tiled)
 PROGRAM(groups)
 PROGRAM(elementwise)
+PROGRAM(views)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_softmax),     cmocka_unit_test(test_buffered),
         cmocka_unit_test(test_tiled),       cmocka_unit_test(test_groups),
-        cmocka_unit_test(test_elementwise),
+        cmocka_unit_test(test_elementwise), cmocka_unit_test(test_views),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
