@@ -56,6 +56,6 @@ int pass_base_multiple(const PassFacts *f, const IrTensor *t)
     int bytes = t->space == IR_PARAM ? f->alignment : 16;
     int64_t elements = (int64_t)bytes * 8 / vocab_elem(t->elem)->bits;
     int multiple = 1;
-    while (multiple < 16 && elements % (multiple * 2) == 0) multiple *= 2;
+    while (elements > 0 && multiple < 16 && elements % (multiple * 2) == 0) multiple *= 2;
     return multiple;
 }

@@ -81,12 +81,14 @@ static void test_global_loads(void **state)
     assert_int_equal(c.loads[IR_PARAM], 2);
     assert_int_equal(c.bytes[IR_PARAM], 16);
     session_end(&s);
-    matmul(&s, 4);
-    c = (Count){.times = 1};
-    count_block(&c, find_loop(s.k->body, "p0")->body);
-    assert_int_equal(c.loads[IR_PARAM], 8);
-    assert_int_equal(c.bytes[IR_PARAM], 4);
-    session_end(&s);
+    for (int alignment = 1; alignment <= 4; alignment *= 2) { /* 1: nothing is known */
+        matmul(&s, alignment);
+        c = (Count){.times = 1};
+        count_block(&c, find_loop(s.k->body, "p0")->body);
+        assert_int_equal(c.loads[IR_PARAM], 8);
+        assert_int_equal(c.bytes[IR_PARAM], 4);
+        session_end(&s);
+    }
 }
 
 /* ---- barriers -------------------------------------------------------------------------------- */
