@@ -423,14 +423,37 @@ static void load(CWriter *w, const IrExpr *e, CPrec prec)
 
 /* ---- all together ---------------------------------------------------------------------------- */
 
-static void unsigned_call(CWriter *w, const IrExpr *e, const char *function)
+/* popcount, clz, ctz: of the unsigned bits. Four bits are counted among eight. */
+static void bit_count(CWriter *w, const IrExpr *e, const char *function)
 {
     Elem elem = e->type.elem;
     int bits = elem == ELEM_INDEX ? w->index_bits : vocab_elem(elem)->bits;
-    base_sb_printf(w->out, "hd_%s_u%d((uint%d_t)", function, bits < 8 ? 8 : bits,
-                   bits < 8 ? 8 : bits);
+    bool packed = cfamily_is_packed(elem);
+    open_paren(w, packed);
+    base_sb_printf(w->out, "hd_%s_u%d((uint%d_t)%s", function, packed ? 8 : bits, packed ? 8 : bits,
+                   packed ? "(15 & " : "");
     cfamily_expr(w, e->args[0], C_UNARY);
+    if (packed) put(w, e->op == IR_CTZ ? " | 16)" : ")");
     put(w, ")");
+    if (packed && e->op == IR_CLZ) put(w, " - 4");
+    close_paren(w, packed);
+}
+
+/* The upper half of a product that an int holds. */
+static bool small_mulhi(CWriter *w, const IrExpr *e)
+{
+    Elem elem = e->type.elem;
+    CPrec prec = C_ANY;
+    if (e->op != IR_MULHI || !(is_small_int(elem) || cfamily_is_packed(elem))) return false;
+    bool result = open_result(w, elem, &prec);
+    if (!result) base_sb_printf(w->out, "(%s)", cfamily_elem_type(w, elem));
+    put(w, elem == ELEM_U16 ? "(1u * " : "(");
+    cfamily_expr(w, e->args[0], C_UNARY);
+    put(w, " * ");
+    cfamily_expr(w, e->args[1], C_UNARY);
+    base_sb_printf(w->out, " >> %d)", vocab_elem(elem)->bits);
+    close_paren(w, result);
+    return true;
 }
 
 static void leaf_axis(CWriter *w, const char *what, int64_t dim)
@@ -464,7 +487,9 @@ static bool by_table(CWriter *w, const IrExpr *e, CPrec prec)
     if (ir_op_info(e->op)->arity == 0) {
         leaf(w, e, prec);
     } else if (e->op == IR_POPCOUNT || e->op == IR_CLZ || e->op == IR_CTZ) {
-        unsigned_call(w, e, FUNCTIONS[e->op]);
+        bit_count(w, e, FUNCTIONS[e->op]);
+    } else if (small_mulhi(w, e)) {
+        return true;
     } else if (FUNCTIONS[e->op]) {
         math_call(w, e, FUNCTIONS[e->op], e->args[0]->type.elem);
     } else if (OPERATORS[e->op].prec >= C_EQ && OPERATORS[e->op].prec <= C_LT) {
