@@ -91,6 +91,29 @@ static void test_global_loads(void **state)
     }
 }
 
+/* Rows of constant length are aligned only where their base is. */
+static int64_t row_load_bytes(int alignment)
+{
+    Session s;
+    session_begin(&s);
+    kernel_rows(&s, "spatial(4,4)*repeat(2,2)", 16);
+    PassOptions o = {.target = PASS_FOR_CUDA, .alignment = alignment, .verify = true};
+    assert_true(pass_run(s.k, s.diags, &o));
+    Count c = {.times = 1};
+    count_block(&c, s.k->body);
+    session_end(&s);
+    return c.bytes[IR_PARAM];
+}
+
+static void test_bases(void **state)
+{
+    (void)state;
+    assert_int_equal(row_load_bytes(16), 8);
+    assert_int_equal(row_load_bytes(8), 8);
+    assert_int_equal(row_load_bytes(4), 4);
+    assert_int_equal(row_load_bytes(1), 4);
+}
+
 /* ---- barriers -------------------------------------------------------------------------------- */
 static const IrExpr *number(Session *s)
 {
@@ -168,6 +191,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_inner_loop),
         cmocka_unit_test(test_global_loads),
+        cmocka_unit_test(test_bases),
         cmocka_unit_test(test_barriers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
