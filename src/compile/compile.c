@@ -42,6 +42,7 @@ Compile *compile_create(void)
 void compile_destroy(Compile *s)
 {
     if (!s) return;
+    base_arena_destroy(s->scratch);
     base_arena_destroy(s->arena);
     free(s);
 }
@@ -173,8 +174,9 @@ typedef struct Build {
     TargetModule *module;
 } Build;
 
-static LowerStatus lower_one(Compile *s, const CompileOptions *o, const Symbol *kernel, bool cpu,
-                             const LowerPoint *point, IrKernel **out)
+static LowerStatus lower_one(Compile *s, Arena *arena, const CompileOptions *o,
+                             const Symbol *kernel, bool cpu, const LowerPoint *point,
+                             IrKernel **out)
 {
     LowerOptions lower = {.cpu = cpu,
                           .arch = cpu ? 0 : o->arch,
@@ -182,7 +184,7 @@ static LowerStatus lower_one(Compile *s, const CompileOptions *o, const Symbol *
                           .define_count = o->define_count,
                           .defines = o->defines};
     s->escape.pass = "lower";
-    LowerStatus status = lower_kernel(s->arena, s->program, kernel, &lower, point, out);
+    LowerStatus status = lower_kernel(arena, s->program, kernel, &lower, point, out);
     s->escape.pass = NULL;
     return status;
 }
@@ -211,7 +213,8 @@ static bool add_variant(Compile *s, const CompileOptions *o, const Symbol *kerne
     TargetVariant *v = &instance->variants[instance->variant_count];
     *v = (TargetVariant){.index_bits = bits, .alignment = alignment};
     IrKernel *k;
-    if (lower_one(s, o, kernel, cpu, point, &k) != LOWER_OK || !run_passes(s, o, k, cpu, v))
+    if (lower_one(s, s->arena, o, kernel, cpu, point, &k) != LOWER_OK ||
+        !run_passes(s, o, k, cpu, v))
         return false;
     if (cpu)
         v->cpu = k;
@@ -242,7 +245,7 @@ static bool build_kernel(Compile *s, const CompileOptions *o, const Symbol *kern
     LowerOptions lower = {.define_count = o->define_count, .defines = o->defines};
     IrKernel *k = NULL;
     LowerStatus status;
-    while ((status = lower_one(s, o, kernel, !o->cuda, &point, &k)) == LOWER_EXCLUDED)
+    while ((status = lower_one(s, s->arena, o, kernel, !o->cuda, &point, &k)) == LOWER_EXCLUDED)
         if (o->point || !lower_next_point(kernel, &lower, &point)) break;
     if (status == LOWER_EXCLUDED)
         diag_report(s->diags, DIAG_TUNE_EMPTY, kernel->span, kernel->name->text);
@@ -295,20 +298,29 @@ CompileStatus compile_module(Compile *s, const CompileOptions *options, TargetMo
 
 enum { MAX_POINTS = 4096 }; /* of a tune space that `check` looks at */
 
+/* One point of a tune space, in memory of its own that is given back: a file may have thousands. */
+static LowerStatus check_point(Compile *s, const CompileOptions *o, const Symbol *kernel,
+                               const LowerPoint *point)
+{
+    TargetVariant variant = {.index_bits = 64, .alignment = 1};
+    IrKernel *k;
+    s->scratch = base_arena_create(&s->escape);
+    LowerStatus status = lower_one(s, s->scratch, o, kernel, !o->cuda, point, &k);
+    if (status == LOWER_OK) run_passes(s, o, k, !o->cuda, &variant);
+    base_arena_destroy(s->scratch);
+    s->scratch = NULL;
+    return status;
+}
+
 static void check_kernel(Compile *s, const CompileOptions *o, const Symbol *kernel)
 {
     LowerPoint point = lower_first_point(s->arena, kernel);
     LowerOptions lower = {.define_count = o->define_count, .defines = o->defines};
-    TargetVariant variant = {.index_bits = 64, .alignment = 1};
     bool valid = false;
     int points = 0;
     size_t before = s->diags->errors;
     do {
-        IrKernel *k;
-        LowerStatus status = lower_one(s, o, kernel, !o->cuda, &point, &k);
-        if (status == LOWER_EXCLUDED) continue;
-        valid = true;
-        if (status == LOWER_OK) run_passes(s, o, k, !o->cuda, &variant);
+        valid |= check_point(s, o, kernel, &point) != LOWER_EXCLUDED;
     } while (s->diags->errors == before && ++points < MAX_POINTS &&
              lower_next_point(kernel, &lower, &point));
     if (!valid) diag_report(s->diags, DIAG_TUNE_EMPTY, kernel->span, kernel->name->text);

@@ -24,6 +24,7 @@ typedef enum {
 typedef struct Compile {
     Escape escape;
     Arena *arena;
+    Arena *scratch; /* of the point that `compile_check` looks at; NULL in between */
     Interner *interner;
     Diags *diags;
     Program *program; /* after compile_load */
