@@ -6,7 +6,7 @@
 static bool unbound(const Lower *l, const Ast *node, SymbolKind kind)
 {
     return node && node->kind == AST_Name && node->symbol && node->symbol->kind == kind &&
-           l->env[node->symbol->id].kind == VALUE_NONE;
+           lower_slot(l, node->symbol)->kind == VALUE_NONE;
 }
 
 /* An extent of a parameter's type either names a size or generic integer, which it binds, or must
@@ -79,7 +79,7 @@ static void clear_sizes(Lower *l, const Ast *params)
         for (uint32_t d = 0; d < extents->count; d++)
             if (extents->kid[d]->kind == AST_Name && extents->kid[d]->symbol &&
                 extents->kid[d]->symbol->kind == SYMBOL_SIZE)
-                l->env[extents->kid[d]->symbol->id] = (Value){0};
+                *lower_slot(l, extents->kid[d]->symbol) = (Value){0};
     }
 }
 
@@ -215,7 +215,7 @@ static Value inline_call(Lower *l, const Ast *node, const Symbol *fn, int count,
     bool good = true;
     for (uint32_t i = 0; i < generics->count; i++) {
         const Ast *g = generics->kid[i];
-        if (g->symbol && l->env[g->symbol->id].kind == VALUE_NONE) {
+        if (g->symbol && lower_slot(l, g->symbol)->kind == VALUE_NONE) {
             lower_error(l, CANNOT_INFER, node->span, g->name->text, decl->name->text);
             good = false;
         }
@@ -294,7 +294,7 @@ static Value call_fn_value(Lower *l, const Ast *node)
     if (args->count > 8) return value_poison();
     for (uint32_t i = 0; i < args->count; i++) values[i] = lower_value(l, args->kid[i]);
     const Symbol *callee = node->call->callee;
-    Value fn = callee->kind == SYMBOL_GENERIC_FN ? l->env[callee->id]
+    Value fn = callee->kind == SYMBOL_GENERIC_FN ? *lower_slot(l, callee)
                                                  : (Value){.kind = VALUE_FN, .fn = callee};
     return lower_apply(l, &fn, (int)args->count, values, node);
 }

@@ -82,7 +82,7 @@ static Value name_value(Lower *l, const Ast *node)
 {
     const Symbol *symbol = node->symbol;
     if (!symbol) return value_poison();
-    Value value = l->env[symbol->id];
+    Value value = *lower_slot(l, symbol);
     if (value.kind == VALUE_NONE) {
         switch (symbol->kind) {
         case SYMBOL_CONST:

@@ -87,7 +87,9 @@ struct Lower {
     Diags *diags;
     const LowerOptions *options;
     IrKernel *k;
-    Value *env;     /* by symbol id */
+    Map env;        /* pages of values, by symbol id */
+    Value *page;    /* the one looked at last */
+    uint64_t last_page;
     IrBlock *block; /* statements go here */
     Group group;
     Return *ret;
@@ -132,9 +134,10 @@ static inline Value value_view(const View *v)
 {
     return (Value){.kind = VALUE_VIEW, .view = v};
 }
+Value *lower_slot(const Lower *l, const Symbol *symbol); /* NONE where unbound */
 static inline void lower_bind(Lower *l, const Symbol *s, Value v)
 {
-    l->env[s->id] = v;
+    *lower_slot(l, s) = v;
 }
 
 /* ---- expressions (expr.c) */

@@ -78,10 +78,12 @@ const Name *lower_name(Lower *l, const char *text)
     return base_intern_cstr(l->program->interner, text);
 }
 
+enum { ENV_PAGE = 32 };
+
 static const Type *bound_type(void *user, const Symbol *symbol)
 {
     const Lower *l = user;
-    const Value *value = &l->env[symbol->id];
+    const Value *value = lower_slot(l, symbol);
     return value->kind == VALUE_TYPE ? value->type : NULL;
 }
 
@@ -96,6 +98,23 @@ IrType lower_ir_type(Lower *l, const Type *type)
     if (type->kind == TYPE_SCALAR) return (IrType){type->elem, 1};
     if (type->kind == TYPE_VECTOR) return (IrType){type->of->elem, type->lanes};
     return (IrType){ELEM_INDEX, 1};
+}
+
+/* The environment is sparse: a kernel sees few of a program's symbols. */
+Value *lower_slot(const Lower *l, const Symbol *symbol)
+{
+    Lower *self = (Lower *)(uintptr_t)l; /* a page made on the first look is no visible change */
+    uint64_t number = symbol->id / ENV_PAGE + 1;
+    if (number != l->last_page) {
+        Value *page = base_map_get(&l->env, number);
+        if (!page) {
+            page = NEW_ARRAY(l->arena, Value, ENV_PAGE);
+            base_map_put(&self->env, number, page);
+        }
+        self->last_page = number;
+        self->page = page;
+    }
+    return &l->page[symbol->id % ENV_PAGE];
 }
 
 /* ---- the kernel's head ---------------------------------------------------------------------- */
@@ -124,7 +143,7 @@ static void bind_generics(Lower *l, const Ast *decl)
 static void bind_size(Lower *l, const Ast *extent)
 {
     if (extent->kind != AST_Name || !extent->symbol || extent->symbol->kind != SYMBOL_SIZE) return;
-    if (l->env[extent->symbol->id].kind != VALUE_NONE) return;
+    if (lower_slot(l, extent->symbol)->kind != VALUE_NONE) return;
     const LowerDefine *define = find_define(l->options, extent->name);
     const IrExpr *size =
         define ? ir_index(l->k, define->number) : ir_size(l->k, ir_new_size(l->k, extent->name));
@@ -346,7 +365,7 @@ static Lower *create(Arena *arena, Program *program, const LowerOptions *options
     Lower *l = NEW(arena, Lower);
     *l = (Lower){.arena = arena, .program = program, .diags = program->diags, .options = options};
     l->k = ir_kernel_create(arena, program->diags, name);
-    l->env = NEW_ARRAY(arena, Value, (size_t)program->symbol_count + 1);
+    l->env = base_map(arena);
     ir_set_origin(l->k, ir_origin(l->k, ORIGIN_SOURCE, (Span){0, 0}, 0, "lower"));
     l->block = l->k->body;
     return l;

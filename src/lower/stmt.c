@@ -43,8 +43,8 @@ static Value materialise(Lower *l, const Ast *node, const Name *name, Value valu
                 next = kids->kid[i];
         if (!next) return value_poison();
         at = next;
-        if (at->kind == AST_Name && at->symbol && l->env[at->symbol->id].kind == VALUE_VIEW)
-            like = l->env[at->symbol->id].view;
+        if (at->kind == AST_Name && at->symbol && lower_slot(l, at->symbol)->kind == VALUE_VIEW)
+            like = lower_slot(l, at->symbol)->view;
     }
     int64_t extents[MAX_RANK];
     for (int d = 0; d < like->rank; d++) extents[d] = like->extents[d]->value.i;

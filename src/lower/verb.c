@@ -17,7 +17,7 @@ static const IrExpr *element(Lower *l, const Value *src, const IrExpr *const *in
 static const View *tile_of(Lower *l, const Ast *node)
 {
     if (node->kind == AST_Name && node->symbol) {
-        Value v = l->env[node->symbol->id];
+        Value v = *lower_slot(l, node->symbol);
         if (v.kind == VALUE_VIEW && v.view->tensor->over) return v.view;
     }
     for (uint32_t i = 0; i < node->count; i++) {
