@@ -220,16 +220,27 @@ static void add_tensor_param(Lower *l, const Ast *param, const Ast *type, IrPara
     lower_bind(l, param->symbol, value_view(lower_whole(l, tensor)));
 }
 
-static void add_params(Lower *l, const Ast *decl)
+/* What extents may speak of: the sizes, and the scalars, before or after the tensor. */
+static void bind_params(Lower *l, const Ast *params)
 {
-    const Ast *params = KID(decl, Kernel, params);
     for (uint32_t i = 0; i < params->count; i++) {
-        const Ast *type =
-            params->kid[i]->kind == AST_Param ? KID(params->kid[i], Param, type) : NULL;
-        if (!type || type->kind != AST_TypeTensor) continue;
+        const Ast *param = params->kid[i];
+        if (param->kind != AST_Param) continue;
+        const Ast *type = KID(param, Param, type);
+        if (type->kind != AST_TypeTensor) {
+            Elem elem = lower_ir_type(l, param->symbol->type).elem;
+            lower_bind(l, param->symbol, value_expr(ir_arg(l->k, (int)i, elem)));
+            continue;
+        }
         const Ast *extents = KID(type, TypeTensor, extents);
         for (uint32_t d = 0; d < extents->count; d++) bind_size(l, extents->kid[d]);
     }
+}
+
+static void add_params(Lower *l, const Ast *decl)
+{
+    const Ast *params = KID(decl, Kernel, params);
+    bind_params(l, params);
     for (uint32_t i = 0; i < params->count; i++) {
         const Ast *param = params->kid[i];
         if (param->kind != AST_Param) continue;
@@ -240,7 +251,6 @@ static void add_params(Lower *l, const Ast *decl)
             add_tensor_param(l, param, type, &out);
         } else {
             out.elem = lower_ir_type(l, param->symbol->type).elem;
-            lower_bind(l, param->symbol, value_expr(ir_arg(l->k, (int)i, out.elem)));
         }
         VEC_PUSH(l->arena, l->k->params, out);
     }
