@@ -74,7 +74,7 @@ static inline IrVar *new_index(Bench *b, const char *name)
 }
 
 /* Compiles the kernel's current IR. */
-static void bench_build(Bench *b, int index_bits, bool check)
+__attribute__((unused)) static void bench_build(Bench *b, int index_bits, bool check)
 {
     TargetVariant variant = {.cpu = b->k, .index_bits = index_bits, .alignment = 1};
     TargetInstance instance = {.kernel = b->k, .variant_count = 1, .variants = &variant};
