@@ -127,6 +127,8 @@ static InterpValue eval_operator(Interp *in, int64_t t, const IrExpr *e)
             ok = scalar_math(functions[e->op], args, (int)e->count, &r.lane[l]);
         else if (e->op == IR_CAST)
             r.lane[l] = scalar_cast(e->type.elem, args[0]), ok = true;
+        else if (e->op == IR_BITCAST)
+            ok = scalar_bitcast(e->type.elem, args[0], &r.lane[l]);
         if (!ok) fail(in, "undefined operation");
     }
     return r;

@@ -29,14 +29,15 @@ typedef struct Bench {
     HdTrap trap;
     char printed[4096];
     uint64_t seed;
+    const char *level; /* of optimisation; NULL: -O3 */
 } Bench;
 
-static const Name *name_of(Bench *b, const char *text)
+static inline const Name *name_of(Bench *b, const char *text)
 {
     return base_intern_cstr(b->names, text);
 }
 
-static void bench_open(Bench *b, const char *kernel, int64_t block)
+static inline void bench_open(Bench *b, const char *kernel, int64_t block)
 {
     memset(b, 0, sizeof *b);
     b->arena = base_arena_create(&b->escape);
@@ -50,14 +51,14 @@ static void bench_open(Bench *b, const char *kernel, int64_t block)
         b->k, ir_origin(b->k, ORIGIN_SOURCE, (Span){source->base, source->base + 6}, 0, "test"));
 }
 
-static void bench_close(Bench *b)
+static inline void bench_close(Bench *b)
 {
     if (b->library) dlclose(b->library);
     base_arena_destroy(b->arena);
 }
 
 static inline IrTensor *param_tensor(Bench *b, const char *name, Elem elem, int rank,
-                              const IrExpr *const *extents, bool written, bool read)
+                                     const IrExpr *const *extents, bool written, bool read)
 {
     IrTensor *t = ir_new_tensor(b->k, name_of(b, name), IR_PARAM, elem, rank, extents);
     t->param = (int)b->k->params.len;
@@ -88,9 +89,9 @@ __attribute__((unused)) static void bench_build(Bench *b, int index_bits, bool c
          *object = base_format(b->arena, "%s/k.so", dir);
     assert_int_equal(base_file_write(source, base_sb_text(&text), text.len), 0);
     char *command = base_format(b->arena,
-                                "cc -std=gnu11 -O3 -march=native -ffp-contract=off -w -shared "
+                                "cc -std=gnu17 %s -march=native -ffp-contract=off -w -shared "
                                 "-fPIC -o %s %s -lm",
-                                object, source);
+                                b->level ? b->level : "-O3", object, source);
     int status = system(command);
     if (status || getenv("HD_TEST_SHOW")) {
         const char *from = strstr(base_sb_text(&text), "/* test */");
