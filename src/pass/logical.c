@@ -28,19 +28,21 @@ static bool is_candidate(const Logical *l, const IrStmt *s)
     return base_map_get(&l->tasks, base_key(s)) != NULL;
 }
 
-/* A tile without replicas, over the whole block, has one place for each element whoever asks; but
- * replicas may differ for a moment (inside of `reduce`), and then belong to their threads. */
-static void spoil_tile(Logical *l, const IrTensor *t)
+/* A tile over the whole block has one place for each element whoever asks. Replicas hold the same
+ * value once all their owners have stored it, which task loops read; code of a thread's own might
+ * read its replica before or after another thread's store. */
+static void spoil_tile(Logical *l, const IrTensor *t, bool loads)
 {
     if (t->space != IR_TILE || l->bad_tiles[t->id]) return;
-    if (t->over->workers == l->k->block_size && !mapping_has_replicas(t->over)) return;
+    bool own = loads && mapping_has_replicas(t->over);
+    if (t->over->workers == l->k->block_size && !own) return;
     l->bad_tiles[t->id] = true;
     l->changed = true;
 }
 
 static bool spoil(void *user, const IrExpr *e)
 {
-    if (e->op == IR_LOAD) spoil_tile(user, e->tensor);
+    if (e->op == IR_LOAD) spoil_tile(user, e->tensor, true);
     return false;
 }
 
@@ -51,7 +53,7 @@ static void spoil_tiles(Logical *l, IrBlock *block)
         IrStmt *s = block->stmts.data[i];
         if (is_candidate(l, s)) continue;
         pass_any_operand(s, spoil, l);
-        if (s->tensor) spoil_tile(l, s->tensor);
+        if (s->tensor) spoil_tile(l, s->tensor, s->kind != IR_STMT_STORE);
         spoil_tiles(l, s->body);
         spoil_tiles(l, s->other);
     }
