@@ -32,6 +32,7 @@ static CompileStatus emit_work(Compile *s, void *data)
     }
     if (e->kind == COMPILE_IR) emit_ir(e->module, e->out);
     if (e->kind == COMPILE_C) target_cpu_module(s->arena, e->module, e->out);
+    e->module->brief = e->kind == COMPILE_CU;
     if (e->kind == COMPILE_CU) target_cuda_emit(s->arena, e->module, e->out);
     if (e->kind == COMPILE_CUDA_HOST) target_cuda_host_module(s->arena, e->module, e->out);
     return COMPILE_OK;

@@ -118,6 +118,8 @@ void cfamily_origin(CWriter *w, uint32_t origin)
     if (span.begin == 0) return;
     Position at = diag_position(w->kernel->diags, span.begin);
     if (!at.source || (at.source == w->line_source && at.line == w->line)) return;
+    if (w->brief && at.source == w->line_source && at.line == w->said) return;
+    w->said = at.line;
     base_sb_printf(w->out, "#line %u", at.line);
     if (at.source != w->line_source) {
         base_sb_char(w->out, ' ');

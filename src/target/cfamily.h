@@ -72,6 +72,8 @@ struct CWriter {
     int depth;      /* indentation */
     int index_bits; /* width of `index`: 32 or 64 */
     bool lines;     /* write #line directives */
+    bool brief;     /* only where the .hd line changes: for people, not for a line table */
+    uint32_t said;  /* the line of the last directive */
     const char **var_names, **tensor_names, **size_names, **param_names;
     Map used;                  /* names taken, by their hash */
     const Source *line_source; /* where the C compiler thinks the next line is; NULL: its own */

@@ -53,6 +53,7 @@ typedef struct TargetModule {
     int image_count;
     TargetImage *images;
     bool check; /* --check: the CPU's accesses are watched */
+    bool brief; /* CUDA text for people: `#line` only where the .hd line changes */
 } TargetModule;
 
 /* The site's number in the instance's table. */

@@ -199,13 +199,14 @@ static bool survey(void *user, IrStmt *s)
 }
 
 static void emit_variant(TargetInstance *instance, TargetVariant *variant, const char *symbol,
-                         Sb *out)
+                         bool brief, Sb *out)
 {
     IrKernel *k = variant->cuda;
     Sb body = base_sb(k->arena);
     Cuda cuda = {.instance = instance, .kernel = k, .symbol = symbol, .next_barrier = 1};
     cuda.role_size = k->block_size;
     cuda.w = cfamily_writer(k, &body, &HOOKS, &cuda, variant->index_bits);
+    cuda.w.brief = brief;
     name_tables(&cuda);
     ir_walk(k->body, survey, &cuda);
     target_cuda_place_shared(&cuda);
@@ -239,7 +240,8 @@ void target_cuda_emit(Arena *arena, TargetModule *module, Sb *out)
             for (int v = 0; v < instance->variant_count; ++v) {
                 if (!instance->variants[v].cuda) continue;
                 emit_variant(instance, &instance->variants[v],
-                             target_symbol(arena, instance->kernel, j, v), &kernels);
+                             target_symbol(arena, instance->kernel, j, v), module->brief,
+                             &kernels);
             }
         }
     }
