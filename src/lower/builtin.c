@@ -185,7 +185,8 @@ Value lower_builtin(Lower *l, const Ast *node)
     if (args->count > BASE_LEN(operands)) return value_poison();
     for (uint32_t i = 0; i < args->count; i++) operands[i] = lower_expr(l, args->kid[i]);
     for (uint32_t i = 1; i < args->count; i++) /* scalars beside vectors are spread */
-        if (operands[i]->type.lanes < operands[0]->type.lanes && info->cls == BUILTIN_MATH)
+        if (operands[i]->type.lanes < operands[0]->type.lanes && info->cls == BUILTIN_MATH &&
+            node->call->builtin != BUILTIN_DOT4)
             operands[i] = ir_splat(l->k, operands[0]->type.lanes, operands[i]);
     lower_at(l, node);
     return info->cls == BUILTIN_MATH ? math(l, node, (int)args->count, operands)

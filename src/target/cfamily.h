@@ -24,7 +24,7 @@
  *   hd_isnan_T hd_isinf_T hd_fmod_T  of f32 and f64; hd_abs_T also of i32 i64 u32 u64;
  *                                  hd_fma_T also of the narrow floats (rounded once)
  *   hd_popcount_T hd_clz_T hd_ctz_T  of u8 u16 u32 u64;  hd_mulhi_T of i32 i64 u32 u64
- *   hd_dot4(a, b, c)               i8x4 · i8x4 + i32, operands as u32 bits
+ *   hd_dot4_ss(a, b, c)            i8x4 · i8x4 + i32; us, su, uu: the first, second, both u8x4
  *   hd_load_i4(p, i), hd_store_i4(p, i, v), and u4: packed elements, even ones in the low half
  */
 #ifndef TARGET_CFAMILY_H

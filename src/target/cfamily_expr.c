@@ -336,6 +336,13 @@ static void cast(CWriter *w, const IrExpr *e, CPrec prec)
     }
 }
 
+static void dot4(CWriter *w, const IrExpr *e)
+{
+    bool a = e->args[0]->type.elem == ELEM_U8, b = e->args[1]->type.elem == ELEM_U8;
+    cfamily_call(w, a ? (b ? "hd_dot4_uu" : "hd_dot4_us") : (b ? "hd_dot4_su" : "hd_dot4_ss"),
+                 (int)e->count, e->args);
+}
+
 static void bitcast(CWriter *w, const IrExpr *e, CPrec prec)
 {
     const IrExpr *a = e->args[0];
@@ -525,7 +532,7 @@ void cfamily_expr(CWriter *w, const IrExpr *e, CPrec prec)
     else if (e->op == IR_LOAD)
         load(w, e, prec);
     else if (e->op == IR_DOT4)
-        cfamily_call(w, "hd_dot4", (int)e->count, e->args);
+        dot4(w, e);
     else
         base_internal(base_arena_escape(w->kernel->arena), "no C text for the op %s",
                       ir_op_info(e->op)->text);

@@ -220,6 +220,11 @@ HD_HOST_FN int __dp4a(int a, int b, int c)
         r += (unsigned int)((signed char)(a >> i) * (signed char)(b >> i));
     return (int)r;
 }
+HD_HOST_FN unsigned int __dp4a(unsigned int a, unsigned int b, unsigned int c)
+{
+    for (int i = 0; i < 32; i += 8) c += (a >> i & 255) * (b >> i & 255);
+    return c;
+}
 
 // ---- floats ------------------------------------------------------------------------------------
 HD_HOST_FN float __fmaf_rn(float a, float b, float c)

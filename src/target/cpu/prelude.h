@@ -458,12 +458,17 @@ HD_VECTOR_EACH(f32, float, 16, fma, __builtin_fmaf(a[i], b[i], c[i]))
 HD_VECTOR_EACH(f64, double, 8, fma, __builtin_fma(a[i], b[i], c[i]))
 #endif
 
-HD_FN int32_t hd_dot4(uint32_t a, uint32_t b, int32_t c)
-{
-    uint32_t r = (uint32_t)c;
-    for (int i = 0; i < 32; i += 8) r += (uint32_t)((int8_t)(a >> i) * (int8_t)(b >> i));
-    return (int32_t)r;
-}
+/* Bytes of either sign: the products are exact, the sum wraps. */
+#define HD_DOT4(n, A, B)                                                                           \
+    HD_FN int32_t hd_dot4_##n(hd_##A##x4 a, hd_##B##x4 b, int32_t c)                               \
+    {                                                                                              \
+        int products = a[0] * b[0] + a[1] * b[1] + a[2] * b[2] + a[3] * b[3];                      \
+        return (int32_t)((uint32_t)c + (uint32_t)products);                                        \
+    }
+HD_DOT4(ss, i8, i8)
+HD_DOT4(su, i8, u8)
+HD_DOT4(us, u8, i8)
+HD_DOT4(uu, u8, u8)
 
 /* ---- traps ----------------------------------------------------------------------------------- */
 HD_COLD void hd_trap(HdTrap *trap, int site, int64_t a, int64_t b, int64_t c, int64_t d)

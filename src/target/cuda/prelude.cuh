@@ -559,7 +559,28 @@ template <class To, int N, class F, class... A> HD_FN hd_vec<To, N> hd_map(F f, 
     return r;
 }
 
-HD_FN int32_t hd_dot4(hd_vec<signed char, 4> a, hd_vec<signed char, 4> b, int32_t c)
+// Bytes of either sign: the products are exact, the sum wraps. Two signs have an instruction.
+template <typename A, typename B>
+HD_FN int32_t hd_dot4(hd_vec<A, 4> a, hd_vec<B, 4> b, int32_t c)
+{
+    unsigned int r = (unsigned int)c;
+#pragma unroll
+    for (int i = 0; i < 4; ++i) r += (unsigned int)(a.lane[i] * b.lane[i]);
+    return (int32_t)r;
+}
+HD_FN int32_t hd_dot4_ss(hd_vec<signed char, 4> a, hd_vec<signed char, 4> b, int32_t c)
 {
     return __dp4a(hd_bits<int>(a), hd_bits<int>(b), c);
+}
+HD_FN int32_t hd_dot4_uu(hd_vec<unsigned char, 4> a, hd_vec<unsigned char, 4> b, int32_t c)
+{
+    return (int32_t)__dp4a(hd_bits<unsigned int>(a), hd_bits<unsigned int>(b), (unsigned int)c);
+}
+HD_FN int32_t hd_dot4_su(hd_vec<signed char, 4> a, hd_vec<unsigned char, 4> b, int32_t c)
+{
+    return hd_dot4(a, b, c);
+}
+HD_FN int32_t hd_dot4_us(hd_vec<unsigned char, 4> a, hd_vec<signed char, 4> b, int32_t c)
+{
+    return hd_dot4(a, b, c);
 }
