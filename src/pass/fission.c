@@ -175,6 +175,46 @@ static void vote(Fission *f, const IrStmt *s, const IrTensor *lanes, const Group
     ir_let(k, out, s->var, old);
 }
 
+enum { PERMUTE_LANES = 16 }; /* of four bytes: the widest vectors there are */
+
+static bool evaluates_tid(void *user, const IrExpr *e, int64_t *value)
+{
+    if (e->op != IR_TID) return false;
+    *value = *(const int64_t *)user;
+    return true;
+}
+
+/* Where a full warp's lanes take their values from is known: as two shuffles of vectors into an
+ * array, for the C compiler would make gathers of it. NULL if it is not so. */
+static const IrTensor *permuted(Fission *f, const IrStmt *s, const IrTensor *values, const Group *g,
+                                IrBlock *out)
+{
+    IrKernel *k = f->k;
+    const IrExpr *lanes[PERMUTE_LANES], *at[2] = {ir_index(k, 0), ir_index(k, PERMUTE_LANES)};
+    Group warp = {ir_index(k, 0), ir_index(k, 32), 32};
+    const IrExpr *from = source_lane(f, s, &warp);
+    int64_t source[32];
+    if (g->limit != warp.limit || vocab_elem(values->elem)->bits != 32 || f->who) return NULL;
+    for (int64_t lane = 0; lane < 32; lane++)
+        if (!ir_eval_int(from, evaluates_tid, &lane, &source[lane])) return NULL;
+    IrType type = {values->elem, PERMUTE_LANES};
+    IrVar *half[2];
+    IrTensor *got = lane_array(f, "got", values->elem, 32);
+    for (int h = 0; h < 2; h++) {
+        half[h] = ir_new_var(k, values->name, type, false);
+        ir_let(k, out, half[h], ir_load(k, values, PERMUTE_LANES, &at[h], NULL, NULL));
+    }
+    for (int h = 0; h < 2; h++) {
+        for (int i = 0; i < PERMUTE_LANES; i++) {
+            int64_t lane = source[h * PERMUTE_LANES + i];
+            const IrExpr *vector = ir_var(k, half[lane / PERMUTE_LANES]);
+            lanes[i] = ir_lane(k, vector, (int)(lane % PERMUTE_LANES));
+        }
+        ir_store(k, out, got, &at[h], ir_vector(k, type, lanes), NULL);
+    }
+    return got;
+}
+
 static void collective(Fission *f, const IrStmt *s, Run *run, const Group *g, IrBlock *out)
 {
     IrKernel *k = f->k;
@@ -189,8 +229,9 @@ static void collective(Fission *f, const IrStmt *s, Run *run, const Group *g, Ir
         vote(f, s, values, g, out);
         return;
     }
-    const IrExpr *from = source_lane(f, s, g);
-    ir_let(k, run->block, s->var, ir_load(k, values, 1, &from, NULL, NULL));
+    const IrTensor *got = permuted(f, s, values, g, out);
+    const IrExpr *from = got ? lane : source_lane(f, s, g);
+    ir_let(k, run->block, s->var, ir_load(k, got ? got : values, 1, &from, NULL, NULL));
 }
 
 /* ---- control --------------------------------------------------------------------------------- */

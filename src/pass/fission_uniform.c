@@ -225,6 +225,11 @@ const IrExpr *fission_take_limit(Fission *f, IrBlock *body)
         if (cond->op != IR_AND) break;
         cond = cond->args[0];
     }
-    if (limit) last->args[0] = rest ? rest : ir_bool(f->k, true);
+    if (limit && rest) last->args[0] = rest;
+    if (limit && !rest) {
+        body->stmts.len--;
+        for (size_t i = 0; i < last->body->stmts.len; i++)
+            VEC_PUSH(f->k->arena, body->stmts, last->body->stmts.data[i]);
+    }
     return limit;
 }

@@ -54,8 +54,35 @@ static const IrExpr *lane_of(CWriter *w, const IrExpr *e, int lane)
     return e->count == 1 ? ir_unary(k, e->op, args[0]) : ir_binary(k, e->op, args[0], args[1]);
 }
 
+/* The lanes of one or two vector variables in another order. */
+static bool shuffle(CWriter *w, const IrExpr *e)
+{
+    const IrExpr *from[2] = {NULL, NULL};
+    for (uint32_t i = 0; i < e->count; ++i) {
+        const IrExpr *lane = e->args[i];
+        if (lane->op != IR_LANE || lane->args[0]->op != IR_VAR) return false;
+        if (!from[0]) from[0] = lane->args[0];
+        if (lane->args[0] == from[0]) continue;
+        if (!from[1]) from[1] = lane->args[0];
+        if (lane->args[0] != from[1]) return false;
+    }
+    int lanes = from[0]->type.lanes;
+    if (lanes != e->type.lanes || (from[1] && from[1]->type.lanes != lanes)) return false;
+    put(w, "__builtin_shufflevector(");
+    cfamily_expr(w, from[0], C_ANY);
+    put(w, ", ");
+    cfamily_expr(w, from[1] ? from[1] : from[0], C_ANY);
+    for (uint32_t i = 0; i < e->count; ++i) {
+        long long at = e->args[i]->imm + (e->args[i]->args[0] == from[0] ? 0 : lanes);
+        base_sb_printf(w->out, ", %lld", at);
+    }
+    put(w, ")");
+    return true;
+}
+
 static void lanes(CWriter *w, const IrExpr *e)
 {
+    if (e->op == IR_VECTOR && shuffle(w, e)) return;
     put(w, "(");
     target_cpu_vector_type(w, e->type);
     put(w, "){");
