@@ -47,10 +47,15 @@ static void thread_loop(Fission *f, const IrBlock *in, const Group *g, IrBlock *
     const IrExpr *stop = g->limit, *limit = fission_take_limit(f, &body);
     if (limit) stop = ir_binary(k, IR_MIN, stop, ir_binary(k, IR_SUB, limit, g->base));
     IrVar *lane = new_index(f, "t");
-    IrStmt *loop = ir_for(k, out, lane, ir_index(k, 0), stop, ir_index(k, 1));
+    lane->lo = 0;
+    lane->hi = g->count - 1;
+    const IrExpr *thread = ir_binary(k, IR_ADD, g->base, ir_var(k, lane));
+    int64_t only = fission_only_lane(f, &body, thread, ir_var(k, lane));
+    const IrExpr *start = ir_index(k, only > 0 ? only : 0);
+    if (only >= 0) stop = ir_binary(k, IR_MIN, stop, ir_index(k, only + 1));
+    IrStmt *loop = ir_for(k, out, lane, start, stop, ir_index(k, 1));
     loop->flags |= IR_THREADS;
     loop->body->stmts = body.stmts;
-    const IrExpr *thread = ir_binary(k, IR_ADD, g->base, ir_var(k, lane));
     Container *c = open_container(f, loop, (Group){thread, ir_index(k, 1), 1});
     f->current = c->outer;
 }

@@ -36,10 +36,11 @@ typedef struct Fission {
     size_t var_count, tensor_count; /* of those that were there before settling */
     Container *current;             /* while building and while walking */
     const IrExpr *thread;           /* what TID means at the current place */
-    IrVar *who;       /* --check: holds the running thread */
+    IrVar *who;                     /* --check: holds the running thread */
     bool interchange;               /* not under --check */
     bool *once;                     /* by variable id: its assignments run once for the block */
     size_t once_count;
+    int *uses; /* by variable id: in the whole kernel */
     bool changed;
     Map lets;  /* values of pure index LETs, by variable id + 1 */
     int loops; /* loops around the current place that a group runs together */
@@ -54,6 +55,7 @@ bool fission_is_once(Fission *f, const IrStmt *s);
 bool fission_is_free(const IrStmt *s);
 bool fission_runs_together(Fission *f, const IrStmt *s);
 const IrExpr *fission_take_limit(Fission *f, IrBlock *body);
+int64_t fission_only_lane(Fission *f, IrBlock *body, const IrExpr *thread, const IrExpr *lane);
 /* fission_homes.c: gives a place to what lives across the split, and replaces TID. */
 void fission_settle(Fission *f, IrBlock *block);
 

@@ -93,6 +93,30 @@ bool fission_runs_together(Fission *f, const IrStmt *s)
     return strides.good > 0 && strides.bad == 0;
 }
 
+/* ---- one thread's part -------------------------------------------------------------------------
+ */
+
+static bool count_use(void *user, const IrExpr *e)
+{
+    int *uses = user;
+    if (e->op == IR_VAR) ++uses[e->var->id];
+    return false;
+}
+
+static bool count_uses(void *user, IrStmt *s)
+{
+    pass_any_operand(s, count_use, user);
+    if (s->kind == IR_STMT_SET) ++((int *)user)[s->var->id];
+    return true;
+}
+
+static int *uses_in(Fission *f, IrBlock *block)
+{
+    int *uses = NEW_ARRAY(f->k->arena, int, f->k->vars.len + 1);
+    ir_walk(block, count_uses, uses);
+    return uses;
+}
+
 /* ---- what is computed once ------------------------------------------------------------------- */
 
 static bool varies(void *user, const IrExpr *e)
@@ -160,6 +184,7 @@ void fission_find_once(Fission *f)
     IrKernel *k = f->k;
     f->once = NEW_ARRAY(k->arena, bool, k->vars.len + 1);
     f->lets = base_map(k->arena);
+    f->uses = uses_in(f, k->body);
     if (!f->interchange || k->block_size == 1) return;
     ir_walk(k->body, note_let, f);
     for (size_t i = 0; i < k->vars.len; i++) f->once[i] = k->vars.data[i]->uniform;
@@ -180,6 +205,32 @@ static bool reads_written(void *user, const IrExpr *e)
 bool fission_is_free(const IrStmt *s)
 {
     return s->kind == IR_STMT_LET && !pass_any_operand(s, reads_written, NULL);
+}
+
+/* ---- one thread's part -------------------------------------------------------------------------
+ */
+
+static const IrExpr *as_lane(void *user, const IrExpr *e)
+{
+    return e->op == IR_TID ? user : NULL;
+}
+
+/* A body that is `LETs, if (lane == c) { … }`, the LETs of no use elsewhere: c; -1 if it is not. */
+int64_t fission_only_lane(Fission *f, IrBlock *body, const IrExpr *thread, const IrExpr *lane)
+{
+    if (!f->interchange || body->stmts.len == 0) return -1;
+    const IrStmt *last = VEC_LAST(body->stmts);
+    if (last->kind != IR_STMT_IF || (last->other && last->other->stmts.len)) return -1;
+    const IrExpr *cond =
+        ir_rewrite(f->k, resolved(f, last->args[0]), as_lane, (void *)(uintptr_t)thread);
+    if (cond->op != IR_EQ || cond->args[0] != lane || !ir_is_const(cond->args[1])) return -1;
+    int *here = uses_in(f, body);
+    for (size_t i = 0; i + 1 < body->stmts.len; i++) {
+        const IrStmt *s = body->stmts.data[i];
+        if (s->kind != IR_STMT_LET || s->var->mutable || s->var->id >= f->once_count) return -1;
+        if (here[s->var->id] != f->uses[s->var->id]) return -1;
+    }
+    return cond->args[1]->value.i;
 }
 
 /* ---- bounds ---------------------------------------------------------------------------------- */
