@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static int read_all(Arena *arena, int fd, char **text, size_t *len)
@@ -57,6 +58,52 @@ static int write_all(int fd, const char *data, size_t len)
     return 0;
 }
 
+/* The new file while it is written: without a name where the system can do that, so that not even
+ * a process killed at once leaves something behind. */
+typedef struct Temporary {
+    const char *path;
+    char *name; /* beside `path` */
+    int fd;
+    bool named;
+} Temporary;
+
+static int temporary_open(Temporary *t)
+{
+    const char *slash = strrchr(t->path, '/');
+    size_t len = slash ? (size_t)(slash - t->path) + 1 : 0;
+    char *dir = len ? strndup(t->path, len) : strdup(".");
+    if (!dir) return ENOMEM;
+    t->fd = open(dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+    free(dir);
+    if (t->fd >= 0) return 0;
+    t->fd = mkostemp(t->name, O_CLOEXEC);
+    t->named = t->fd >= 0;
+    return t->named ? 0 : errno;
+}
+
+static int temporary_link(const Temporary *t, const char *path)
+{
+    char self[32];
+    snprintf(self, sizeof self, "/proc/self/fd/%d", t->fd);
+    return linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0 ? 0 : errno;
+}
+
+/* Gives the file its path, in place of what was there. */
+static int temporary_finish(Temporary *t, size_t size)
+{
+    struct timespec now;
+    if (!t->named) {
+        int error = temporary_link(t, t->path);
+        if (error != EEXIST) return error;
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        snprintf(t->name, size, "%s.%d.%ld", t->path, (int)getpid(), now.tv_nsec);
+        error = temporary_link(t, t->name);
+        if (error) return error;
+        t->named = true;
+    }
+    return rename(t->name, t->path) == 0 ? 0 : errno;
+}
+
 int base_file_write(const char *path, const void *data, size_t len)
 {
     struct stat st;
@@ -68,22 +115,17 @@ int base_file_write(const char *path, const void *data, size_t len)
         int error = write_all(fd, data, len);
         return close(fd) != 0 && !error ? errno : error;
     }
-    size_t size = strlen(path) + 8;
-    char *temporary = malloc(size);
-    if (!temporary) return ENOMEM;
-    snprintf(temporary, size, "%s.XXXXXX", path);
-    int fd = mkostemp(temporary, O_CLOEXEC), error = 0;
-    if (fd < 0) {
-        error = errno;
-        free(temporary);
-        return error;
-    }
-    error = write_all(fd, data, len);
-    if (!error && fchmod(fd, 0666 & ~mask) != 0) error = errno;
-    if (close(fd) != 0 && !error) error = errno;
-    if (!error && rename(temporary, path) != 0) error = errno;
-    if (error) unlink(temporary);
-    free(temporary);
+    size_t size = strlen(path) + 32;
+    Temporary t = {.path = path, .name = malloc(size)};
+    if (!t.name) return ENOMEM;
+    snprintf(t.name, size, "%s.XXXXXX", path);
+    int error = temporary_open(&t);
+    if (!error) error = write_all(t.fd, data, len);
+    if (!error && fchmod(t.fd, 0666 & ~mask) != 0) error = errno;
+    if (!error) error = temporary_finish(&t, size);
+    if (t.fd >= 0 && close(t.fd) != 0 && !error) error = errno;
+    if (error && t.named) unlink(t.name);
+    free(t.name);
     return error;
 }
 

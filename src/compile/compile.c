@@ -269,7 +269,8 @@ static CompileStatus module_work(Compile *s, void *data)
     TargetModule *m = NEW(s->arena, TargetModule);
     uint32_t at = 0;
     bool only_public = !o->every_kernel && has_public(s);
-    m->name = base_path_stem(s->arena, s->program->main->source->path);
+    const char *path = s->program->main->source->path;
+    m->name = base_path_stem(s->arena, strcmp(path, "<stdin>") == 0 ? "stdin" : path);
     m->check = o->check;
     m->kernels =
         NEW_ARRAY(s->arena, TargetKernel, KID(s->program->main->file, File, items)->count + 1);

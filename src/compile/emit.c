@@ -19,6 +19,15 @@ static void emit_ir(const TargetModule *module, Sb *out)
         }
 }
 
+/* The emitters find what the manifest tells of. */
+static void emit_manifest(Compile *s, const Emit *e)
+{
+    Sb code = base_sb(s->arena);
+    if (e->options->cuda) target_cuda_emit(s->arena, e->module, &code);
+    if (e->options->cpu) target_cpu_emit(s->arena, e->module, &code);
+    target_manifest(s->arena, e->module, e->out);
+}
+
 static CompileStatus emit_work(Compile *s, void *data)
 {
     Emit *e = data;
@@ -35,6 +44,7 @@ static CompileStatus emit_work(Compile *s, void *data)
     e->module->brief = e->kind == COMPILE_CU;
     if (e->kind == COMPILE_CU) target_cuda_emit(s->arena, e->module, e->out);
     if (e->kind == COMPILE_CUDA_HOST) target_cuda_host_module(s->arena, e->module, e->out);
+    if (e->kind == COMPILE_MANIFEST) emit_manifest(s, e);
     return COMPILE_OK;
 }
 

@@ -144,7 +144,8 @@ static void count_severity(Diags *diags, const Diag *diag)
 Diag *diag_report_args(Diags *diags, DiagCode code, Span span, int count, const char *const *args)
 {
     uint64_t key = diag_key(code, span);
-    bool muted = span.begin >= diags->muted.begin && span.begin < diags->muted.end;
+    bool muted = (span.begin >= diags->muted.begin && span.begin < diags->muted.end) ||
+                 (diags->silent[code] && infos[code].severity == SEVERITY_WARNING);
     if (muted || (span.begin != 0 && seen(diags, key, code, span))) {
         diags->ignored = (Diag){.code = code, .span = span};
         return &diags->ignored;

@@ -60,6 +60,7 @@ typedef struct Diags {
     size_t errors, warnings;
     uint32_t next_base;
     bool warnings_as_errors;
+    bool silent[DIAG_COUNT]; /* warnings that are not wanted */
     Map seen;     /* from code and span to the diagnostic, to drop repetitions */
     Diag ignored; /* where labels of a suppressed diagnostic go */
     Span muted;   /* diagnostics that begin here are dropped: what stands here did not parse */
@@ -94,5 +95,7 @@ void diag_render_text(Diags *diags, Sb *out, bool color);
 /* One JSON array; each element {"code","severity","message","file","line","column","end_line",
  * "end_column","labels":[{…,"text"}],"notes":[…]}. */
 void diag_render_json(Diags *diags, Sb *out);
+/* The text as a JSON string, quotes included. */
+void diag_json_string(Sb *out, const char *text);
 
 #endif

@@ -17,7 +17,7 @@ static size_t utf8_len(const unsigned char *p)
     return len;
 }
 
-static void put_string(Sb *out, const char *text)
+void diag_json_string(Sb *out, const char *text)
 {
     static const char escapes[][2] = {{'"', '"'},  {'\\', '\\'}, {'\n', 'n'},
                                       {'\t', 't'}, {'\r', 'r'},  {'\b', 'b'}};
@@ -45,7 +45,7 @@ static void put_place(Diags *diags, Sb *out, Span span)
     Position from = diag_position(diags, span.begin), to = diag_position(diags, span.end);
     base_sb_str(out, "\"file\":");
     if (from.source)
-        put_string(out, from.source->path);
+        diag_json_string(out, from.source->path);
     else
         base_sb_str(out, "null");
     base_sb_printf(out, ",\"line\":%u,\"column\":%u,\"end_line\":%u,\"end_column\":%u", from.line,
@@ -57,7 +57,7 @@ static void put_diag(Diags *diags, Sb *out, const Diag *diag)
     base_sb_printf(out,
                    "{\"code\":\"%s\",\"severity\":\"%s\",\"message\":", diag_code_text(diag->code),
                    diag_severity_text(diag->severity));
-    put_string(out, diag->text);
+    diag_json_string(out, diag->text);
     base_sb_char(out, ',');
     put_place(diags, out, diag->span);
     base_sb_str(out, ",\"labels\":[");
@@ -65,13 +65,13 @@ static void put_diag(Diags *diags, Sb *out, const Diag *diag)
         base_sb_str(out, i ? ",{" : "{");
         put_place(diags, out, diag->labels.data[i].span);
         base_sb_str(out, ",\"text\":");
-        put_string(out, diag->labels.data[i].text ? diag->labels.data[i].text : "");
+        diag_json_string(out, diag->labels.data[i].text ? diag->labels.data[i].text : "");
         base_sb_char(out, '}');
     }
     base_sb_str(out, "],\"notes\":[");
     for (size_t i = 0; i < diag->notes.len; i++) {
         if (i) base_sb_char(out, ',');
-        put_string(out, diag->notes.data[i]);
+        diag_json_string(out, diag->notes.data[i]);
     }
     base_sb_str(out, "]}");
 }

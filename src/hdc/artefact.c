@@ -3,7 +3,9 @@
 
 #include "runtime/cc.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 typedef struct Artefact {
     Options *o;
@@ -32,6 +34,7 @@ static ExitStatus make_images(Artefact *a, bool optional)
     if (result != EXIT_DONE || failure.status == HD_DONE) return result;
     if (!optional) return report_failure(&failure);
     fprintf(stderr, "hdc: the library has code for the CPU only: %s\n", failure.text);
+    a->module->image_count = 0;
     return EXIT_DONE;
 }
 
@@ -59,15 +62,44 @@ static ExitStatus emit_header(Artefact *a)
     return result == EXIT_DONE ? write_output(a->o, base_sb_text(&text), text.len) : result;
 }
 
+/* The compiler works in a folder of its own, so that nothing of an interrupted call lies beside the
+ * output. */
+static ExitStatus compile_in(Artefact *a, const RuntimeCc *cc, const Sb *text, const char *folder,
+                             const char *path)
+{
+    Arena *arena = a->o->arena;
+    HdFailure failure;
+    RuntimeCcOptions options = {.generic = a->o->generic};
+    const char *built = base_format(arena, "%s/library.so", folder);
+    say(a->o, "runs %s %s", cc->path, runtime_cc_flags(arena, &options));
+    if (!runtime_cc_build(arena, cc, text->data, text->len, &options, built, NULL, &failure))
+        return report_failure(&failure);
+    char *data;
+    size_t len;
+    int error = base_file_read(arena, built, &data, &len);
+    if (!error) error = base_file_write(path, data, len);
+    unlink(built);
+    if (!error) say(a->o, "wrote %s", path);
+    if (!error) return EXIT_DONE;
+    fprintf(stderr, "hdc: cannot write %s: %s\n", path, strerror(error));
+    return EXIT_ENVIRONMENT;
+}
+
 static ExitStatus compile_c(Artefact *a, const Sb *text, const char *path)
 {
     HdFailure failure;
     RuntimeCc cc;
-    RuntimeCcOptions options = {.generic = a->o->generic};
-    if (!runtime_cc_find(a->o->arena, &cc, &failure) ||
-        !runtime_cc_build(a->o->arena, &cc, text->data, text->len, &options, path, NULL, &failure))
-        return report_failure(&failure);
-    return EXIT_DONE;
+    if (!runtime_cc_find(a->o->arena, &cc, &failure)) return report_failure(&failure);
+    const char *root = getenv("TMPDIR");
+    char *folder = base_format(a->o->arena, "%s/hdc-XXXXXX", root && *root ? root : "/tmp");
+    if (!mkdtemp(folder)) {
+        fprintf(stderr, "hdc: cannot make a folder in %s: %s\n", root && *root ? root : "/tmp",
+                strerror(errno));
+        return EXIT_ENVIRONMENT;
+    }
+    ExitStatus status = compile_in(a, &cc, text, folder, path);
+    rmdir(folder);
+    return status;
 }
 
 static ExitStatus emit_library(Artefact *a, bool with_header)
@@ -88,6 +120,20 @@ static ExitStatus emit_library(Artefact *a, bool with_header)
     return emit_header(a);
 }
 
+void artefact_check_kind(const Options *o)
+{
+    static const char *const kinds[] = {"ptx", "cubin", "so", "header"};
+    bool known = !o->emit;
+    for (size_t i = 0; i < BASE_LEN(kinds); i++) known |= o->emit && !strcmp(o->emit, kinds[i]);
+    if (!known)
+        options_die_call("--emit: `%s` is not one of ast, typed, ir, cu, ptx, cubin, c, so, "
+                         "header, manifest",
+                         o->emit);
+    bool library = !o->emit || strcmp(o->emit, "so") == 0;
+    if (library && o->output && strcmp(o->output, "-") == 0)
+        options_die_call("a library goes to a file, not to standard output");
+}
+
 ExitStatus build_artefact(Options *o, Compile *s)
 {
     Artefact a = {.o = o, .s = s, .options = compile_options(o)};
@@ -101,7 +147,5 @@ ExitStatus build_artefact(Options *o, Compile *s)
         ExitStatus status = make_module(&a);
         return status == EXIT_DONE ? emit_header(&a) : status;
     }
-    options_die_call("--emit: `%s` is not one of ast, typed, ir, cu, ptx, cubin, c, so, header, "
-                     "manifest",
-                     kind);
+    return EXIT_INTERNAL;
 }

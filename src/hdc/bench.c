@@ -21,12 +21,12 @@ static void show(void *user, const HostTiming *t)
     if (table->bandwidth > 0) printf("  %5.1f %% of copy", 100 * rate / table->bandwidth);
     printf("\n");
     fflush(stdout);
-    json_array_append_new(
-        table->rows,
-        json_pack("{s:s, s:s, s:s, s:s, s:i, s:f, s:f, s:f, s:f, s:f}", "file", table->file,
-                  "title", t->title, "kernel", t->kernel, "device", table->device, "runs",
-                  t->time.runs, "median", t->time.median, "low", t->time.low, "high", t->time.high,
-                  "best", t->time.min, "bytes", t->bytes));
+    json_array_append_new(table->rows,
+                          json_pack("{s:s, s:s, s:s, s:s, s:i, s:f, s:f, s:f, s:f, s:f}", "file",
+                                    table->file, "title", t->title, "kernel", t->kernel, "device",
+                                    table->device, "runs", t->time.runs, "median", t->time.median,
+                                    "low", t->time.low, "high", t->time.high, "best", t->time.min,
+                                    "bytes", t->bytes));
 }
 
 static ExitStatus bench_file(Options *o, Host *host, Table *table)
@@ -39,7 +39,10 @@ static ExitStatus bench_file(Options *o, Host *host, Table *table)
     HdFailure failure = {0};
     bool good = host_run_benches(host, s, &c, o->filter, show, table, &built, &failure);
     status = report_status(o, s, built);
-    if (!good && status == EXIT_DONE) status = report_failure(&failure);
+    if (!good && status == EXIT_DONE) {
+        status = report_failure(&failure);
+        if (failure.status == HD_BAD_CALL) status = EXIT_WRONG; /* the bench calls it so */
+    }
     compile_destroy(s);
     return status;
 }
@@ -63,12 +66,12 @@ static const json_t *find_row(const json_t *rows, const json_t *like)
 {
     size_t i;
     json_t *row;
-    json_array_foreach(rows, i, row) if (json_equal(json_object_get(row, "title"),
-                                                    json_object_get(like, "title")) &&
-                                         json_equal(json_object_get(row, "file"),
-                                                    json_object_get(like, "file")) &&
-                                         json_equal(json_object_get(row, "kernel"),
-                                                    json_object_get(like, "kernel"))) return row;
+    json_array_foreach(
+        rows, i,
+        row) if (json_equal(json_object_get(row, "title"), json_object_get(like, "title")) &&
+                 json_equal(json_object_get(row, "file"), json_object_get(like, "file")) &&
+                 json_equal(json_object_get(row, "kernel"),
+                            json_object_get(like, "kernel"))) return row;
     return NULL;
 }
 
@@ -89,15 +92,19 @@ static ExitStatus compare(const char *a_path, const char *b_path)
     size_t i;
     json_t *row;
     if (b) json_array_foreach(b, i, row)
-    {
-        const json_t *old = find_row(a, row);
-        if (!old) continue;
-        double before = field(old, "median"), after = field(row, "median");
-        bool apart = field(row, "low") > field(old, "high") || field(row, "high") < field(old, "low");
-        printf("%-32s %10.3f ms -> %10.3f ms  x %.3f%s\n",
-               json_string_value(json_object_get(row, "title")), before * 1e3, after * 1e3,
-               after / before, !apart ? "" : after > before ? "  slower" : "  faster");
-    }
+        {
+            const json_t *old = find_row(a, row);
+            if (!old) continue;
+            double before = field(old, "median"), after = field(row, "median");
+            bool apart =
+                field(row, "low") > field(old, "high") || field(row, "high") < field(old, "low");
+            printf("%-32s %10.3f ms -> %10.3f ms  x %.3f%s\n",
+                   json_string_value(json_object_get(row, "title")), before * 1e3, after * 1e3,
+                   after / before,
+                   !apart           ? ""
+                   : after > before ? "  slower"
+                                    : "  faster");
+        }
     ExitStatus status = b ? EXIT_DONE : EXIT_ENVIRONMENT;
     json_decref(a);
     json_decref(b);

@@ -26,10 +26,8 @@ static ExitStatus emit_text(Options *o, Compile *s, CompileKind kind)
         else
             c.cuda = false;
     }
-    Sb out = base_sb(s->arena), printed = base_sb(s->arena);
-    c.print_to = &printed;
+    Sb out = base_sb(s->arena);
     CompileStatus status = compile_emit(s, &c, kind, &out);
-    if (printed.len) fwrite(printed.data, 1, printed.len, stderr);
     ExitStatus result = report_status(o, s, status);
     return result == EXIT_DONE ? write_output(o, base_sb_text(&out), out.len) : result;
 }
@@ -38,18 +36,19 @@ ExitStatus verb_build(Options *o)
 {
     if (o->words.len == 0) {
         if (!o->verb) {
-            verb_help(o);
+            help_overview(stderr);
             return EXIT_CALL;
         }
         options_die_call("which file?");
     }
     if (o->words.len > 1) options_die_call("one file at a time, not `%s` too", o->words.data[1]);
-    ExitStatus status;
-    Compile *s = open_session(o, o->words.data[0], &status);
-    if (!s) return status;
     const EmitName *found = NULL;
     for (size_t i = 0; o->emit && i < BASE_LEN(emit_names); i++)
         if (strcmp(o->emit, emit_names[i].name) == 0) found = &emit_names[i];
+    if (!found) artefact_check_kind(o);
+    ExitStatus status;
+    Compile *s = open_session(o, o->words.data[0], &status);
+    if (!s) return status;
     if (found)
         status = emit_text(o, s, found->kind);
     else

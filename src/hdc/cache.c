@@ -5,6 +5,7 @@
 
 ExitStatus verb_cache(Options *o)
 {
+    options_limit_words(o, 1);
     const char *word = o->words.len ? o->words.data[0] : "status";
     bool clear = strcmp(word, "clear") == 0;
     if (!clear && strcmp(word, "status") != 0)

@@ -36,9 +36,9 @@ static void nvrtc(Options *o)
     }
     int version = runtime_nvrtc_version(nvrtc), count;
     const int *archs = runtime_nvrtc_archs(nvrtc, &count);
-    found("NVRTC", base_format(o->arena, "%d.%d, sm_%d to sm_%d, %s", version / 1000,
-                               version % 1000 / 10, archs[0], archs[count - 1],
-                               runtime_nvrtc_path(nvrtc)));
+    found("NVRTC",
+          base_format(o->arena, "%d.%d, sm_%d to sm_%d, %s", version / 1000, version % 1000 / 10,
+                      archs[0], archs[count - 1], runtime_nvrtc_path(nvrtc)));
     runtime_nvrtc_destroy(nvrtc);
 }
 
@@ -51,7 +51,8 @@ static void devices(Options *o)
     if (cpu) found("CPU", hd_rt_device_name(cpu));
     HdCuda *cuda = hd_rt_cuda(runtime, &failure);
     if (!cuda) {
-        missing("CUDA driver", failure.text, "runs kernels on NVIDIA GPUs; installed with the driver");
+        missing("CUDA driver", failure.text,
+                "runs kernels on NVIDIA GPUs; installed with the driver");
     } else {
         for (int i = 0;; i++) {
             HdDevice *gpu = hd_rt_device(runtime, base_format(o->arena, "cuda:%d", i), &failure);
@@ -64,12 +65,15 @@ static void devices(Options *o)
 
 ExitStatus verb_doctor(Options *o)
 {
+    options_limit_words(o, 0);
     puts("hdc 0.1.0");
     compiler(o);
     nvrtc(o);
     devices(o);
     RuntimeCache cache = runtime_cache_open(o->arena);
-    if (cache.dir) found("cache", cache.dir);
-    else missing("cache", cache.why, "kernels are compiled again on every run");
+    if (cache.dir)
+        found("cache", cache.dir);
+    else
+        missing("cache", cache.why, "kernels are compiled again on every run");
     return EXIT_DONE;
 }

@@ -35,10 +35,13 @@ typedef struct Options {
     const char *emit, *target, *device, *json, *svg, *shape, *filter;
     const char *print_after, *stop_after, *compare;
     VEC(int) archs;
+    VEC(DiagCode) silenced; /* -Wno-CODE */
     int64_t workers;
     uint64_t seed;
     bool check, diagnostics_json, verbose, time_passes, warnings_as_errors, json_flag, fmt_check;
     bool shuffle, generic, help;
+    Sb printed;      /* what --print-after left */
+    double *seconds; /* by pass, for --time-passes */
 } Options;
 
 /* False: a message was printed; the exit status is EXIT_CALL. */
@@ -49,14 +52,21 @@ void options_die_call(const char *fmt, ...) BASE_PRINTF(1, 2) BASE_NORETURN;
 ExitStatus report_status(Options *options, Compile *session, CompileStatus status);
 ExitStatus report_failure(const HdFailure *failure);
 bool use_color(FILE *file);
+/* -v: a line on stderr about what is done. */
+void say(const Options *options, const char *fmt, ...) BASE_PRINTF(2, 3);
+/* Ends the program if more than `most` words were given. */
+void options_limit_words(const Options *options, size_t most);
 /* Writes text to -o, or to stdout where there is none. */
 ExitStatus write_output(const Options *options, const char *data, size_t len);
-CompileOptions compile_options(const Options *options);
+CompileOptions compile_options(Options *options);
 /* Loads FILE into a new session; prints what is wrong. *status is the exit status if NULL. */
 Compile *open_session(Options *options, const char *path, ExitStatus *status);
 
 /* --emit=so, header, ptx, cubin; without --emit the library and its header. */
 ExitStatus build_artefact(Options *options, Compile *session);
+/* Ends the program if --emit names none of those, or -o cannot take it. */
+void artefact_check_kind(const Options *options);
+void help_overview(FILE *out);
 
 ExitStatus verb_build(Options *options);
 ExitStatus verb_check(Options *options);

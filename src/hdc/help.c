@@ -1,7 +1,7 @@
 /* hdc help [VERB]. */
 #include "hdc/hdc.h"
 
-static void overview(FILE *out)
+void help_overview(FILE *out)
 {
     fputs("hdc: the compiler of .hd kernels\n\n", out);
     for (const Verb *v = verbs; v->name; v++)
@@ -16,8 +16,9 @@ static void overview(FILE *out)
 
 ExitStatus verb_help(Options *o)
 {
+    options_limit_words(o, 1);
     if (o->words.len == 0) {
-        overview(stdout);
+        help_overview(stdout);
         return EXIT_DONE;
     }
     for (const Verb *v = verbs; v->name; v++)

@@ -31,6 +31,8 @@ bool use_color(FILE *file)
 ExitStatus report_status(Options *o, Compile *s, CompileStatus status)
 {
     Diags *diags = s ? s->diags : NULL;
+    if (o->printed.len) fwrite(o->printed.data, 1, o->printed.len, stderr);
+    o->printed.len = 0;
     if (diags && (diags->list.len || o->diagnostics_json)) {
         Sb out = base_sb(s->arena);
         if (o->diagnostics_json)
@@ -64,7 +66,7 @@ ExitStatus report_status(Options *o, Compile *s, CompileStatus status)
 ExitStatus report_failure(const HdFailure *failure)
 {
     fprintf(stderr, "hdc: %s\n", failure->text);
-    return failure->status == HD_BAD_CALL ? EXIT_WRONG : EXIT_ENVIRONMENT;
+    return failure->status == HD_BAD_CALL ? EXIT_CALL : EXIT_ENVIRONMENT;
 }
 
 ExitStatus write_output(const Options *o, const char *data, size_t len)
@@ -78,22 +80,66 @@ ExitStatus write_output(const Options *o, const char *data, size_t len)
         return EXIT_DONE;
     }
     int error = base_file_write(o->output, data, len);
+    if (!error) say(o, "wrote %s", o->output);
     if (!error) return EXIT_DONE;
     fprintf(stderr, "hdc: cannot write %s: %s\n", o->output, strerror(error));
     return EXIT_ENVIRONMENT;
 }
 
-static bool wants(const Options *o, const char *target)
+void say(const Options *o, const char *fmt, ...)
 {
-    if (!o->target) return true;
-    const char *at = strstr(o->target, target);
-    return at != NULL;
+    if (!o->verbose) return;
+    va_list args;
+    va_start(args, fmt);
+    fputs("hdc: ", stderr);
+    vfprintf(stderr, fmt, args);
+    fputc('\n', stderr);
+    va_end(args);
 }
 
-CompileOptions compile_options(const Options *o)
+/* Whether --target's list holds `target`; ends the program at a word that is none. */
+static bool wants(const Options *o, const char *target)
 {
-    if (o->target && !wants(o, "cpu") && !wants(o, "cuda"))
-        options_die_call("--target is `cpu`, `cuda` or `cpu,cuda`, not `%s`", o->target);
+    bool found = !o->target;
+    for (const char *p = o->target; p && *p;) {
+        size_t len = strcspn(p, ",");
+        bool cpu = len == 3 && strncmp(p, "cpu", 3) == 0;
+        bool cuda = len == 4 && strncmp(p, "cuda", 4) == 0;
+        if (!cpu && !cuda)
+            options_die_call("--target is `cpu`, `cuda` or `cpu,cuda`, not `%s`", o->target);
+        found |= strlen(target) == len && strncmp(p, target, len) == 0;
+        p += len + (p[len] == ',');
+    }
+    return found;
+}
+
+static void check_pass(const char *option, const char *name, bool all)
+{
+    bool known = !name || (all && strcmp(name, "all") == 0);
+    for (int i = 0; i < pass_count() && !known; i++) known = strcmp(name, pass_name(i)) == 0;
+    if (known) return;
+    fprintf(stderr, "hdc: %s: there is no pass `%s`; the passes are", option, name);
+    for (int i = 0; i < pass_count(); i++) fprintf(stderr, " %s", pass_name(i));
+    fputc('\n', stderr);
+    exit(EXIT_CALL);
+}
+
+static void print_seconds(const Options *o)
+{
+    if (!o->seconds) return;
+    double total = 0;
+    for (int i = 0; i < pass_count(); i++) total += o->seconds[i];
+    for (int i = 0; i < pass_count(); i++)
+        fprintf(stderr, "%-12s %9.3f ms\n", pass_name(i), o->seconds[i] * 1e3);
+    fprintf(stderr, "%-12s %9.3f ms\n", "all passes", total * 1e3);
+}
+
+CompileOptions compile_options(Options *o)
+{
+    check_pass("--print-after", o->print_after, true);
+    check_pass("--stop-after", o->stop_after, false);
+    if (o->time_passes && !o->seconds)
+        o->seconds = NEW_ARRAY(o->arena, double, (size_t)pass_count());
 #ifdef NDEBUG
     bool verify = false;
 #else
@@ -108,7 +154,9 @@ CompileOptions compile_options(const Options *o)
                             .shuffle_threads = o->shuffle,
                             .verify = verify || getenv("HD_VERIFY") != NULL,
                             .print_after = o->print_after,
-                            .stop_after = o->stop_after};
+                            .stop_after = o->stop_after,
+                            .print_to = &o->printed,
+                            .seconds = o->seconds};
 }
 
 Compile *open_session(Options *o, const char *path, ExitStatus *status)
@@ -120,6 +168,8 @@ Compile *open_session(Options *o, const char *path, ExitStatus *status)
         return NULL;
     }
     s->diags->warnings_as_errors = o->warnings_as_errors;
+    for (size_t i = 0; i < o->silenced.len; i++) s->diags->silent[o->silenced.data[i]] = true;
+    say(o, "reads %s", path);
     CompileStatus loaded = compile_load(s, path, NULL, 0);
     *status = EXIT_DONE;
     if (loaded == COMPILE_OK) return s;
@@ -135,6 +185,7 @@ static int run(Options *o, int argc, char **argv)
         return EXIT_ENVIRONMENT;
     }
     o->arena = base_arena_create(&o->escape);
+    o->printed = base_sb(o->arena);
     options_parse(o, argc, argv);
     if (o->verb && strcmp(o->verb, "version") == 0) {
         puts("hdc 0.1.0");
@@ -153,6 +204,8 @@ int main(int argc, char **argv)
 {
     static Options options;
     int status = run(&options, argc, argv);
+    if (options.printed.len) fwrite(options.printed.data, 1, options.printed.len, stderr);
+    print_seconds(&options);
     base_arena_destroy(options.arena);
     return status;
 }

@@ -48,10 +48,8 @@ static ExitStatus draw(Options *o, Compile *s, const Mapping *m)
     Sb out = base_sb(s->arena);
     if (o->svg) {
         mapping_draw_svg(&out, m);
-        int error = base_file_write(o->svg, base_sb_text(&out), out.len);
-        if (!error) return EXIT_DONE;
-        fprintf(stderr, "hdc: cannot write %s: %s\n", o->svg, strerror(error));
-        return EXIT_ENVIRONMENT;
+        o->output = o->svg;
+        return write_output(o, base_sb_text(&out), out.len);
     }
     if (o->json_flag) {
         if (m->workers < 0 || m->steps < 0 || m->workers * m->steps > MAX_JSON_TASKS) {
@@ -60,7 +58,6 @@ static ExitStatus draw(Options *o, Compile *s, const Mapping *m)
             return EXIT_WRONG;
         }
         mapping_draw_json(&out, m);
-        base_sb_char(&out, '\n');
     } else {
         mapping_draw_text(&out, m);
     }

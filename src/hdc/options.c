@@ -78,6 +78,14 @@ static void add_archs(Options *o, const char *list)
     }
 }
 
+static DiagCode warning(const char *text)
+{
+    DiagCode code = diag_code_find(text);
+    if (code == DIAG_NONE || diag_code_text(code)[0] != 'W')
+        options_die_call("-Wno-CODE: `%s` is no warning, like W0101", text);
+    return code;
+}
+
 typedef struct TextOption {
     const char *name;
     size_t offset;
@@ -175,10 +183,18 @@ static void option(Options *o, int argc, char **argv, int *at)
         add_define(o, value_of("-D", argc, argv, at));
     else if (strncmp(arg, "-D", 2) == 0)
         add_define(o, arg + 2);
-    else if (strncmp(arg, "-W", 2) == 0)
+    else if (strncmp(arg, "-Wno-", 5) == 0)
+        VEC_PUSH(o->arena, o->silenced, warning(arg + 5));
+    else if (strcmp(arg, "-Wall") == 0)
         return; /* every warning is on */
     else
         options_die_call("there is no option `%s`", arg);
+}
+
+void options_limit_words(const Options *o, size_t most)
+{
+    if (o->words.len > most)
+        options_die_call("%s: what is `%s`?", o->verb ? o->verb : "hdc", o->words.data[most]);
 }
 
 static bool looks_like_assignment(const char *arg)

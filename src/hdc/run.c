@@ -2,6 +2,7 @@
 #include "hdc/hdc.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 typedef struct Run {
     Options *o;
@@ -13,6 +14,7 @@ typedef struct Run {
     HostTensor **tensors;
     HostArg *args;
     uint64_t random;
+    bool unreadable; /* an input file is */
 } Run;
 
 static const char *find_pair(const Pair *pairs, size_t count, const char *name)
@@ -98,7 +100,10 @@ static bool load_file(Run *r, int p, const char *path)
     const HdParamInfo *info = &r->kernel->params[p];
     HdFailure failure = {0};
     HostTensor *t = host_tensor_load(r->session->arena, path, elem_of(info), info->name, &failure);
-    if (!t) return failed("%s", failure.text);
+    if (!t) {
+        r->unreadable = access(path, R_OK) != 0;
+        return failed("%s", failure.text);
+    }
     r->tensors[p] = t;
     if (t->dl.ndim != info->rank)
         return failed("%s has rank %d, but parameter `%s` has rank %d", path, t->dl.ndim,
@@ -221,10 +226,8 @@ static ExitStatus launch(Run *r)
     r->args = NEW_ARRAY(arena, HostArg, count);
     HdFailure failure = {0};
     HdTiming timing = {0};
-    ExitStatus status = EXIT_WRONG;
-    if (!check_names(r)) {
-        status = EXIT_CALL;
-    } else if (read_sizes(r) && make_args(r)) {
+    ExitStatus status = EXIT_CALL;
+    if (check_names(r) && read_sizes(r) && make_args(r)) {
         if (!host_launch(r->host, r->module, r->kernel->name, r->args, r->kernel->param_count,
                          &timing, &failure)) {
             status = report_failure(&failure);
@@ -234,7 +237,7 @@ static ExitStatus launch(Run *r)
         }
     }
     for (int p = 0; p < r->kernel->param_count; p++) host_tensor_destroy(r->tensors[p]);
-    return status;
+    return r->unreadable ? EXIT_ENVIRONMENT : status;
 }
 
 static ExitStatus no_such_kernel(const Compile *s, const char *name)

@@ -1,7 +1,7 @@
 /* The tables of a compiled module, as C text. Each table is printed before the one that names it,
  * as `static const` data called hd_<what>_<number>. */
 #include "target/cfamily.h"
-#include "target/target.h"
+#include "target/hostcode.h"
 
 #include <ctype.h>
 
@@ -34,39 +34,27 @@ const char *target_symbol(Arena *arena, const IrKernel *kernel, int instance, in
 
 /* ---- host expressions ------------------------------------------------------------------------ */
 
-static const char *const HOST_OPS[IR_OP_COUNT] = {
-    [IR_NEG] = "NEG", [IR_NOT] = "NOT",    [IR_ADD] = "ADD",       [IR_SUB] = "SUB",
-    [IR_MUL] = "MUL", [IR_DIV] = "DIV",    [IR_MOD] = "MOD",       [IR_MIN] = "MIN",
-    [IR_MAX] = "MAX", [IR_BITAND] = "AND", [IR_AND] = "AND",       [IR_BITOR] = "OR",
-    [IR_OR] = "OR",   [IR_BITXOR] = "XOR", [IR_SHL] = "SHL",       [IR_SHR] = "SHR",
-    [IR_EQ] = "EQ",   [IR_NE] = "NE",      [IR_LT] = "LT",         [IR_LE] = "LE",
-    [IR_GT] = "GT",   [IR_GE] = "GE",      [IR_SELECT] = "SELECT",
+static const char *const HOST_NAMES[] = {
+    "HD_X_CONST", "HD_X_SIZE", "HD_X_ARG", "HD_X_ALIGN", "HD_X_BYTES",  "HD_X_NEG", "HD_X_NOT",
+    "HD_X_ADD",   "HD_X_SUB",  "HD_X_MUL", "HD_X_DIV",   "HD_X_MOD",    "HD_X_MIN", "HD_X_MAX",
+    "HD_X_AND",   "HD_X_OR",   "HD_X_XOR", "HD_X_SHL",   "HD_X_SHR",    "HD_X_EQ",  "HD_X_NE",
+    "HD_X_LT",    "HD_X_LE",   "HD_X_GT",  "HD_X_GE",    "HD_X_SELECT",
 };
+_Static_assert(BASE_LEN(HOST_NAMES) == HD_X_END, "one name for every operation");
 
-static void host_const(Sb *out, int64_t value)
+static void host_print(const HostCode *code, Sb *out)
 {
-    if (value == INT64_MIN)
-        base_sb_str(out, "HD_X_CONST, INT64_MIN, ");
-    else
-        base_sb_printf(out, "HD_X_CONST, INT64_C(%lld), ", (long long)value);
-}
-
-static void host_code(Tables *t, const IrExpr *e, Sb *out)
-{
-    if (e->op == IR_CONST && !vocab_elem_is_float(e->type.elem)) {
-        host_const(out, e->value.i);
-    } else if (e->op == IR_SIZE) {
-        base_sb_printf(out, "HD_X_SIZE, %lld, ", (long long)e->imm);
-    } else if (e->op == IR_ARG) {
-        base_sb_printf(out, "HD_X_ARG, %lld, ", (long long)e->imm);
-    } else if (e->op == IR_CAST && !vocab_elem_is_float(e->args[0]->type.elem)) {
-        host_code(t, e->args[0], out);
-    } else if (HOST_OPS[e->op] && !vocab_elem_is_float(e->type.elem)) {
-        for (uint32_t i = 0; i < e->count; ++i) host_code(t, e->args[i], out);
-        base_sb_printf(out, "HD_X_%s, ", HOST_OPS[e->op]);
-    } else {
-        base_internal(base_arena_escape(t->arena), "the host cannot compute the op %s",
-                      ir_op_info(e->op)->text);
+    for (size_t i = 0; i < code->len; ++i) {
+        int64_t op = code->data[i];
+        base_sb_printf(out, "%s, ", HOST_NAMES[op]);
+        if (op > HD_X_BYTES) continue;
+        int64_t value = code->data[++i];
+        if (op != HD_X_CONST)
+            base_sb_printf(out, "%lld, ", (long long)value);
+        else if (value == INT64_MIN)
+            base_sb_str(out, "INT64_MIN, ");
+        else
+            base_sb_printf(out, "INT64_C(%lld), ", (long long)value);
     }
 }
 
@@ -80,104 +68,22 @@ static const char *host_table(Tables *t, Sb *code)
 
 static const char *host_expr(Tables *t, const IrExpr *e)
 {
-    Sb code = base_sb(t->arena);
-    host_code(t, e, &code);
-    return host_table(t, &code);
-}
-
-/* ---- variants' guards ------------------------------------------------------------------------ */
-
-static void conjoin(Sb *code, int *terms)
-{
-    if ((*terms)++) base_sb_str(code, "HD_X_AND, ");
-}
-
-/* A block's number fits 31 bits. Each extent is known to be small, so the products below, asked for
- * one after another, cannot overflow. */
-static void few_blocks(Tables *t, Sb *code, int *terms)
-{
-    for (int count = 2; count <= 3; ++count) {
-        bool real = t->kernel->grid[count - 1] && !ir_is_int(t->kernel->grid[count - 1], 1);
-        if (!real) continue;
-        for (int d = 0; d < count; ++d) {
-            if (t->kernel->grid[d])
-                host_code(t, t->kernel->grid[d], code);
-            else
-                host_const(code, 1);
-            if (d) base_sb_str(code, "HD_X_MUL, ");
-        }
-        host_const(code, INT32_MAX);
-        base_sb_str(code, "HD_X_LE, ");
-        conjoin(code, terms);
-    }
-}
-
-/* Everything an index can reach stays far enough below 2^31 that overhanging tiles do too. */
-static void narrow_index(Tables *t, Sb *code, int *terms)
-{
-    const int64_t limit = (int64_t)1 << 30;
-    for (size_t i = 0; i < t->kernel->sizes.len; ++i) {
-        base_sb_printf(code, "HD_X_SIZE, %zu, ", i);
-        host_const(code, limit);
-        base_sb_str(code, "HD_X_LE, ");
-        conjoin(code, terms);
-    }
-    for (size_t i = 0; i < t->kernel->params.len; ++i) {
-        const IrParam *p = &t->kernel->params.data[i];
-        if (!p->is_tensor) continue;
-        base_sb_printf(code, "HD_X_BYTES, %zu, ", i);
-        host_const(code, limit / 8 * vocab_elem(p->tensor->elem)->bits);
-        base_sb_str(code, "HD_X_LE, ");
-        conjoin(code, terms);
-    }
-    for (int d = 0; d < 3; ++d) {
-        const IrExpr *grid = t->kernel->grid[d];
-        if (!grid || ir_is_const(grid)) continue;
-        host_code(t, grid, code);
-        host_const(code, limit);
-        base_sb_str(code, "HD_X_LE, ");
-        conjoin(code, terms);
-    }
-    few_blocks(t, code, terms);
-}
-
-static void row_aligned(Tables *t, Sb *code, int *terms, const IrExpr *step, int bits, int bytes)
-{
-    host_code(t, step, code);
-    host_const(code, bits);
-    base_sb_str(code, "HD_X_MUL, ");
-    host_const(code, (int64_t)bytes * 8);
-    base_sb_str(code, "HD_X_MOD, ");
-    host_const(code, 0);
-    base_sb_str(code, "HD_X_EQ, ");
-    conjoin(code, terms);
-}
-
-static void aligned(Tables *t, Sb *code, int *terms, int bytes)
-{
-    for (size_t i = 0; i < t->kernel->params.len; ++i) {
-        const IrParam *p = &t->kernel->params.data[i];
-        if (!p->is_tensor || vocab_elem_bytes(p->tensor->elem) >= bytes) continue;
-        const IrTensor *x = p->tensor;
-        int bits = vocab_elem(x->elem)->bits;
-        base_sb_printf(code, "HD_X_ALIGN, %zu, ", i);
-        host_const(code, bytes);
-        base_sb_str(code, "HD_X_GE, ");
-        conjoin(code, terms);
-        if (!x->strides && x->rank > 1)
-            row_aligned(t, code, terms, x->extents[x->rank - 1], bits, bytes);
-        for (int d = 0; x->strides && d + 1 < x->rank; ++d)
-            row_aligned(t, code, terms, x->strides[d], bits, bytes);
-    }
+    HostCode code = {0};
+    Sb text = base_sb(t->arena);
+    host_code_add(t->arena, &code, e);
+    host_print(&code, &text);
+    return host_table(t, &text);
 }
 
 static const char *guard(Tables *t, const TargetVariant *v)
 {
-    Sb code = base_sb(t->arena);
-    int terms = 0;
-    if (v->index_bits == 32) narrow_index(t, &code, &terms);
-    if (v->alignment > 1) aligned(t, &code, &terms, v->alignment);
-    return terms ? host_table(t, &code) : "NULL";
+    HostGuard terms = host_code_guard(t->arena, t->kernel, v);
+    Sb text = base_sb(t->arena);
+    for (size_t i = 0; i < terms.len; ++i) {
+        host_print(&terms.data[i], &text);
+        if (i) base_sb_str(&text, "HD_X_AND, ");
+    }
+    return terms.len ? host_table(t, &text) : "NULL";
 }
 
 /* ---- kernels --------------------------------------------------------------------------------- */
@@ -220,7 +126,7 @@ static void param(Tables *t, const IrParam *p, size_t number, Sb *rows)
     const IrTensor *x = p->tensor;
     Elem elem = p->is_tensor ? x->elem : p->elem;
     const char *base = p->is_tensor ? param_extents(t, x, number) : NULL;
-    int mode = !p->is_tensor || !x->written ? 0 : x->read ? 2 : 1;
+    int mode = p->is_tensor ? host_code_mode(x) : 0;
     base_sb_str(rows, "    {");
     cfamily_string(rows, p->name->text);
     base_sb_printf(rows, ", %s, %d, %d, \"%s\", %d, %d, ", p->is_tensor ? "true" : "false",

@@ -72,6 +72,9 @@ void target_cuda_emit(Arena *arena, TargetModule *module, Sb *out);
 /* The same text and the tables as C++ for the host, whose kernels pass for CPU kernels; tests only:
  * it includes tests/cuda_host/cuda_host.h. */
 void target_cuda_host_module(Arena *arena, TargetModule *module, Sb *out);
+/* What the module holds, as JSON; after the emitters of its targets, which find symbols, shared
+ * memory and sites. */
+void target_manifest(Arena *arena, const TargetModule *module, Sb *out);
 /* A whole C file: ABI, kernels, tables. */
 void target_cpu_module(Arena *arena, TargetModule *module, Sb *out);
 

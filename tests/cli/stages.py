@@ -1,0 +1,152 @@
+"""What each stage prints: --emit, passes, diagnostics as JSON, standard input and output."""
+import re
+
+from call import *
+from verbs import ADD
+
+MATMUL = ROOT / "examples" / "matmul_tiled.hd"
+
+
+@test
+def every_text_is_printed_or_written():
+    file = write("add.hd", ADD)
+    begins = {"ast": None, "typed": None, "ir": "kernel add", "cu": None, "c": None, "header": None,
+              "manifest": "{"}
+    for kind, start in begins.items():
+        out = hdc(file, f"--emit={kind}", want=DONE)
+        assert out.text.strip() and out.err == b"", kind
+        assert start is None or out.text.startswith(start), kind
+        path = folder() / "out"
+        assert hdc(file, "--emit", kind, "-o", path, want=DONE).out == b""
+        assert path.read_bytes() == out.out, kind
+        assert hdc(file, f"--emit={kind}", "-o", "-", want=DONE).out == out.out, kind
+        piped = hdc("-", f"--emit={kind}", stdin=ADD, want=DONE)
+        assert piped.text.strip(), kind
+
+
+@test
+def the_two_targets_differ_after_the_fork():
+    file = write("add.hd", ADD)
+    cpu = hdc(file, "--emit=ir", "--target=cpu", want=DONE).text
+    cuda = hdc(file, "--emit=ir", "--target=cuda", want=DONE).text
+    assert cpu != cuda and "kernel add" in cuda
+    assert "__global__" in hdc(file, "--emit=cu", want=DONE).text
+
+
+@test
+def a_library_is_made_with_its_header():
+    where = folder()
+    file = write("add.hd", ADD, where)
+    hdc(file, "--target=cpu", cwd=where, want=DONE)
+    assert (where / "libadd.so").read_bytes()[:4] == b"\x7fELF"
+    assert "add(" in (where / "add.h").read_text()
+    assert sorted(p.name for p in where.iterdir()) == ["add.h", "add.hd", "libadd.so"]
+    hdc(file, "--target=cpu", "--emit=so", "-o", where / "only.so", want=DONE)
+    assert not (where / "only.h").exists()
+    hdc("build", file, "--target=cpu", "--generic", "-o", where / "libgeneric.so", want=DONE)
+
+
+@test
+def the_manifest_is_json_and_tells_all():
+    m = hdc(MATMUL, "--emit=manifest", want=DONE).json
+    assert m["name"] == "matmul_tiled" and m["abi"] >= 1 and m["checked"] is False
+    (kernel,) = m["kernels"]
+    assert kernel["name"] == "matmul_tiled" and kernel["sizes"] == ["m", "k", "n"]
+    assert kernel["parameters"][2] == {"name": "c", "kind": "tensor", "elem": "f32", "mode": "out",
+                                       "strided": False, "extents": ["m", "n"]}
+    (instance,) = kernel["instances"]
+    assert instance["tune"] == "bm=128,bn=128,bk=8" and instance["threads"] == 256
+    assert instance["grid"] == ["(m + 127) / 128", "(n + 127) / 128", "1"]
+    assert instance["block"] == [256, 1, 1] and instance["resident"] is False
+    variants = instance["variants"]
+    assert 1 <= sum("cuda" in v for v in variants) <= 4 and sum("cpu" in v for v in variants) == 1
+    assert variants[-1]["guards"] == [] and "m <= 1073741824" in variants[0]["guards"]
+    cpu = hdc(MATMUL, "--emit=manifest", "--target=cpu", want=DONE).json
+    assert all("cuda" not in v for v in cpu["kernels"][0]["instances"][0]["variants"])
+
+
+@test
+def the_manifest_escapes_and_lists_requires_and_sites():
+    text = ADD.replace("    launch", '    require n % 4 == 0, "quoted \\"n\\"\\tand \\\\"\n    launch')
+    file = write("add.hd", text)
+    if hdc("check", file).code:
+        text = ADD.replace("    launch", "    require n % 4 == 0\n    launch")
+        file = write("add.hd", text)
+    m = hdc(file, "--emit=manifest", "--check", want=DONE).json
+    instance = m["kernels"][0]["instances"][0]
+    assert m["checked"] is True and instance["sites"], m
+    assert instance["requires"][0]["condition"] == "n % 4 == 0"
+    assert instance["requires"][0]["line"] == 3 and instance["requires"][0]["file"] == str(file)
+    assert all(s["line"] > 0 and s["file"] == str(file) for s in instance["sites"])
+
+
+@test
+def defines_fix_tune_names_and_sizes():
+    m = hdc(MATMUL, "--emit=manifest", "-D", "bm=64", "-Dbk=16", want=DONE).json
+    instance = m["kernels"][0]["instances"][0]
+    assert "bm=64" in instance["tune"] and "bk=16" in instance["tune"]
+    assert instance["grid"][0] == "(m + 63) / 64"
+    fixed = hdc(MATMUL, "--emit=manifest", "-D", "m=1024", want=DONE).json
+    assert fixed["kernels"][0]["instances"][0]["grid"][0] == "8"
+
+
+@test
+def passes_are_printed_timed_and_stopped():
+    file = write("add.hd", ADD)
+    for target in ["cpu", "cuda"]:
+        result = hdc(file, "--emit=ir", f"--target={target}", "--print-after=all", want=DONE)
+        names = re.findall(r"^// after (\w+)$", result.message, re.M)
+        per_variant = len(names) // names.count(names[0])
+        assert per_variant > 5 and names == names[:per_variant] * names.count(names[0]), names
+        for name in names[:per_variant]:
+            one = hdc(file, "--emit=ir", f"--target={target}", f"--print-after={name}", want=DONE)
+            assert set(re.findall(r"^// after (\w+)$", one.message, re.M)) == {name}
+            stopped = hdc(file, "--emit=ir", f"--target={target}", f"--stop-after={name}", want=DONE)
+            assert stopped.text.strip() and stopped.text in one.message, name
+            timed = hdc(file, "--emit=ir", f"--target={target}", "--time-passes", want=DONE)
+            assert re.search(rf"^{name} +[0-9.]+ ms$", timed.message, re.M)
+            assert re.search(r"^all passes +[0-9.]+ ms$", timed.message, re.M)
+
+
+@test
+def diagnostics_come_as_json():
+    text = "fn f(x: f32) -> f32 {\n    return y + \"\\u00e9\n}\nconst B = nope\n"
+    result = check(text, "--diagnostics=json", want=WRONG)
+    rows = json.loads(result.err)
+    assert rows and result.out == b""
+    for row in rows:
+        assert set(row) == {"code", "severity", "message", "file", "line", "column", "end_line",
+                            "end_column", "labels", "notes"}, row
+        assert row["severity"] in ("error", "warning") and row["file"] == "<stdin>"
+    plain = check(text, "--diagnostics=text", want=WRONG).message
+    assert plain.count("error:") == sum(r["severity"] == "error" for r in rows)
+
+
+@test
+def colour_is_for_terminals_that_want_it():
+    import pty
+    file = write("bad.hd", "const A = nope\n")
+    seen = {}
+    for no_color in [None, "1"]:
+        master, slave = pty.openpty()
+        process = subprocess.Popen([HDC, "check", str(file)], stderr=slave, stdout=slave,
+                                   env=environment(NO_COLOR=no_color))
+        assert process.wait(timeout=TIMEOUT) == WRONG
+        os.close(slave)
+        seen[no_color] = os.read(master, 65536)
+        os.close(master)
+    assert b"\x1b[" in seen[None] and b"\x1b[" not in seen["1"]
+    assert b"\x1b[" not in hdc("check", file, want=WRONG).err
+
+
+@test
+def images_go_through_nvrtc():
+    where = folder()
+    file = write("add.hd", ADD, where)
+    if hdc(file, "--emit=ptx", cwd=where).code == ENVIRONMENT:
+        raise Skip("no NVRTC")
+    assert ".target sm_90" in hdc(file, "--emit=ptx", "--arch=sm_90", want=DONE).text
+    hdc(file, "--emit=cubin", "--arch=sm_80", "-o", where / "k.cubin", want=DONE)
+    assert (where / "k.cubin").read_bytes()[:4] == b"\x7fELF"
+    hdc(file, "--emit=cubin", "--arch=sm_90a,sm_80", cwd=where, want=DONE)
+    assert (where / "add.cubin").read_bytes()[:4] == b"\x7fELF"
