@@ -6,18 +6,26 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Every public call runs its work inside `guarded`, where escapes land. */
+/* Every public call runs its work inside `compile_guarded`, where escapes land; outside it they land
+ * where the caller says. */
 CompileStatus compile_guarded(Compile *s, CompileStatus (*work)(Compile *, void *), void *data)
 {
+    jmp_buf outer;
+    CompileStatus status;
+    memcpy(outer, s->escape.env, sizeof outer);
     s->escape.kind = ESCAPE_NONE;
     s->escape.pass = NULL;
-    if (setjmp(s->escape.env) == 0) return work(s, data);
-    if (s->escape.kind == ESCAPE_MEMORY) {
+    if (setjmp(s->escape.env) == 0) {
+        status = work(s, data);
+    } else if (s->escape.kind == ESCAPE_MEMORY) {
         s->message = "out of memory";
-        return COMPILE_MEMORY;
+        status = COMPILE_MEMORY;
+    } else {
+        s->message = s->escape.message;
+        status = COMPILE_INTERNAL;
     }
-    s->message = s->escape.message;
-    return COMPILE_INTERNAL;
+    memcpy(s->escape.env, outer, sizeof outer);
+    return status;
 }
 
 static CompileStatus start(Compile *s, void *data)
