@@ -87,32 +87,67 @@ static bool has_region(const IrBlock *block, const IrVar *label)
     return false;
 }
 
-/* A thread that leaves a region whose end stands outside of this loop has only the rest of its
- * own iteration to skip: nothing else follows in the region (levels.c). */
-static bool retarget(const IrBlock *run, const IrBlock *block, IrVar *label)
+static LeftRegion *left_region(Fission *f, const IrVar *label)
 {
+    LeftRegion *r = f->regions;
+    while (r && r->label != label) r = r->outer;
+    return r;
+}
+
+/* A thread that leaves a region whose end stands outside of this loop skips the rest of its own
+ * iteration, and says so for the loops that follow. */
+static bool retarget(Fission *f, const IrBlock *run, IrBlock *block, IrVar *label)
+{
+    if (!block) return false;
     bool any = false;
-    for (size_t i = 0; block && i < block->stmts.len; i++) {
-        IrStmt *s = block->stmts.data[i];
-        if (s->kind == IR_STMT_LEAVE && !has_region(run, s->var)) {
+    IrBlock old = *block;
+    memset(&block->stmts, 0, sizeof block->stmts);
+    for (size_t i = 0; i < old.stmts.len; i++) {
+        IrStmt *s = old.stmts.data[i];
+        if (s->kind == IR_STMT_LEAVE && s->var != label && !has_region(run, s->var)) {
+            LeftRegion *r = left_region(f, s->var);
+            if (r) ir_set(f->k, block, r->left, ir_bool(f->k, true));
+            if (r) r->used = true;
             s->var = label;
             any = true;
         }
-        any |= retarget(run, s->body, label);
-        any |= retarget(run, s->other, label);
+        VEC_PUSH(f->k->arena, block->stmts, s);
+        any |= retarget(f, run, s->body, label);
+        any |= retarget(f, run, s->other, label);
     }
     return any;
 }
 
-static IrBlock *close_jumps(Fission *f, IrBlock *run)
+/* Only for threads that have left none of the regions around. */
+static IrBlock *only_present(Fission *f, IrBlock *run, int64_t level)
+{
+    IrKernel *k = f->k;
+    const IrExpr *here = NULL;
+    for (const LeftRegion *r = f->regions; r; r = r->outer) {
+        if (!r->used) continue;
+        const IrExpr *stays = ir_unary(k, IR_NOT, ir_var(k, r->left));
+        here = here ? ir_binary(k, IR_AND, here, stays) : stays;
+    }
+    if (!here) return run;
+    IrBlock *outer = ir_new_block(k);
+    IrStmt *present = ir_if(k, outer, here, false);
+    present->body = run;
+    fission_set_level(f, present, level);
+    return outer;
+}
+
+static IrBlock *close_jumps(Fission *f, IrBlock *run, int64_t level)
 {
     IrKernel *k = f->k;
     IrVar *label = ir_new_var(k, pass_make_name(k, "thread_done"), (IrType){ELEM_BOOL, 1}, false);
-    if (!retarget(run, run, label)) return run;
+    IrBlock *present = only_present(f, run, level);
+    IrBlock copy = *run;
+    if (!retarget(f, &copy, run, label)) return present;
     IrBlock *outer = ir_new_block(k);
     IrStmt *region = ir_append(k, outer, IR_STMT_REGION);
     region->var = label;
-    region->body = run;
+    region->body = present;
+    fission_set_level(f, region, level);
     return outer;
 }
 
@@ -122,10 +157,11 @@ static void flush(Fission *f, Run *run, const Group *g, IrBlock *out)
     int64_t level = run->level;
     *run = (Run){ir_new_block(f->k), 1};
     if (block->stmts.len == 0) return;
+    block = close_jumps(f, block, level);
     if (level > 1)
         subgroups(f, block, g, level, out);
     else
-        thread_loop(f, close_jumps(f, block), g, out);
+        thread_loop(f, block, g, out);
 }
 
 /* ---- collectives of a warp ------------------------------------------------------------------- */
@@ -249,6 +285,37 @@ static IrBlock *process_into(Fission *f, const IrBlock *in, const Group *g)
     return out;
 }
 
+/* Does less than the group leave this region somewhere? */
+static bool left_by_some(const Fission *f, const IrBlock *block, const IrVar *label, int64_t count)
+{
+    for (size_t i = 0; block && i < block->stmts.len; i++) {
+        const IrStmt *s = block->stmts.data[i];
+        if (s->kind == IR_STMT_LEAVE && s->var == label &&
+            (fission_level(f, s) == 1 || fission_level(f, s) < count))
+            return true;
+        if (left_by_some(f, s->body, label, count) || left_by_some(f, s->other, label, count))
+            return true;
+    }
+    return false;
+}
+
+static IrBlock *region_body(Fission *f, IrStmt *s, const Group *g)
+{
+    IrKernel *k = f->k;
+    LeftRegion r = {f->regions, s->var, NULL, false};
+    if (s->kind != IR_STMT_REGION || !left_by_some(f, s->body, s->var, g->count))
+        return process_into(f, s->body, g);
+    r.left = ir_new_var(k, pass_make_name(k, "left"), (IrType){ELEM_BOOL, 1}, true);
+    IrBlock body = {0};
+    ir_let(k, &body, r.left, ir_bool(k, false));
+    for (size_t i = 0; i < s->body->stmts.len; i++)
+        VEC_PUSH(k->arena, body.stmts, s->body->stmts.data[i]);
+    f->regions = &r;
+    IrBlock *made = process_into(f, &body, g);
+    f->regions = r.outer;
+    return made;
+}
+
 /* A statement that the group comes to together. */
 static void control(Fission *f, IrStmt *s, const Group *g, IrBlock *out)
 {
@@ -259,7 +326,7 @@ static void control(Fission *f, IrStmt *s, const Group *g, IrBlock *out)
         Group role = {ir_index(k, s->imm), ir_index(k, s->imm2), s->imm2};
         Container *before = f->current;
         if (s->kind == IR_STMT_ROLE) open_container(f, s, role);
-        s->body = process_into(f, s->body, s->kind == IR_STMT_ROLE ? &role : g);
+        s->body = region_body(f, s, s->kind == IR_STMT_ROLE ? &role : g);
         f->current = before;
         s->other = process_into(f, s->other, g);
     }
@@ -280,9 +347,12 @@ static void process(Fission *f, const IrBlock *in, const Group *g, IrBlock *out)
     for (size_t i = 0; in && i < in->stmts.len; i++) {
         IrStmt *s = in->stmts.data[i];
         ir_set_origin(f->k, s->origin);
+        bool block = !f->current && g->count == f->k->block_size;
+        IrStmt *strided = block ? fission_strided(f, s) : NULL;
+        if (strided) s = strided;
         if (s->kind == IR_STMT_COLLECTIVE && together(f, s, g)) {
             collective(f, s, &run, g, out);
-        } else if (!f->current && g->count == f->k->block_size && fission_is_once(f, s)) {
+        } else if (block && fission_is_once(f, s)) {
             if (!fission_is_free(s)) flush(f, &run, g, out);
             VEC_PUSH(f->k->arena, out->stmts, s);
         } else if (together(f, s, g)) {
@@ -302,7 +372,6 @@ bool pass_fission(PassContext *ctx)
     IrKernel *k = ctx->k;
     Fission f = {.k = k, .levels = base_map(k->arena), .containers = base_map(k->arena)};
     f.interchange = !ctx->options->check;
-    f.once_count = k->vars.len;
     fission_find_levels(&f, k->body);
     fission_find_once(&f);
     Group all = {ir_index(k, 0), ir_index(k, k->block_size), k->block_size};

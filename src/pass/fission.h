@@ -28,6 +28,14 @@ typedef struct Home {
     const IrTensor *array; /* what replaces it */
 } Home;
 
+/* A region that a group runs together and that threads leave one by one: those that have left sit
+ * out the loops that follow in it. */
+typedef struct LeftRegion {
+    struct LeftRegion *outer;
+    IrVar *label, *left; /* left: per thread */
+    bool used;
+} LeftRegion;
+
 typedef struct Fission {
     IrKernel *k;
     Map levels;                     /* of statements, by address: level + 1 */
@@ -40,8 +48,10 @@ typedef struct Fission {
     bool interchange;               /* not under --check */
     bool *once;                     /* by variable id: its assignments run once for the block */
     size_t once_count;
+    size_t use_count;
     int *uses; /* by variable id: in the whole kernel */
     bool changed;
+    LeftRegion *regions;
     Map lets;  /* values of pure index LETs, by variable id + 1 */
     int loops; /* loops around the current place that a group runs together */
 } Fission;
@@ -49,11 +59,13 @@ typedef struct Fission {
 /* fission_levels.c: how many threads a statement needs together (1: each for itself). */
 void fission_find_levels(Fission *f, IrBlock *block);
 int64_t fission_level(const Fission *f, const IrStmt *s);
+void fission_set_level(Fission *f, const IrStmt *s, int64_t level);
 /* fission_uniform.c: what the block does as one. */
 void fission_find_once(Fission *f);
 bool fission_is_once(Fission *f, const IrStmt *s);
 bool fission_is_free(const IrStmt *s);
 bool fission_runs_together(Fission *f, const IrStmt *s);
+IrStmt *fission_strided(Fission *f, const IrStmt *s);
 const IrExpr *fission_take_limit(Fission *f, IrBlock *body);
 int64_t fission_only_lane(Fission *f, IrBlock *body, const IrExpr *thread, const IrExpr *lane);
 /* fission_homes.c: gives a place to what lives across the split, and replaces TID. */

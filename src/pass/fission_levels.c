@@ -20,7 +20,7 @@ int64_t fission_level(const Fission *f, const IrStmt *s)
     return level ? (int64_t)level : 1;
 }
 
-static void set_level(Fission *f, const IrStmt *s, int64_t level)
+void fission_set_level(Fission *f, const IrStmt *s, int64_t level)
 {
     base_map_put(&f->levels, base_key(s), (void *)(uintptr_t)level);
 }
@@ -50,7 +50,7 @@ static void raw_levels(Fission *f, IrBlock *block)
         raw_levels(f, s->body);
         raw_levels(f, s->other);
         int64_t level = larger(block_level(f, s->body, 0), block_level(f, s->other, 0));
-        set_level(f, s, larger(level, own_level(f, s)));
+        fission_set_level(f, s, larger(level, own_level(f, s)));
     }
 }
 
@@ -88,7 +88,7 @@ static int64_t jumps(Fission *f, const IrBlock *block, const IrStmt *owner, cons
             own = jump_level(f, s, &frame);
         own = larger(own, jumps(f, s->body, s, &frame));
         own = larger(own, jumps(f, s->other, s, &frame));
-        if (own > fission_level(f, s)) set_level(f, s, own);
+        if (own > fission_level(f, s)) fission_set_level(f, s, own);
         level = larger(level, own);
     }
     return level;

@@ -4,7 +4,7 @@
  * instead of a condition. */
 #include "pass/fission.h"
 
-enum { MAX_STRIDE = 4, MIN_BLOCK = 8 };
+enum { MAX_STRIDE = 4, MIN_BLOCK = 8, STRIDED_LOOPS = 256 };
 
 /* ---- values of LETs -------------------------------------------------------------------------- */
 
@@ -75,8 +75,7 @@ static bool judge_stmt(void *user, IrStmt *stmt)
     Strides *s = user;
     if (stmt->kind == IR_STMT_FOR && !ir_is_const(stmt->args[1])) ++s->bad;
     if (stmt->kind == IR_STMT_WHILE || stmt->kind == IR_STMT_BREAK || stmt->kind == IR_STMT_LEAVE ||
-        stmt->kind == IR_STMT_CONTINUE || stmt->kind == IR_STMT_ATOMIC ||
-        stmt->kind == IR_STMT_ROLE || stmt->kind == IR_STMT_AWAIT)
+        stmt->kind == IR_STMT_CONTINUE || stmt->kind == IR_STMT_ROLE || stmt->kind == IR_STMT_AWAIT)
         ++s->bad;
     if (stmt->kind == IR_STMT_STORE) judge(s, stmt->tensor, stmt->flags, stmt->args);
     pass_any_operand(stmt, judge_load, s);
@@ -124,7 +123,7 @@ static bool varies(void *user, const IrExpr *e)
     const Fission *f = user;
     if (e->op == IR_TID) return true;
     if (e->op == IR_LOAD) return e->tensor->space == IR_TILE || e->tensor->space == IR_PRIVATE;
-    return e->op == IR_VAR && !f->once[e->var->id];
+    return e->op == IR_VAR && (e->var->id >= f->once_count || !f->once[e->var->id]);
 }
 
 static bool block_is_once(Fission *f, const IrBlock *block)
@@ -182,9 +181,11 @@ static void narrow(Fission *f, IrBlock *block)
 void fission_find_once(Fission *f)
 {
     IrKernel *k = f->k;
-    f->once = NEW_ARRAY(k->arena, bool, k->vars.len + 1);
+    f->once_count = k->vars.len + STRIDED_LOOPS;
+    f->once = NEW_ARRAY(k->arena, bool, f->once_count);
     f->lets = base_map(k->arena);
     f->uses = uses_in(f, k->body);
+    f->use_count = k->vars.len;
     if (!f->interchange || k->block_size == 1) return;
     ir_walk(k->body, note_let, f);
     for (size_t i = 0; i < k->vars.len; i++) f->once[i] = k->vars.data[i]->uniform;
@@ -227,7 +228,7 @@ int64_t fission_only_lane(Fission *f, IrBlock *body, const IrExpr *thread, const
     int *here = uses_in(f, body);
     for (size_t i = 0; i + 1 < body->stmts.len; i++) {
         const IrStmt *s = body->stmts.data[i];
-        if (s->kind != IR_STMT_LET || s->var->mutable || s->var->id >= f->once_count) return -1;
+        if (s->kind != IR_STMT_LET || s->var->mutable || s->var->id >= f->use_count) return -1;
         if (here[s->var->id] != f->uses[s->var->id]) return -1;
     }
     return cond->args[1]->value.i;
@@ -283,4 +284,42 @@ const IrExpr *fission_take_limit(Fission *f, IrBlock *body)
             VEC_PUSH(f->k->arena, body->stmts, last->body->stmts.data[i]);
     }
     return limit;
+}
+
+/* ---- loops that each thread begins at its own place ---------------------------------------------
+ */
+
+static IrStmt *make_strided(Fission *f, const IrStmt *s, const IrExpr *first)
+{
+    IrKernel *k = f->k;
+    IrBlock *scratch = ir_new_block(k), *body = ir_new_block(k);
+    IrVar *base = ir_new_var(k, s->var->name, s->var->type, false);
+    if (base->id >= f->once_count) return NULL;
+    f->once[base->id] = true;
+    IrStmt *loop = ir_for(k, scratch, base, first, s->args[1], s->args[2]);
+    loop->flags = s->flags | IR_TOGETHER;
+    const IrExpr *own = ir_binary(k, IR_ADD, ir_var(k, base), ir_tid(k));
+    ir_let(k, loop->body, s->var, own);
+    base_map_put(&f->lets, (uint64_t)s->var->id + 1, (void *)(uintptr_t)own);
+    IrStmt *inside = ir_if(k, loop->body, ir_binary(k, IR_LT, own, s->args[1]), false);
+    body->stmts = s->body->stmts;
+    inside->body = body;
+    return loop;
+}
+
+/* `for i from base + TID to n by step`: as a loop of the block from `base`, each thread's i beside
+ * its neighbours'. NULL if it is not such a loop, or its accesses gain nothing. */
+IrStmt *fission_strided(Fission *f, const IrStmt *s)
+{
+    IrKernel *k = f->k;
+    if (s->kind != IR_STMT_FOR || !f->interchange || (s->flags & (IR_TOGETHER | IR_UNROLL)))
+        return NULL;
+    PassAffine lo = pass_affine(k, resolved(f, s->args[0]));
+    if (pass_affine_coef(&lo, ir_tid(k)) != 1) return NULL;
+    const IrExpr *first = ir_binary(k, IR_SUB, resolved(f, s->args[0]), ir_tid(k));
+    if (ir_any(first, out_of_sight, f) || ir_any(s->args[1], out_of_sight, f) ||
+        ir_any(s->args[2], out_of_sight, f))
+        return NULL;
+    IrStmt *loop = make_strided(f, s, first);
+    return loop && fission_runs_together(f, loop) ? loop : NULL;
 }
