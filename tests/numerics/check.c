@@ -32,7 +32,8 @@ typedef struct Check {
 static void print_kernels(const char *type)
 {
     printf("//! The numeric functions in %s, one kernel each, for the test of their accuracy.\n\n"
-           "import std.math (", type);
+           "import std.math (",
+           type);
     for (int i = 0; i < NUMERIC_CASE_COUNT; i++) {
         printf("%s%s", i == 0 ? "" : i % 8 ? ", " : ",\n    ", NUMERIC_CASES[i].name);
     }
@@ -85,7 +86,10 @@ static bool run_kernel(const HdKernelInfo *kernel, void *const *tensors, int64_t
     if (!*cpu || kernel->size_count != 1) return false;
     int64_t blocks = (count + instance->block - 1) / instance->block;
     HdTrap trap = {0};
-    HdCpuArgs args = {.tensors = tensors, .sizes = &count, .grid = {blocks, 1, 1}, .trap = &trap,
+    HdCpuArgs args = {.tensors = tensors,
+                      .sizes = &count,
+                      .grid = {blocks, 1, 1},
+                      .trap = &trap,
                       .scratch = no_scratch};
     (*cpu)(&args, 0, blocks);
     return trap.state == 0;
@@ -121,8 +125,10 @@ static void judge(Verdict *verdict, const NumericFormat *format, const NumericCa
         double got = numeric_decode(format, bits);
         (void)mpfr_set_d(x, samples->x[i], MPFR_RNDN);
         (void)mpfr_set_d(y, samples->y[i], MPFR_RNDN);
-        if (item->unary) item->unary(exact, x);
-        else item->binary(exact, x, y);
+        if (item->unary)
+            item->unary(exact, x);
+        else
+            item->binary(exact, x, y);
         double error = numeric_error(format, got, exact);
         if (!(error <= bound) && verdict->wrong++ < SHOWN) {
             printf("    %s(%a%s%a) = %a, exactly %a: %.4g ulp\n", item->name, samples->x[i],
@@ -215,9 +221,12 @@ int main(int argc, char **argv)
     Check check = {.effort = 40000, .seed = 20};
     int at = 3;
     for (; at + 1 < argc && argv[at][0] == '-'; at += 2) {
-        if (argv[at][1] == 'n') check.effort = strtol(argv[at + 1], NULL, 10);
-        else if (argv[at][1] == 's') check.seed = strtoull(argv[at + 1], NULL, 10);
-        else return usage();
+        if (argv[at][1] == 'n')
+            check.effort = strtol(argv[at + 1], NULL, 10);
+        else if (argv[at][1] == 's')
+            check.seed = strtoull(argv[at + 1], NULL, 10);
+        else
+            return usage();
     }
     void *library = dlopen(argv[1], RTLD_NOW);
     check.module = library ? dlsym(library, "hd_module_info") : NULL;

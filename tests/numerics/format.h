@@ -7,10 +7,10 @@
 #include <stdint.h>
 
 typedef struct NumericFormat {
-    const char *name;      /* as in .hd */
-    int bits;              /* of storage */
-    int precision;         /* significant bits, the hidden one included */
-    int min_exp, max_exp;  /* normal numbers lie in [2^(min_exp - 1), 2^max_exp) */
+    const char *name;     /* as in .hd */
+    int bits;             /* of storage */
+    int precision;        /* significant bits, the hidden one included */
+    int min_exp, max_exp; /* normal numbers lie in [2^(min_exp - 1), 2^max_exp) */
 } NumericFormat;
 
 extern const NumericFormat NUMERIC_FORMATS[];

@@ -6,10 +6,44 @@
 enum { HARD = 10, NEAR = 200 };
 
 static const double SPECIAL[] = {
-    0.0, -0.0, HUGE_VAL, -HUGE_VAL, (double)NAN, 1, -1, 2, -2, 0.5, -0.5, 3, -3, 4, 5, -33, 1e10, -1e10,
-    0x1p-149, -0x1p-149, 0x1p-126, -0x1p-126, 0x1.fffffep127, -0x1.fffffep127, 0x1p24, 0x1p24 + 1,
-    0x1p-1074, -0x1p-1074, 0x1p-1022, -0x1p-1022, 0x1.fffffffffffffp1023, -0x1.fffffffffffffp1023,
-    0x1p-24, 0x1p-14, 65504, -65504, 0x1p53, 0x1p63,
+    0.0,
+    -0.0,
+    HUGE_VAL,
+    -HUGE_VAL,
+    (double)NAN,
+    1,
+    -1,
+    2,
+    -2,
+    0.5,
+    -0.5,
+    3,
+    -3,
+    4,
+    5,
+    -33,
+    1e10,
+    -1e10,
+    0x1p-149,
+    -0x1p-149,
+    0x1p-126,
+    -0x1p-126,
+    0x1.fffffep127,
+    -0x1.fffffep127,
+    0x1p24,
+    0x1p24 + 1,
+    0x1p-1074,
+    -0x1p-1074,
+    0x1p-1022,
+    -0x1p-1022,
+    0x1.fffffffffffffp1023,
+    -0x1.fffffffffffffp1023,
+    0x1p-24,
+    0x1p-14,
+    65504,
+    -65504,
+    0x1p53,
+    0x1p63,
 };
 
 enum { SPECIALS = (int)(sizeof SPECIAL / sizeof SPECIAL[0]) };
@@ -24,7 +58,10 @@ static uint64_t next(uint64_t *state)
 }
 
 /* In [-1, 1). */
-static double spread(uint64_t *state) { return (double)(int64_t)next(state) * 0x1p-63; }
+static double spread(uint64_t *state)
+{
+    return (double)(int64_t)next(state) * 0x1p-63;
+}
 
 /* The number of the format nearest below in size. */
 static double fit(const NumericFormat *format, double value)
@@ -64,8 +101,8 @@ static void add(NumericSamples *samples, double x, double y)
     samples->y[samples->count++] = y;
 }
 
-static void add_unary(NumericSamples *samples, const NumericFormat *format,
-                      const NumericCase *item, long effort, uint64_t *state)
+static void add_unary(NumericSamples *samples, const NumericFormat *format, const NumericCase *item,
+                      long effort, uint64_t *state)
 {
     for (int i = 0; i < SPECIALS; i++) add(samples, fit(format, SPECIAL[i]), 0);
     for (int h = 0; h < HARD; h++) {
@@ -113,8 +150,8 @@ bool numeric_samples(NumericSamples *samples, const NumericFormat *format, const
                      long effort, uint64_t seed)
 {
     bool all = format->bits == 16 && item->unary;
-    size_t room = all ? 65536
-                      : (size_t)effort + SPECIALS * SPECIALS + HARD * (2 * NEAR + 1) + SPECIALS;
+    size_t room =
+        all ? 65536 : (size_t)effort + SPECIALS * SPECIALS + HARD * (2 * NEAR + 1) + SPECIALS;
     samples->count = 0;
     samples->x = malloc(room * sizeof *samples->x);
     samples->y = malloc(room * sizeof *samples->y);
