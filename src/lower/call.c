@@ -216,7 +216,8 @@ static Value inline_call(Lower *l, const Ast *node, const Symbol *fn, int count,
     for (uint32_t i = 0; i < generics->count; i++) {
         const Ast *g = generics->kid[i];
         if (g->symbol && lower_slot(l, g->symbol)->kind == VALUE_NONE) {
-            lower_error(l, CANNOT_INFER, node->span, g->name->text, decl->name->text);
+            if (!l->failed)
+                lower_error(l, CANNOT_INFER, node->span, g->name->text, decl->name->text);
             good = false;
         }
     }

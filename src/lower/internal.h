@@ -172,6 +172,8 @@ MappingIndexOps lower_mapping_ops(Lower *l); /* builders for mapping/index.h */
 
 /* ---- views (view.c) */
 const View *lower_whole(Lower *l, const IrTensor *tensor);
+/* Reports an index that is known to lie outside of the extent. */
+void lower_check_index(Lower *l, const Ast *node, const IrExpr *at, const IrExpr *extent);
 Value lower_index_view(Lower *l, const View *view, const Ast *list);
 const View *lower_window(Lower *l, const View *view, const IrExpr *const *extents,
                          const IrExpr *const *offsets);

@@ -125,7 +125,10 @@ static const IrExpr *spread(Lower *l, const IrExpr *e, IrType type)
 static void assign_element(Lower *l, const Ast *node, const View *view, const Ast *list)
 {
     const IrExpr *index[MAX_RANK];
-    for (uint32_t i = 0; i < list->count; i++) index[i] = lower_index(l, list->kid[i]);
+    for (uint32_t i = 0; i < list->count; i++) {
+        index[i] = lower_index(l, list->kid[i]);
+        lower_check_index(l, list->kid[i], index[i], view->extents[i]);
+    }
     const IrExpr *value = lower_expr(l, KID(node, Assign, value));
     lower_at(l, node);
     if (node->op != OP_NONE) value = combined(l, node->op, lower_load(l, view, index, NULL), value);

@@ -120,7 +120,7 @@ static void shift_dim(Lower *l, View *view, int dim, const IrExpr *by)
         if (view->bounds[i].dim == dim) view->bounds[i].offset = add(l, view->bounds[i].offset, by);
 }
 
-static void check_constant_index(Lower *l, const Ast *node, const IrExpr *at, const IrExpr *extent)
+void lower_check_index(Lower *l, const Ast *node, const IrExpr *at, const IrExpr *extent)
 {
     if (!ir_is_const(extent)) return;
     bool below = at->hi != INT64_MAX && at->hi < 0;
@@ -140,7 +140,7 @@ Value lower_index_view(Lower *l, const View *view, const Ast *list)
         const IrExpr *index[MAX_RANK];
         for (uint32_t i = 0; i < list->count; i++) {
             index[i] = lower_index(l, list->kid[i]);
-            if (!view->otherwise) check_constant_index(l, list->kid[i], index[i], view->extents[i]);
+            if (!view->otherwise) lower_check_index(l, list->kid[i], index[i], view->extents[i]);
         }
         lower_at(l, list);
         return value_expr(lower_load(l, view, index, NULL));
