@@ -163,7 +163,8 @@ static inline int64_t base_floor_div(int64_t a, int64_t b)
 }
 static inline int64_t base_floor_mod(int64_t a, int64_t b)
 {
-    return a - base_floor_div(a, b) * b;
+    int64_t r = b == -1 ? 0 : a % b; /* INT64_MIN % -1 traps */
+    return r != 0 && (r < 0) != (b < 0) ? r + b : r;
 }
 int64_t base_gcd(int64_t a, int64_t b);
 /* False on overflow. */

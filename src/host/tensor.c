@@ -55,7 +55,7 @@ Scalar host_tensor_get(const HostTensor *t, int64_t at)
     int bits = vocab_elem(t->elem)->bits;
     uint64_t raw = 0;
     if (bits == 4) {
-        raw = (bytes[at / 2] >> (at % 2 * 4)) & 15u;
+        raw = ((unsigned)bytes[at / 2] >> (at % 2 * 4)) & 15u;
     } else {
         memcpy(&raw, bytes + at * (bits / 8), (size_t)bits / 8);
     }
@@ -68,8 +68,9 @@ void host_tensor_set(HostTensor *t, int64_t at, Scalar value)
     int bits = vocab_elem(t->elem)->bits;
     uint64_t raw = scalar_bits(value);
     if (bits == 4) {
-        int shift = (int)(at % 2) * 4;
-        bytes[at / 2] = (unsigned char)((bytes[at / 2] & ~(15u << shift)) | (raw & 15u) << shift);
+        unsigned shift = (unsigned)(at % 2) * 4, low = (unsigned)raw & 15u;
+        unsigned kept = bytes[at / 2] & ~(15u << shift);
+        bytes[at / 2] = (unsigned char)(kept | low << shift);
     } else {
         memcpy(bytes + at * (bits / 8), &raw, (size_t)bits / 8);
     }
