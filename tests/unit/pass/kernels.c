@@ -332,6 +332,14 @@ static int64_t param_len(Interp *in, const IrTensor *t)
     return len;
 }
 
+Scalar kernel_start(const IrTensor *t, uint32_t *seed)
+{
+    *seed = *seed * 1664525u + 1013904223u;
+    double x = t->written ? -7 : (double)(*seed >> 8) / (1 << 24) - 0.5;
+    if (vocab_elem_is_float(t->elem)) return scalar_float(t->elem, x);
+    return scalar_int(t->elem, t->written ? -7 : (int64_t)(x * 32));
+}
+
 Outcome kernel_run(Session *s, const int64_t *sizes)
 {
     IrKernel *k = s->k;
@@ -346,11 +354,7 @@ Outcome kernel_run(Session *s, const int64_t *sizes)
         int64_t len = in.param_len[i] = param_len(&in, t);
         in.params[i] = NEW_ARRAY(s->arena, Scalar, (size_t)len);
         if (t->written) out.len += (size_t)len;
-        for (int64_t j = 0; j < len; j++) {
-            seed = seed * 1664525u + 1013904223u;
-            double x = (double)(seed >> 8) / (1 << 24) - 0.5;
-            in.params[i][j] = t->written ? scalar_float(t->elem, -7) : scalar_float(t->elem, x);
-        }
+        for (int64_t j = 0; j < len; j++) in.params[i][j] = kernel_start(t, &seed);
     }
     if (!interp_run(&in)) fail_msg("interpreter: %s", in.failure);
     out.data = NEW_ARRAY(s->arena, Scalar, out.len);

@@ -47,6 +47,8 @@ typedef struct Outcome {
     Scalar *data;
     uint64_t loads, stores;
 } Outcome;
+/* What the next element of a parameter holds at the start. */
+Scalar kernel_start(const IrTensor *t, uint32_t *seed);
 Outcome kernel_run(Session *s, const int64_t *sizes);
 void outcome_equal(const Outcome *a, const Outcome *b);
 

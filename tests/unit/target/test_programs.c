@@ -88,9 +88,7 @@ static void **make_tensors(Session *s, int64_t *sizes)
         char *at = base_alloc(s->arena, (size_t)(len * bytes + 64));
         data[i] = at;
         for (int64_t j = 0; j < len; j++) {
-            seed = seed * 1664525u + 1013904223u;
-            double x = (double)(seed >> 8) / (1 << 24) - 0.5;
-            uint64_t bits = scalar_bits(scalar_float(t->elem, t->written ? -7 : x));
+            uint64_t bits = scalar_bits(kernel_start(t, &seed));
             memcpy(at + j * bytes, &bits, (size_t)bytes);
         }
     }
