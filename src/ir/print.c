@@ -12,6 +12,7 @@ const IrWord ir_flag_words[] = {
     {"threads", IR_THREADS},
     {"together", IR_TOGETHER},
     {"agreed", IR_AGREED},
+    {"stream", IR_STREAM},
     {NULL, 0},
 };
 const char *const ir_scope_words[4] = {"warp", "group", "block", "grid"};

@@ -36,6 +36,7 @@ static bool is_local(const IrTensor *t)
 
 typedef struct Uses {
     bool *tensors;
+    bool streams;
 } Uses;
 
 static bool note_load(void *user, const IrExpr *e)
@@ -49,6 +50,7 @@ static bool note_stmt(void *user, IrStmt *s)
 {
     Uses *uses = user;
     if (s->tensor) uses->tensors[s->tensor->id] = true;
+    if (s->kind == IR_STMT_FOR && (s->flags & IR_STREAM)) uses->streams = true;
     for (int i = 0; i < s->count; ++i) ir_any(s->args[i], note_load, user);
     return true;
 }
@@ -179,6 +181,7 @@ static void blocks_function(Cpu *cpu, const Uses *uses)
     w->depth -= 2;
     cfamily_line(w, "    }");
     if (cpu->check) cfamily_line(w, "hd_stop: hd_watch_end(&hd_watch);");
+    if (uses->streams) cfamily_line(w, "    hd_stream_end();");
     cfamily_line(w, "}");
 }
 
@@ -223,7 +226,7 @@ static void emit_variant(Arena *arena, TargetInstance *instance, TargetVariant *
     cpu.w = cfamily_writer(k, out, check ? &CHECKED : &HOOKS, &cpu, variant->index_bits);
     const IrStmt *first = k->body->stmts.len ? k->body->stmts.data[0] : NULL;
     if (check && first && first->kind == IR_STMT_LET) cpu.who = first->var; /* fission's */
-    Uses uses = {NEW_ARRAY(arena, bool, k->tensors.len + 1)};
+    Uses uses = {.tensors = NEW_ARRAY(arena, bool, k->tensors.len + 1)};
     ir_walk(k->body, note_stmt, &uses);
     base_sb_printf(out, "/* %s%s%s */\n", k->name->text, k->instance && *k->instance ? " " : "",
                    k->instance ? k->instance : "");

@@ -139,9 +139,47 @@ static void await(CWriter *w, const IrStmt *s)
     cfamily_close(w, leaving(w));
 }
 
+/* ---- copies past the cache ------------------------------------------------------------------- */
+
+static const IrExpr *at_start(void *user, const IrExpr *e)
+{
+    const IrStmt *loop = user;
+    return e->op == IR_VAR && e->var == loop->var ? loop->args[0] : NULL;
+}
+
+static void first_element(CWriter *w, const IrStmt *loop, const IrTensor *t, uint32_t flags,
+                          const IrExpr *const *index)
+{
+    const IrExpr *offset = cfamily_offset(w, t, flags, index);
+    offset = ir_rewrite(w->kernel, offset, at_start, (void *)(uintptr_t)loop);
+    put(w, "&");
+    cfamily_element(w, t, offset);
+    put(w, ", ");
+}
+
+static bool stream(CWriter *w, const IrStmt *s)
+{
+    if (s->kind != IR_STMT_FOR || !(s->flags & IR_STREAM)) return false;
+    const IrStmt *store = s->body->stmts.data[0];
+    const IrTensor *t = store->tensor;
+    const IrExpr *load = store->args[cfamily_index_count(t, store->flags)];
+    const IrExpr *all = ir_index(w->kernel, 1);
+    for (int d = 0; d < t->rank; d++) all = ir_binary(w->kernel, IR_MUL, all, t->extents[d]);
+    cfamily_open(w);
+    put(w, "hd_stream(");
+    first_element(w, s, t, store->flags, store->args);
+    first_element(w, s, load->tensor, load->flags, load->args);
+    base_sb_printf(w->out, "%d * (int64_t)", vocab_elem_bytes(t->elem));
+    cfamily_expr(w, ir_binary(w->kernel, IR_SUB, s->args[1], s->args[0]), C_UNARY);
+    base_sb_printf(w->out, ", %d * (int64_t)", vocab_elem_bytes(t->elem));
+    cfamily_expr(w, all, C_UNARY);
+    cfamily_close(w, ");");
+    return true;
+}
+
 bool target_cpu_stmt(CWriter *w, const IrStmt *s)
 {
-    if (vector_store(w, s)) return true;
+    if (vector_store(w, s) || stream(w, s)) return true;
     if (s->kind == IR_STMT_ATOMIC)
         atomic(w, s);
     else if (s->kind == IR_STMT_TRAP)

@@ -203,12 +203,35 @@ static void division(void **state)
     }
 }
 
+/* Every length and alignment, small tensors and large ones: the bytes arrive, no others change. */
+static void test_stream(void **state)
+{
+    enum { ROOM = 512, MOST = 300 };
+    (void)state;
+    static char from[ROOM], to[ROOM] __attribute__((aligned(64)));
+    for (int i = 0; i < ROOM; i++) from[i] = (char)(i * 7 + 1);
+    for (int large = 0; large < 2; large++)
+        for (int out = 0; out < 64; out++)
+            for (int bytes = 0; bytes < MOST; bytes += 1 + out % 3) {
+                int in = (out * 5 + bytes) % 64;
+                memset(to, -1, sizeof to);
+                hd_stream(to + 64 + out, from + in, bytes, large ? (int64_t)1 << 30 : bytes);
+                hd_stream_end();
+                assert_memory_equal(to + 64 + out, from + in, (size_t)bytes);
+                for (int i = 0; i < ROOM; i++)
+                    if (i < 64 + out || i >= 64 + out + bytes) assert_int_equal(to[i], -1);
+            }
+    hd_stream(to, from, -8, (int64_t)1 << 30);
+    assert_int_equal(to[0], -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(widening),    cmocka_unit_test(rounding),      cmocka_unit_test(fused),
-        cmocka_unit_test(to_integers), cmocka_unit_test(from_integers), cmocka_unit_test(extremes),
-        cmocka_unit_test(division),
+        cmocka_unit_test(test_stream), cmocka_unit_test(widening),
+        cmocka_unit_test(rounding),    cmocka_unit_test(fused),
+        cmocka_unit_test(to_integers), cmocka_unit_test(from_integers),
+        cmocka_unit_test(extremes),    cmocka_unit_test(division),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
