@@ -140,11 +140,6 @@ static bool writes_apart(const Check *c, const IrStmt *store)
 /* ---- reads of what is written: only the task's own element --------------------------------------
  */
 
-typedef struct Read {
-    const IrStmt *store;
-    bool clash;
-} Read;
-
 static bool same_element(const IrExpr *load, const IrStmt *store)
 {
     int n = pass_load_indices(load);
@@ -156,8 +151,8 @@ static bool same_element(const IrExpr *load, const IrStmt *store)
 
 static bool reads_other(void *user, const IrExpr *e)
 {
-    const Read *r = user;
-    return e->op == IR_LOAD && e->tensor == r->store->tensor && !same_element(e, r->store);
+    const IrStmt *store = user;
+    return e->op == IR_LOAD && e->tensor == store->tensor && !same_element(e, store);
 }
 
 static bool stores_clash(const IrBlock *block, const IrStmt *store)
@@ -176,8 +171,8 @@ static bool stores_clash(const IrBlock *block, const IrStmt *store)
 static bool good_store(const Check *c, const IrStmt *s)
 {
     if (s->tensor->space == IR_PRIVATE || (s->flags & IR_LINEAR)) return false;
-    Read read = {s, false};
-    return writes_apart(c, s) && !pass_any_below(c->tasks->body, reads_other, &read) &&
+    void *store = (void *)(uintptr_t)s;
+    return writes_apart(c, s) && !pass_any_below(c->tasks->body, reads_other, store) &&
            !stores_clash(c->tasks->body, s);
 }
 

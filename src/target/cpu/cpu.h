@@ -10,8 +10,6 @@ typedef struct Cpu {
     TargetInstance *instance;
     const IrKernel *kernel;
     const char *symbol;
-    int64_t scratch; /* bytes of the worker's memory in use */
-    int64_t stack;   /* bytes of local arrays */
     bool check;
     const IrVar *who; /* checked: holds the running thread */
     uint32_t origin;  /* checked: of the current statement */

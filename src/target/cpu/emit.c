@@ -10,7 +10,7 @@ extern const unsigned char target_abi_bytes[], target_cpu_prelude_bytes[],
 
 /* Local arrays above this many bytes lie in the worker's memory: a resident kernel's stack is
  * small. */
-enum { LARGE = 8192, STACK = 65536, ALIGN = 64 };
+enum { LARGE = 8192, ALIGN = 64 };
 
 const char *target_abi_text(void)
 {
