@@ -206,6 +206,11 @@ int main(int argc, char **argv)
     int status = run(&options, argc, argv);
     if (options.printed.len) fwrite(options.printed.data, 1, options.printed.len, stderr);
     print_seconds(&options);
+    bool written = fflush(stdout) == 0 && !ferror(stdout);
+    if (!written && status == EXIT_DONE) {
+        fputs("hdc: cannot write to standard output\n", stderr);
+        status = EXIT_ENVIRONMENT;
+    }
     base_arena_destroy(options.arena);
     return status;
 }

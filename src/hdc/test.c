@@ -3,7 +3,8 @@
 
 #include "hdc/paths.h"
 
-static ExitStatus test_file(Options *o, Host *host, const char *path, HostReport *total)
+static ExitStatus test_file(Options *o, Host *host, const char *path, HostReport *total,
+                            HdFailure *lacking)
 {
     ExitStatus status;
     Compile *s = open_session(o, path, &status);
@@ -13,8 +14,7 @@ static ExitStatus test_file(Options *o, Host *host, const char *path, HostReport
     }
     CompileOptions c = compile_options(o);
     CompileStatus built;
-    HdFailure failure = {0};
-    HostReport r = host_run_tests(host, s, &c, o->filter, stdout, &built, &failure);
+    HostReport r = host_run_tests(host, s, &c, o->filter, stdout, &built, lacking);
     fflush(stdout);
     status = report_status(o, s, built);
     total->passed += r.passed;
@@ -34,12 +34,13 @@ ExitStatus verb_test(Options *o)
     ExitStatus worst = EXIT_DONE;
     PathList files = paths_collect(o, ".hd");
     for (size_t i = 0; i < files.len; i++) {
-        ExitStatus status = test_file(o, host, files.data[i], &total);
+        ExitStatus status = test_file(o, host, files.data[i], &total, &failure);
         if (status > worst) worst = status;
     }
     host_destroy(host);
     printf("%d passed, %d failed", total.passed, total.failed);
     if (total.skipped) printf(", %d skipped", total.skipped);
     printf("\n");
-    return worst;
+    bool nothing = total.passed == 0 && total.failed == 0 && total.skipped > 0;
+    return nothing && worst == EXIT_DONE ? report_failure(&failure) : worst;
 }

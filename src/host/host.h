@@ -90,7 +90,8 @@ typedef struct HostReport {
 } HostReport;
 
 /* Runs every `test` of the main file whose title contains `filter` (NULL: all); reports a line each
- * to `out`. A module that cannot be built shows in *status and *failure. */
+ * to `out`. A module that cannot be built shows in *status; *failure says what a skipped test
+ * lacked. */
 HostReport host_run_tests(Host *host, Compile *session, const CompileOptions *options,
                           const char *filter, FILE *out, CompileStatus *status, HdFailure *failure);
 

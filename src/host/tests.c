@@ -67,7 +67,6 @@ HostReport host_run_tests(Host *host, Compile *s, const CompileOptions *options,
                           FILE *out, CompileStatus *status, HdFailure *failure)
 {
     HostReport r = {0};
-    (void)failure;
     *status = COMPILE_OK;
     Interp *in = interp_create(host, s, options);
     const Ast *items = KID(s->program->main->file, File, items);
@@ -77,6 +76,7 @@ HostReport host_run_tests(Host *host, Compile *s, const CompileOptions *options,
         in->random = host->seed;
         bool good = interp_run(in, KID(item, Test, body));
         report(in, item, good, out, &r);
+        if (!good && in->is_skip) hd_fail(failure, HD_LACKING, "%s", in->message);
         if (in->built_wrong) *status = COMPILE_WRONG;
         free_tensors(in);
     }

@@ -1,1 +1,162 @@
+"""What is missing, read-only, full, corrupt or interrupted outside of hdc."""
+import signal
+import time
+
 from call import *
+from verbs import ADD
+
+
+@test
+def outputs_that_cannot_be_written():
+    where = folder()
+    file = write("add.hd", ADD, where)
+    (where / "taken").mkdir()
+    for out in [where / "no" / "x", where / "taken", "/dev/full", "/proc/x"]:
+        for args in [["--emit=c"], ["--emit=manifest"], ["--target=cpu", "--emit=so"], ["--emit=header"]]:
+            assert b"cannot write" in hdc(file, *args, "-o", out, want=ENVIRONMENT).err, (out, args)
+        result = hdc("run", file, "n=4", "--device=cpu", "--out", f"y={out}", want=ENVIRONMENT)
+        assert b"cannot write" in result.err
+        hdc("map", "spatial(2)", "--svg", out, want=ENVIRONMENT)
+    hdc("bench", file, "--json", "/dev/full", "--device=cpu", want=ENVIRONMENT)
+    assert os.path.exists("/dev/full") and sorted(os.listdir(where)) == ["add.hd", "taken"]
+
+
+@test
+def standard_output_that_is_full():
+    file = write("add.hd", ADD)
+    with open("/dev/full", "wb") as full:
+        for args in [[file, "--emit=c"], ["map", "spatial(4)"], ["fmt", "-"], ["explain", "E0302"], ["help"],
+                     ["run", file, "n=4", "--device=cpu"], ["test", file, "--device=cpu"], ["doctor"], ["cache"]]:
+            process = subprocess.run([HDC, *map(str, args)], stdin=open(file), stdout=full, stderr=subprocess.PIPE,
+                                     env=environment(), timeout=TIMEOUT)
+            assert process.returncode == ENVIRONMENT and process.stderr, args
+
+
+def as_nobody():
+    os.setgid(65534)
+    os.setuid(65534)
+
+
+@test
+def folders_that_are_read_only():
+    if os.geteuid() != 0:
+        raise Skip("needs root, to become somebody without rights")
+    os.chmod(scratch, 0o755)
+    where = folder()
+    os.chmod(where, 0o755)
+    file = write("add.hd", ADD, where)
+    os.chmod(file, 0o644)
+    tmp = folder()
+    os.chmod(tmp, 0o777)
+    env = {"HD_CACHE_DIR": "/proc/none", "TMPDIR": tmp, "limits": as_nobody}
+    try:
+        hdc("--version", want=DONE, **env)
+    except PermissionError:
+        raise Skip("hdc lies where nobody else can read it")
+    hdc(file, "--emit=c", "-o", where / "x.c", want=ENVIRONMENT, **env)
+    hdc(file, "--target=cpu", "-o", where / "x.so", want=ENVIRONMENT, **env)
+    hdc("run", file, "n=4", "--device=cpu", "--out", f"y={where}/y.npy", want=ENVIRONMENT, **env)
+    hdc("run", file, "n=4", "--device=cpu", want=DONE, **env)  # without a cache, too
+    assert "no cache" in hdc("cache", want=DONE, **env).text
+    hdc("fmt", write("f.hd", "const A=1\n", where), want=ENVIRONMENT, **env)
+    os.chmod(file, 0)
+    hdc("check", file, want=ENVIRONMENT, **env)
+    assert sorted(os.listdir(where)) == ["add.hd", "f.hd"]
+
+
+@test
+def a_disk_that_is_full():
+    disk = folder()
+    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32k", "none", disk],
+                                           capture_output=True).returncode:
+        raise Skip("no file system can be mounted here")
+    try:
+        file = write("add.hd", ADD)
+        (disk / "old.c").write_text("old")
+        (disk / "fill").write_bytes(b"x" * 24576)
+        hdc(file, "--emit=c", "-o", disk / "old.c", want=ENVIRONMENT)
+        hdc(file, "--target=cpu", "-o", disk / "x.so", want=ENVIRONMENT)
+        hdc("run", file, "n=100000", "--device=cpu", "--out", f"y={disk}/y.npy", want=ENVIRONMENT)
+        assert (disk / "old.c").read_text() == "old" and sorted(os.listdir(disk)) == ["fill", "old.c"]
+        (disk / "cache").mkdir()
+        hdc("run", file, "n=4", "--device=cpu", want=DONE, HD_CACHE_DIR=disk / "cache")
+        assert os.listdir(disk / "cache") == []
+        hdc("run", file, "n=4", "--device=cpu", want=ENVIRONMENT, TMPDIR=disk, HD_CACHE_DIR=disk / "cache")
+    finally:
+        subprocess.run(["umount", disk])
+
+
+@test
+def interrupted_calls_leave_nothing_half_written():
+    where = folder()
+    file, out = write("add.hd", ADD, where), where / "libadd.so"
+    hdc(file, "--target=cpu", "-o", out, want=DONE)
+    whole = out.read_bytes()
+    for n in range(24):
+        if n % 2:
+            out.unlink(missing_ok=True)
+            (where / "add.h").unlink(missing_ok=True)
+        process = subprocess.Popen([HDC, file, "--target=cpu", "-o", out], env=environment(), cwd=where,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        time.sleep(0.01 * n)
+        os.killpg(process.pid, [signal.SIGKILL, signal.SIGTERM, signal.SIGINT][n % 3])
+        process.wait(timeout=TIMEOUT)
+        left = set(os.listdir(where))
+        assert left <= {"add.hd", "add.h", "libadd.so"}, left
+        assert not out.exists() or len(out.read_bytes()) == len(whole)
+
+
+@test
+def a_corrupt_cache_is_rebuilt():
+    where = folder()
+    file, cache = write("add.hd", ADD), where / "cache"
+    args = ["run", file, "n=100", "--device=cpu", "--out", f"y={where}/y.npy"]
+    hdc(*args, want=DONE, HD_CACHE_DIR=cache)
+    whole = (where / "y.npy").read_bytes()
+    (entry,) = cache.iterdir()
+    good = entry.read_bytes()
+    for bad in [b"", good[:100], good[:-1], b"\0" * len(good), good[:2000] + b"x" + good[2001:], b"x" + good]:
+        entry.write_bytes(bad)
+        hdc(*args, want=DONE, HD_CACHE_DIR=cache)
+        assert (where / "y.npy").read_bytes() == whole
+    entry.unlink()
+    entry.mkdir()
+    hdc(*args, want=DONE, HD_CACHE_DIR=cache)
+
+
+@test
+def eight_processes_fill_one_cache():
+    where = folder()
+    files = [write(f"k{i}.hd", ADD.replace("+ c", f"+ c * {i % 3}.0"), where) for i in range(8)]
+    running = [subprocess.Popen([HDC, "run", f, "n=50", "--device=cpu"], env=environment(HD_CACHE_DIR=where / "cache"),
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE) for f in files]
+    for process in running:
+        out, err = process.communicate(timeout=TIMEOUT * 4)
+        assert process.returncode == DONE, err
+    left = os.listdir(where / "cache")
+    assert len(left) == 8 and all(name.count(".") == 1 for name in left), left
+
+
+@test
+def without_a_compiler_a_driver_or_nvrtc():
+    where = folder()
+    file = write("add.hd", ADD, where)
+    for args, env, word in [
+            (["run", file, "n=4", "--device=cpu"], {"HD_CC": "/nonexistent"}, "HD_CC"),
+            (["test", file, "--device=cpu"], {"HD_CC": "/nonexistent"}, "HD_CC"),
+            ([file, "--target=cpu", "-o", where / "x.so"], {"HD_CC": "/nonexistent"}, "HD_CC"),
+            (["run", file, "n=4", "--device=cpu"], {"PATH": "/nonexistent", "CC": None}, "install"),
+            (["run", file, "n=4", "--device=cpu"], {"HD_CC": "/bin/false"}, "/bin/false"),
+            ([file, "--emit=ptx"], {"HD_NVRTC": "/nonexistent"}, "NVRTC"),
+            ([file, "--emit=cubin", "-o", where / "x"], {"HD_NVRTC": "/nonexistent"}, "NVRTC"),
+            ([file, "--target=cuda", "-o", where / "x.so"], {"HD_NVRTC": "/nonexistent"}, "NVRTC"),
+            (["run", file, "n=4", "--device=cuda"], {"HD_LIBCUDA": "/nonexistent"}, "CUDA driver"),
+            (["run", file, "n=4", "--device=cuda:7"], {"HD_LIBCUDA": "/nonexistent"}, "CUDA driver"),
+            (["test", file, "--device=cuda"], {"HD_LIBCUDA": "/nonexistent"}, "CUDA driver"),
+            (["bench", file, "--device=cuda"], {"HD_LIBCUDA": "/nonexistent"}, "CUDA driver")]:
+        env.setdefault("HD_CACHE_DIR", where / "cache")
+        message = hdc(*args, want=ENVIRONMENT, **env).message
+        assert word in message and message.count("hdc: ") == 1, (args, message)
+    result = hdc(file, "-o", where / "libadd.so", HD_NVRTC="/nonexistent", want=DONE)
+    assert "CPU only" in result.message
+    hdc("run", file, "n=4", HD_LIBCUDA="/nonexistent", want=DONE)  # no GPU: the CPU

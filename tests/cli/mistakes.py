@@ -1,1 +1,57 @@
+"""Mismatches of types, ranks, sizes and mappings: one mistake, one message, at its place."""
 from call import *
+
+HEAD = "kernel k(a: f32[m, n], v: f32[n], h: f16[n], y: out f32[m, n], s: i32, t: f32)\n    launch grid(1), block(128)\n{{\n    {}\n}}\n"
+
+
+def line(body, code):
+    row = expect(HEAD.format(body), code)
+    assert row["line"] >= 4, row
+
+
+@test
+def types():
+    for body, code in [("let x = t + s\n    y[0, 0] = x", "E0202"), ("y[0, 0] = h[0]", "E0201"), ("y[0, 0] = s", "E0201"),
+                       ("if s { y[0, 0] = t }", "E0222"), ("let x = t << 1\n    y[0, 0] = x", "E0203"), ("y[0, 0] = -true", "E0203"),
+                       ("y[0, 0] = t ? t : t", "E0222"), ("while t { }", "E0222"), ("y[0, 0] = f32(\"x\")", "E0211"),
+                       ("let x: i8 = 300\n    y[0, 0] = f32(x)", "E0204"), ("y[0, 0] = t(1)", "E0205"), ("y[0, 0] = sqrt(t, t)", "E0206"),
+                       ("y[0, 0] = t[0]", "E0207"), ("v[0] = t", "E0210"), ("let x = t\n    x = 1\n    y[0, 0] = x", "E0209"),
+                       ("t = 1", "E0209"), ("y[0, 0] = a.nope", "E0110"), ("break", "E0221"),
+                       ("let (p, q) = t\n    y[0, 0] = p + q", "E0216")]:
+        line(body, code)
+
+
+@test
+def ranks():
+    for body, code in [("y[0] = t", "E0209"), ("y[0, 0, 0] = t", "E0208"), ("y[0, 0] = v[0, 0]", "E0208"),
+                       ("for (i, j) in spatial(128) on thread { y[i, j] = t }", "E0307"),
+                       ("for i in spatial(16, 8) on thread { y[i, 0] = t }", "E0307"),
+                       ("for (i, j) in spatial(16, 8) on thread within (m) { y[i, j] = t }", "E0220"),
+                       ("for (i, j) in spatial(16) * spatial(4, 2) on thread { y[i, j] = t }", "E0301"),
+                       ("reg r: f32[128] over spatial(16, 8) = 0\n    for i in r { y[0, i] = r[i] }", "E0303"),
+                       ("shared q: f32[4, 4]\n    copy(q, v.tile(16) at (0))", "E0201")]:
+        result = check(HEAD.format(body), "--diagnostics=json", want=WRONG)
+        errors = [d["code"] for d in json.loads(result.err) if d["severity"] == "error"]
+        assert errors == [code], (body, errors)
+
+
+@test
+def mappings():
+    for body, code in [("for i in spatial(64) on thread { y[0, i] = t }", "E0302"), ("for i in repeat(128) on thread { y[0, i] = t }", "E0302"),
+                       ("for i in spatial(128) on warp { y[0, i] = t }", "E0302"),
+                       ("reg r: f32[64] over spatial(128) = 0\n    for i in r { y[0, i] = r[i] }", "E0303"),
+                       ("reg r: f32[64] over spatial(64) = 0\n    for i in r { y[0, i] = r[i] }", "E0302"),
+                       ("mapping q: (64, 9) = repeat(_, _) * spatial(16, 8)\n    for (i, j) in q on thread { y[i, j] = t }", "E0301"),
+                       ("mapping q = repeat(_) * spatial(128)\n    for i in q on thread { y[0, i] = t }", "E0301"),
+                       ("for (i, j) in spatial(16, 8).drop(2) on thread { y[i, j] = t }", None),
+                       ("for i in (spatial(16, 8) order (0)) on thread { y[0, i] = t }", None)]:
+        result = check(HEAD.format(body), "--diagnostics=json", want=WRONG)
+        errors = [d["code"] for d in json.loads(result.err) if d["severity"] == "error"]
+        assert errors and (code is None or errors == [code]), (body, errors)
+
+
+@test
+def the_arithmetic_is_shown():
+    message = check(HEAD.format("for (i, j) in spatial(4, 8) * repeat(2, 2) on thread { y[i, j] = t }"), want=WRONG).message
+    assert "`spatial(4, 8) * repeat(2, 2)` has 32 workers" in message and "128" in message
+    assert "block(128)" in message, message
