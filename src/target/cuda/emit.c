@@ -100,7 +100,9 @@ static void signature(Cuda *cuda)
         base_sb_printf(&list, "%slong long %s%s", d ? ", " : ",\n    ", wide(w), GRID[d]);
     base_sb_printf(&list, ", %s *hd_report", cuda->traps ? "HdTrap" : "void");
     if (k->resident) base_sb_str(&list, ", unsigned int *hd_words");
-    base_sb_printf(w->out, "extern \"C\" __global__ void __launch_bounds__(%lld) %s(%s)\n",
+    /* Without the 1 (blocks that an SM must hold) the compiler would rather spill a little than let
+     * fewer blocks fit. */
+    base_sb_printf(w->out, "extern \"C\" __global__ void __launch_bounds__(%lld, 1) %s(%s)\n",
                    (long long)k->block_size, cuda->symbol, base_sb_text(&list) + 1);
 }
 

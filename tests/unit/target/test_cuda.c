@@ -49,7 +49,7 @@ static void make_add(Bench *b)
 
 static const char ADD_TEXT[] =
     "// add\n"
-    "extern \"C\" __global__ void __launch_bounds__(256) add_0_0(\n"
+    "extern \"C\" __global__ void __launch_bounds__(256, 1) add_0_0(\n"
     "    const float *__restrict__ a,\n"
     "    const float *__restrict__ b,\n"
     "    float *__restrict__ c,\n"

@@ -1,0 +1,125 @@
+/* Figures of generated GPU code, held without a GPU: what the inner loop of the register-tiled
+ * matmul consists of, and that no kernel of the gallery spills, on any architecture. Skipped where
+ * there is no NVRTC. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <dirent.h>
+
+#include "compile/compile.h"
+#include "ptx.h"
+#include "runtime/nvrtc.h"
+
+static const char *const VERBOSE[] = {"--ptxas-options=-v", NULL};
+
+static int open_nvrtc(void **state)
+{
+    HdFailure failure = {0};
+    *state = runtime_nvrtc_create(&failure);
+    if (!*state) print_message("skipped: %s\n", failure.text);
+    return 0;
+}
+
+static int close_nvrtc(void **state)
+{
+    runtime_nvrtc_destroy(*state);
+    return 0;
+}
+
+static RuntimeNvrtcResult build(RuntimeNvrtc *nvrtc, Arena *arena, const char *text,
+                                const char *name, int arch)
+{
+    RuntimeNvrtcOptions options = {.arch = arch, .specific = arch == 90, .extra = VERBOSE};
+    RuntimeNvrtcResult result = {0};
+    HdFailure failure = {0};
+    bool ok = runtime_nvrtc_compile(nvrtc, arena, text, name, &options, &result, &failure);
+    if (!ok) print_message("%s for sm_%d: %s\n", name, arch, failure.text);
+    assert_true(ok);
+    return result;
+}
+
+/* The CUDA text of a file's kernels; NULL where it has none that stand alone. */
+static const char *emit(Compile *s, const char *path, int arch)
+{
+    CompileOptions options = {.cuda = true, .arch = arch};
+    Sb text = base_sb(s->arena);
+    assert_int_equal(compile_load(s, path, NULL, 0), COMPILE_OK);
+    if (compile_emit(s, &options, COMPILE_CU, &text) != COMPILE_OK) return NULL;
+    return base_sb_text(&text);
+}
+
+static void matmul_loop(void **state)
+{
+    RuntimeNvrtc *nvrtc = *state;
+    if (!nvrtc) skip();
+    Compile *s = compile_create();
+    const char *text = emit(s, HD_SOURCE_DIR "/examples/matmul_tiled.hd", 80),
+               *entry = "matmul_tiled_0_0";
+    assert_non_null(text);
+    RuntimeNvrtcResult r = build(nvrtc, s->arena, text, "matmul_tiled.cu", 80);
+    PtxReport report = ptx_report(r.log, entry);
+    assert_true(report.found);
+    assert_int_equal(report.spill_stores + report.spill_loads + report.stack, 0);
+    assert_true(report.registers <= 128); /* two blocks of 256 threads fit an SM */
+    assert_int_equal(report.shared, (128 + 4 + 128) * 8 * 4);
+    /* A step of k: each thread's 8 by 8 products, of 8 + 8 values. */
+    PtxLoop loop = ptx_inner_loop(r.ptx, entry);
+    int steps = loop.fma / 64;
+    assert_true(steps > 0);
+    assert_int_equal(loop.fma, steps * 64);
+    assert_int_equal(loop.shared_loads_16, steps * 4);
+    assert_int_equal(loop.shared_loads + loop.others, 0);
+    assert_true(loop.control <= 5);
+    assert_true(ptx_has(r.ptx, entry, "ld.global.nc.v4.f32"));
+    compile_destroy(s);
+}
+
+static void entries(const char *text, const char *log, const char *path, int arch)
+{
+    for (const char *at = text; (at = strstr(at, "__launch_bounds__(")); at += 8) {
+        char entry[128];
+        const char *name = strchr(at, ')') + 2;
+        snprintf(entry, sizeof entry, "%.*s", (int)strcspn(name, "("), name);
+        PtxReport r = ptx_report(log, entry);
+        if (!r.found || r.spill_stores || r.spill_loads)
+            print_message("%s: %s for sm_%d: found %d, spills %d and %d bytes\n", path, entry, arch,
+                          r.found, r.spill_stores, r.spill_loads);
+        assert_true(r.found);
+        assert_int_equal(r.spill_stores + r.spill_loads, 0);
+    }
+}
+
+static void gallery(void **state)
+{
+    static const int archs[] = {75, 80, 86, 89, 90, 100, 120};
+    RuntimeNvrtc *nvrtc = *state;
+    if (!nvrtc) skip();
+    DIR *dir = opendir(HD_SOURCE_DIR "/examples");
+    assert_non_null(dir);
+    int seen = 0;
+    for (const struct dirent *e; (e = readdir(dir));) {
+        size_t len = strlen(e->d_name);
+        if (len < 4 || strcmp(e->d_name + len - 3, ".hd") != 0) continue;
+        for (size_t i = 0; i < BASE_LEN(archs); ++i) {
+            Compile *s = compile_create();
+            char *path = base_format(s->arena, HD_SOURCE_DIR "/examples/%s", e->d_name);
+            const char *text = emit(s, path, archs[i]);
+            if (text)
+                entries(text, build(nvrtc, s->arena, text, e->d_name, archs[i]).log, path,
+                        archs[i]);
+            seen += text != NULL;
+            compile_destroy(s);
+        }
+    }
+    closedir(dir);
+    assert_true(seen > 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(matmul_loop), cmocka_unit_test(gallery)};
+    return cmocka_run_group_tests(tests, open_nvrtc, close_nvrtc);
+}

@@ -1,0 +1,1 @@
+target_compile_definitions(compile_test_figures PRIVATE HD_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
