@@ -3,8 +3,9 @@
  * Sums of index terms are first ordered by how deep in the loops their terms live, outermost
  * first, constants last: `base of the block + base of the iteration + counter + constant`. Then
  * every part whose operands are all known before a loop is computed before it, and what is used
- * twice in a block is computed once. Only expressions without loads and assigned variables move,
- * and only those that are defined for all operands. Names of variables that `layouts` wrote out
+ * twice in a block is computed once. Only expressions without loads and assigned variables move.
+ * A division may so be made that the program would not have made; the targets' divisions by what
+ * may be zero give some number. Names of variables that `layouts` wrote out
  * come back for the same values.
  */
 #include "pass/internal.h"
@@ -49,20 +50,12 @@ static void find_depths(Hoist *h, IrBlock *block, int depth)
     }
 }
 
-/* Undefined for some operands: it may not be computed where it was not. */
-static bool is_partial(const IrExpr *e)
-{
-    if (e->op != IR_DIV && e->op != IR_MOD) return false;
-    if (vocab_elem_is_float(e->type.elem)) return false;
-    return !(e->args[1]->lo > 0) && !(ir_is_const(e->args[1]) && e->args[1]->value.i != 0);
-}
-
 /* The depth from which all operands are known. */
 static int home_of(Hoist *h, const IrExpr *e)
 {
     if (e->op == IR_CONST) return 0;
     if (e->op == IR_VAR) return e->var->id < h->var_count ? h->var_depth[e->var->id] : h->depth;
-    if (e->op == IR_LOAD || is_partial(e)) return UNMOVABLE;
+    if (e->op == IR_LOAD) return UNMOVABLE;
     uint64_t key = (uint64_t)e->id + 1;
     intptr_t known = (intptr_t)base_map_get(&h->homes, key);
     if (known) return (int)known - 1;

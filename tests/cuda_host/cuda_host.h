@@ -226,6 +226,11 @@ HD_HOST_FN unsigned int __dp4a(unsigned int a, unsigned int b, unsigned int c)
     return c;
 }
 
+template <class T> HD_HOST_FN T hd_divisor(T b)
+{
+    return b ? b : 1;
+}
+
 // ---- floats ------------------------------------------------------------------------------------
 HD_HOST_FN float __fmaf_rn(float a, float b, float c)
 {

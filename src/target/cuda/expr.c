@@ -186,9 +186,26 @@ static void whole_bits(CWriter *w, const IrExpr *e)
     put(w, ")");
 }
 
+/* Division of indices that are not below zero, by one that may be zero or is not a constant: one
+ * unsigned instruction sequence. */
+static bool natural_division(CWriter *w, const IrExpr *e)
+{
+    if ((e->op != IR_DIV && e->op != IR_MOD) || e->type.elem != ELEM_INDEX) return false;
+    const IrExpr *a = e->args[0], *b = e->args[1];
+    if (a->lo < 0 || b->lo < 0 || ir_is_const(b)) return false;
+    base_sb_printf(w->out, "hd_nat%s_%s(", e->op == IR_DIV ? "div" : "mod",
+                   cfamily_suffix(w, ELEM_INDEX));
+    cfamily_expr(w, a, C_ANY);
+    put(w, ", ");
+    cfamily_expr(w, b, C_ANY);
+    put(w, ")");
+    return true;
+}
+
 bool target_cuda_expr(CWriter *w, const IrExpr *e, CPrec prec)
 {
     if (e->op == IR_LOAD) return load(w, e, prec);
+    if (natural_division(w, e)) return true;
     if (!has_vector(e) && e->op != IR_VECTOR && e->op != IR_SPLAT) return false;
     bool one_condition = e->op == IR_SELECT && e->args[0]->type.lanes == 1;
     if (e->op == IR_VAR || e->op == IR_DOT4 || one_condition) return false;

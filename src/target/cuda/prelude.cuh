@@ -360,6 +360,14 @@ HD_FN uint32_t hd_max_u32(uint32_t a, uint32_t b) { return hd_most(a, b); }
 
 HD_FN uint64_t hd_max_u64(uint64_t a, uint64_t b) { return hd_most(a, b); }
 
+// The device divides by 0 without a trap.
+#ifndef HD_HOST
+template <class T> HD_FN T hd_divisor(T b)
+{
+    return b;
+}
+#endif
+
 // Truncating division, defined everywhere: by zero gives 0, the lowest value by -1 wraps.
 HD_FN int32_t hd_div_i32(int32_t a, int32_t b)
 {
@@ -383,28 +391,50 @@ HD_FN uint32_t hd_mod_u32(uint32_t a, uint32_t b) { return b == 0 ? 0 : a % b; }
 
 HD_FN uint64_t hd_mod_u64(uint64_t a, uint64_t b) { return b == 0 ? 0 : a % b; }
 
+// Of numbers not below 0. Division by 0 gives some number, here and below: it is only ever made
+// ahead of time, and its result not used.
+HD_FN int32_t hd_natdiv_i32(int32_t a, int32_t b)
+{
+    return (int32_t)((uint32_t)a / (uint32_t)hd_divisor(b));
+}
+
+HD_FN int64_t hd_natdiv_i64(int64_t a, int64_t b)
+{
+    return (int64_t)((uint64_t)a / (uint64_t)hd_divisor(b));
+}
+
+HD_FN int32_t hd_natmod_i32(int32_t a, int32_t b)
+{
+    return (int32_t)((uint32_t)a % (uint32_t)hd_divisor(b));
+}
+
+HD_FN int64_t hd_natmod_i64(int64_t a, int64_t b)
+{
+    return (int64_t)((uint64_t)a % (uint64_t)hd_divisor(b));
+}
+
 HD_FN int32_t hd_floordiv_i32(int32_t a, int32_t b)
 {
-    int32_t q = hd_div_i32(a, b), r = hd_mod_i32(a, b);
-    return r != 0 && (r < 0) != (b < 0) ? q - 1 : q;
+    int32_t q = a / hd_divisor(b), r = a - q * b;
+    return r != 0 && (r ^ b) < 0 ? q - 1 : q;
 }
 
 HD_FN int64_t hd_floordiv_i64(int64_t a, int64_t b)
 {
-    int64_t q = hd_div_i64(a, b), r = hd_mod_i64(a, b);
-    return r != 0 && (r < 0) != (b < 0) ? q - 1 : q;
+    int64_t q = a / hd_divisor(b), r = a - q * b;
+    return r != 0 && (r ^ b) < 0 ? q - 1 : q;
 }
 
 HD_FN int32_t hd_floormod_i32(int32_t a, int32_t b)
 {
-    int32_t r = hd_mod_i32(a, b);
-    return r != 0 && (r < 0) != (b < 0) ? r + b : r;
+    int32_t r = a % hd_divisor(b);
+    return r != 0 && (r ^ b) < 0 ? r + b : r;
 }
 
 HD_FN int64_t hd_floormod_i64(int64_t a, int64_t b)
 {
-    int64_t r = hd_mod_i64(a, b);
-    return r != 0 && (r < 0) != (b < 0) ? r + b : r;
+    int64_t r = a % hd_divisor(b);
+    return r != 0 && (r ^ b) < 0 ? r + b : r;
 }
 
 // Shifts past the width shift all out.
