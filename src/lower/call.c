@@ -209,17 +209,18 @@ static Value inline_call(Lower *l, const Ast *node, const Symbol *fn, int count,
     l->call_origin = ir_origin(l->k, ORIGIN_INLINED, node->span, outer_origin, "lower");
     if (l->depth > 10000 || count > (int)params->count) return value_poison();
     clear_sizes(l, params);
+    bool before = l->failed;
+    l->failed = false;
     bind_params(l, params, args, call_args);
+    bool good = !l->failed; /* else the body would only repeat what is wrong with the call */
+    l->failed |= before;
     Value result = value_poison();
     const Ast *generics = KID(decl, Fn, generics);
-    bool good = true;
-    for (uint32_t i = 0; i < generics->count; i++) {
+    for (uint32_t i = 0; i < generics->count && good; i++) {
         const Ast *g = generics->kid[i];
-        if (g->symbol && lower_slot(l, g->symbol)->kind == VALUE_NONE) {
-            if (!l->failed)
-                lower_error(l, CANNOT_INFER, node->span, g->name->text, decl->name->text);
-            good = false;
-        }
+        if (!g->symbol || lower_slot(l, g->symbol)->kind != VALUE_NONE) continue;
+        lower_error(l, CANNOT_INFER, node->span, g->name->text, decl->name->text);
+        good = false;
     }
     if (good && constraints_hold(l, KID(decl, Fn, wheres), node)) {
         const Type *type = fn->type && fn->type->kind == TYPE_FN ? fn->type->of : NULL;
