@@ -71,6 +71,20 @@ static const IrExpr *add_constant(IrKernel *k, const IrExpr *a, const IrExpr *b)
     return ir_operator2(k, IR_ADD, a, b);
 }
 
+/* x / n * n + x % n is x: what a reshaped tensor's index comes to. (linear.c knows constant n.) */
+static const IrExpr *rejoin(const IrExpr *product, const IrExpr *rest)
+{
+    if (product->op != IR_MUL || rest->op != IR_MOD) return NULL;
+    const IrExpr *x = rest->args[0], *n = rest->args[1];
+    for (int i = 0; i < 2; i++) {
+        const IrExpr *quotient = product->args[i];
+        if (product->args[1 - i] == n && quotient->op == IR_DIV && quotient->args[0] == x &&
+            quotient->args[1] == n)
+            return x;
+    }
+    return NULL;
+}
+
 const IrExpr *ir_simplify_add(IrKernel *k, const IrExpr *a, const IrExpr *b)
 {
     const IrExpr *x, *y;
@@ -81,6 +95,8 @@ const IrExpr *ir_simplify_add(IrKernel *k, const IrExpr *a, const IrExpr *b)
     if (a->op == IR_NEG) return ir_binary(k, IR_SUB, b, a->args[0]);
     if (!ir_is_index(a)) return ordered(k, IR_ADD, a, b);
     const IrExpr *merged = ir_linear_merge(k, a, b, 1);
+    if (!merged) merged = rejoin(a, b);
+    if (!merged) merged = rejoin(b, a);
     if (merged) return merged;
     bool left = split_sum(a, &x, &c), right = split_sum(b, &y, &d);
     if (left && right && base_add(c, d, &c)) return plus(k, ir_binary(k, IR_ADD, x, y), c);
