@@ -352,9 +352,8 @@ typedef float hd_wide __attribute__((vector_size(16)));
 #define HD_CACHED (8 << 20) /* bytes of a tensor that may well stay in a cache */
 
 /* Copies into a tensor of `all` bytes, whole lines of a large one without reading them first. */
-static __attribute__((unused, noinline)) void hd_stream(void *restrict to,
-                                                        const void *restrict from, int64_t bytes,
-                                                        int64_t all)
+static __attribute__((unused, noinline)) void
+hd_stream(void *restrict to, const void *restrict from, int64_t bytes, int64_t all)
 {
     char *out = to;
     const char *in = from;
@@ -386,25 +385,29 @@ HD_FN void hd_stream_end(void)
 }
 
 /* ---- floats ---------------------------------------------------------------------------------- */
-/* Equal operands differ at most in the sign of zero: -0 is below +0. Beside a constant one
- * comparison is enough, which the C compiler makes one instruction. */
+/* Equal operands differ at most in the sign of zero: -0 is below +0. Of two choices that differ in
+ * what they give for equal operands, the bits that both (or either) have are the result; written so
+ * that no comparison waits for another. Beside a constant one comparison is enough, which the C
+ * compiler makes one instruction. */
 #define HD_KNOWN(c) (__builtin_constant_p(c) && (c))
 #define HD_PLUS_ZERO(x) ((x) == 0 && !__builtin_signbit(x))
 #define HD_FLOAT(n, T, u, f)                                                                       \
     HD_FN T hd_min_##n(T a, T b)                                                                   \
     {                                                                                              \
         if (HD_KNOWN(b > 0 || b < 0 || HD_PLUS_ZERO(b))) return b < a ? b : a;                     \
-        T r = a < b || a != a ? a : b;                                                             \
-        T same = hd_bitcast_##n##_##u(hd_bitcast_##u##_##n(a) | hd_bitcast_##u##_##n(b));          \
-        return a == b ? same : r;                                                                  \
+        T r = a < b ? a : b, q = b < a ? b : a;                                                    \
+        T same = hd_bitcast_##n##_##u(hd_bitcast_##u##_##n(r) | hd_bitcast_##u##_##n(q));          \
+        same = b != b ? b : same;                                                                  \
+        return a != a ? a : same;                                                                  \
     }                                                                                              \
     HD_FN T hd_max_##n(T a, T b)                                                                   \
     {                                                                                              \
         if (HD_KNOWN(b > 0 || b < 0)) return b > a ? b : a;                                        \
         if (HD_KNOWN(HD_PLUS_ZERO(b))) return a > b || a != a ? a : b;                             \
-        T r = a > b || a != a ? a : b;                                                             \
-        T same = hd_bitcast_##n##_##u(hd_bitcast_##u##_##n(a) & hd_bitcast_##u##_##n(b));          \
-        return a == b ? same : r;                                                                  \
+        T r = a > b ? a : b, q = b > a ? b : a;                                                    \
+        T same = hd_bitcast_##n##_##u(hd_bitcast_##u##_##n(r) & hd_bitcast_##u##_##n(q));          \
+        same = b != b ? b : same;                                                                  \
+        return a != a ? a : same;                                                                  \
     }                                                                                              \
     HD_FN T hd_fma_##n(T a, T b, T c)                                                              \
     {                                                                                              \
@@ -460,7 +463,7 @@ HD_FLOAT(f64, double, u64, )
     typedef hd_##n##x##lanes hd_##n##x##lanes##_at __attribute__((aligned(sizeof(T)), may_alias));
 #define HD_VECTOR_EACH(n, T, lanes, name, call)                                                    \
     HD_FN hd_##n##x##lanes hd_##name##_##n##x##lanes(hd_##n##x##lanes a, hd_##n##x##lanes b,       \
-                                                    hd_##n##x##lanes c)                           \
+                                                     hd_##n##x##lanes c)                           \
     {                                                                                              \
         hd_##n##x##lanes r;                                                                        \
         for (int i = 0; i < lanes; ++i) r[i] = call;                                               \
@@ -484,7 +487,7 @@ HD_VECTOR_EACH(f64, double, 16, fma, __builtin_fma(a[i], b[i], c[i]))
 #if defined(__FMA__) && defined(__x86_64__)
 #define HD_VECTOR_FMA(n, lanes, builtin)                                                           \
     HD_FN hd_##n##x##lanes hd_fma_##n##x##lanes(hd_##n##x##lanes a, hd_##n##x##lanes b,            \
-                                                hd_##n##x##lanes c)                               \
+                                                hd_##n##x##lanes c)                                \
     {                                                                                              \
         return (hd_##n##x##lanes)builtin;                                                          \
     }
