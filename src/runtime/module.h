@@ -118,7 +118,9 @@ typedef void (*HdCpuKernel)(const HdCpuArgs *args, int64_t begin, int64_t end);
  *   1. each parameter by position: a tensor as `T *` (byte offset applied), a scalar by value;
  *   2. each size variable, `long long`;
  *   3. the logical grid extents x, y, z, each `long long`;
- *   4. `HdTrap *`: where a trap is recorded; NULL if the instance has no sites;
+ *   4. `HdTrap *`: where a trap is recorded; NULL if the instance has no sites. The thread that
+ *      traps ends and the rest of the grid runs on, so that the context survives (a kernel whose
+ *      groups have barriers of their own would hang: it ends the context instead);
  *   5. resident instances only: `unsigned int *`, two words that are zero at the start of the
  *      launch, for the grid barrier (the launch is cooperative: all blocks are resident).
  * The hardware grid is linear: the block's logical number, x fastest, is

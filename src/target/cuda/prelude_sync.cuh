@@ -307,7 +307,7 @@ static __device__ __noinline__ void hd_trap(HdTrap *trap, int site, long long a,
 // Inside a loop that waits for another block: gives up once a thread has trapped.
 HD_FN void hd_pause_unless(HdTrap *trap)
 {
-    if (hd_peek(&trap->state)) hd_exit();
+    if (trap && hd_peek(&trap->state)) hd_exit();
     hd_pause();
 }
 
