@@ -21,7 +21,7 @@ struct Index {
     unsigned int x, y, z;
 };
 
-// ---- contexts: a stack and the place to go on ----------------------------------------------------
+// ---- contexts: a stack and the place to go on --------------------------------------------------
 #ifdef __x86_64__
 typedef void *Context;
 extern "C" void hd_host_switch(Context *from, Context to);
@@ -103,7 +103,7 @@ struct Machine {
 };
 static thread_local Machine *machine;
 
-// ---- what kernels ask ----------------------------------------------------------------------------
+// ---- what kernels ask --------------------------------------------------------------------------
 static inline Index thread_index()
 {
     return {(unsigned int)machine->current, 0, 0};
@@ -150,12 +150,11 @@ __attribute__((format(printf, 1, 2))) static void print(const char *format, ...)
                     machine->arrived[i], machine->expected[i]);
     for (int i = 0; i * 32 < machine->block; ++i)
         if (machine->warps[i].arrived)
-            fprintf(stderr, "cuda_host:   %d lanes of warp %d have met\n", machine->warps[i].arrived,
-                    i);
+            fprintf(stderr, "cuda_host:   %d lanes of warp %d met\n", machine->warps[i].arrived, i);
     abort();
 }
 
-// ---- switching -----------------------------------------------------------------------------------
+// ---- switching ---------------------------------------------------------------------------------
 static void leave()
 {
     context_switch(&machine->contexts[machine->current], &machine->scheduler);
@@ -218,7 +217,7 @@ static const unsigned int *meet(Meet kind, unsigned int value)
     return w->value[turn];
 }
 
-// ---- grids that are resident ---------------------------------------------------------------------
+// ---- grids that are resident -------------------------------------------------------------------
 struct Grid {
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -253,7 +252,7 @@ static void grid_sync()
     barrier(0, machine->block);
 }
 
-// ---- blocks --------------------------------------------------------------------------------------
+// ---- blocks ------------------------------------------------------------------------------------
 static void thread_main()
 {
     machine->kernel(machine->kernel_data);
@@ -280,7 +279,8 @@ static Machine *machine_of(int block, long shared_bytes)
     }
     if (machine->shared_bytes < shared_bytes) {
         free(machine->shared);
-        machine->shared = (unsigned char *)aligned_alloc(128, (size_t)(shared_bytes + 127) / 128 * 128);
+        size_t whole = (size_t)(shared_bytes + 127) / 128 * 128;
+        machine->shared = (unsigned char *)aligned_alloc(128, whole);
         machine->shared_bytes = shared_bytes;
     }
     machine->block = block;
@@ -317,7 +317,7 @@ static void run_block(Machine *m, long number)
     if (!m->over && m->done < m->block) fail("some threads wait for ever");
 }
 
-// ---- launches ------------------------------------------------------------------------------------
+// ---- launches ----------------------------------------------------------------------------------
 struct Launch {
     const HdCpuArgs *args;
     int block;

@@ -438,9 +438,15 @@ HD_FN int64_t hd_floormod_i64(int64_t a, int64_t b)
 }
 
 // Shifts past the width shift all out.
-HD_FN int32_t hd_shl_i32(int32_t a, uint32_t by) { return by < 32 ? (int32_t)((uint32_t)a << by) : 0; }
+HD_FN int32_t hd_shl_i32(int32_t a, uint32_t by)
+{
+    return by < 32 ? (int32_t)((uint32_t)a << by) : 0;
+}
 
-HD_FN int64_t hd_shl_i64(int64_t a, uint32_t by) { return by < 64 ? (int64_t)((uint64_t)a << by) : 0; }
+HD_FN int64_t hd_shl_i64(int64_t a, uint32_t by)
+{
+    return by < 64 ? (int64_t)((uint64_t)a << by) : 0;
+}
 
 HD_FN uint32_t hd_shl_u32(uint32_t a, uint32_t by) { return by < 32 ? a << by : 0; }
 

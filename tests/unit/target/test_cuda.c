@@ -1,6 +1,10 @@
 /* The CUDA text: what it says for small kernels, what of the prelude it opens with, how it runs on
  * the host, and that NVRTC takes it (where there is one) for every architecture. */
 #include "cuda_run.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
 #include "runtime/nvrtc.h"
 
 extern const unsigned char target_cuda_prelude_bytes[], target_cuda_sync_bytes[];
@@ -222,6 +226,27 @@ static void scopes(void **state)
     bench_close(&b);
 }
 
+/* The machine notices a barrier that half a warp comes to: it ends the program. */
+static void divergence(void **state)
+{
+    (void)state;
+    Bench b;
+    bench_open(&b, "half", 32);
+    IrStmt *some = ir_if(b.k, b.k->body, op(&b, IR_LT, ir_tid(b.k), num(&b, 16)), false);
+    ir_barrier(b.k, some->body, IR_SCOPE_BLOCK, 32);
+    bench_build_cuda(&b, 32);
+    int status;
+    pid_t child = fork();
+    if (child == 0) {
+        fclose(stderr);
+        bench_launch(&b, NULL, NULL, NULL, 1, 1, 1);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    bench_close(&b);
+}
+
 /* ---- the prelude ------------------------------------------------------------------------------
  */
 
@@ -300,9 +325,10 @@ static void prelude_compiles(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(vector_add),     cmocka_unit_test(block_sum),
-        cmocka_unit_test(barriers),       cmocka_unit_test(scopes),
-        cmocka_unit_test(prelude_is_cut), cmocka_unit_test(prelude_compiles),
+        cmocka_unit_test(vector_add),       cmocka_unit_test(block_sum),
+        cmocka_unit_test(barriers),         cmocka_unit_test(scopes),
+        cmocka_unit_test(divergence),       cmocka_unit_test(prelude_is_cut),
+        cmocka_unit_test(prelude_compiles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
