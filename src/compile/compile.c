@@ -6,8 +6,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Every public call runs its work inside `compile_guarded`, where escapes land; outside it they land
- * where the caller says. */
+/* Every public call runs its work inside `compile_guarded`, where escapes land; outside it they
+ * land where the caller says. */
 CompileStatus compile_guarded(Compile *s, CompileStatus (*work)(Compile *, void *), void *data)
 {
     jmp_buf outer;
@@ -164,6 +164,30 @@ const Symbol *compile_find_kernel(const Compile *s, const char *name)
     return NULL;
 }
 
+static bool can_be_given(const Symbol *symbol)
+{
+    return symbol->kind == SYMBOL_SIZE || symbol->kind == SYMBOL_TUNE ||
+           symbol->kind == SYMBOL_GENERIC_INT || symbol->kind == SYMBOL_GENERIC_TYPE;
+}
+
+static bool mentions(const Ast *node, const char *name)
+{
+    if (!node) return false;
+    if (node->symbol && can_be_given(node->symbol) && strcmp(node->symbol->name->text, name) == 0)
+        return true;
+    for (uint32_t i = 0; i < node->count; i++)
+        if (mentions(node->kid[i], name)) return true;
+    return false;
+}
+
+bool compile_takes_define(const Compile *s, const char *name)
+{
+    uint32_t at = 0;
+    for (const Symbol *k; (k = next_kernel(s, &at, false));)
+        if (mentions(k->decl, name)) return true;
+    return false;
+}
+
 /* ---- lowering and passes ------------------------------------------------------------------------
  */
 
@@ -270,6 +294,22 @@ static bool is_generic(const Symbol *kernel)
     return KID(kernel->decl, Kernel, generics)->count > 0;
 }
 
+static bool is_given(const CompileOptions *o, const Name *name)
+{
+    for (int i = 0; i < o->define_count; i++)
+        if (strcmp(o->defines[i].name, name->text) == 0) return true;
+    return false;
+}
+
+/* Whether the kernel is one as it stands, or by what `-D` gives. */
+static bool is_complete(const CompileOptions *o, const Symbol *kernel)
+{
+    const Ast *generics = KID(kernel->decl, Kernel, generics);
+    for (uint32_t i = 0; i < generics->count; i++)
+        if (o->every_kernel || !is_given(o, generics->kid[i]->name)) return false;
+    return true;
+}
+
 static CompileStatus module_work(Compile *s, void *data)
 {
     Build *b = data;
@@ -285,10 +325,16 @@ static CompileStatus module_work(Compile *s, void *data)
     if (o->symbol) {
         if (build_kernel(s, o, o->symbol, &m->kernels[0])) m->kernel_count = 1;
     } else {
-        for (const Symbol *k; (k = next_kernel(s, &at, only_public));)
-            if ((!o->every_kernel || !is_generic(k)) &&
-                build_kernel(s, o, k, &m->kernels[m->kernel_count]))
+        const Symbol *left_out = NULL;
+        for (const Symbol *k; (k = next_kernel(s, &at, only_public));) {
+            if (!is_complete(o, k))
+                left_out = k;
+            else if (build_kernel(s, o, k, &m->kernels[m->kernel_count]))
                 m->kernel_count++;
+        }
+        /* a library of nothing is not what was meant: this reports what to give */
+        if (left_out && !o->every_kernel && m->kernel_count == 0 && !s->diags->errors)
+            build_kernel(s, o, left_out, &m->kernels[0]);
     }
     b->module = m;
     return s->diags->errors ? COMPILE_WRONG : COMPILE_OK;

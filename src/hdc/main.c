@@ -159,6 +159,16 @@ CompileOptions compile_options(Options *o)
                             .seconds = o->seconds};
 }
 
+/* Among several files each may take other names. */
+static void check_defines(const Options *o, const Compile *s)
+{
+    for (size_t i = 0; i < o->defines.len; i++)
+        if (!compile_takes_define(s, o->defines.data[i].name))
+            options_die_call(
+                "-D %s: no kernel has a size, a `tune` name or a generic parameter `%s`",
+                o->defines.data[i].name, o->defines.data[i].name);
+}
+
 Compile *open_session(Options *o, const char *path, ExitStatus *status)
 {
     Compile *s = compile_create();
@@ -172,7 +182,10 @@ Compile *open_session(Options *o, const char *path, ExitStatus *status)
     say(o, "reads %s", path);
     CompileStatus loaded = compile_load(s, path, NULL, 0);
     *status = EXIT_DONE;
-    if (loaded == COMPILE_OK) return s;
+    if (loaded == COMPILE_OK) {
+        if (o->words.len == 1 || (o->verb && strcmp(o->verb, "run") == 0)) check_defines(o, s);
+        return s;
+    }
     *status = report_status(o, s, loaded);
     compile_destroy(s);
     return NULL;

@@ -12,6 +12,7 @@ import traceback
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HDC = os.environ.get("HDC", str(ROOT / "build" / "hdc"))
 TIMEOUT = 120
+SANITIZED = "asan" in HDC
 tests = []
 scratch = tempfile.mkdtemp(prefix="hd-cli-")
 DONE, WRONG, CALL, ENVIRONMENT = 0, 1, 2, 3
@@ -64,6 +65,7 @@ def hdc(*args, stdin=b"", want=None, cwd=None, timeout=TIMEOUT, limits=None, **e
     result = Result(process)
     shown = f"{' '.join(command)[:300]}\n  exit {result.code}, said {result.err[:900]!r}"
     assert 0 <= result.code <= 3, shown
+    assert b"Sanitizer" not in result.err and b"runtime error" not in result.err, shown
     if want is not None:
         assert result.code == want, f"wanted exit {want}: {shown}"
     return result

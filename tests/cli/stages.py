@@ -109,6 +109,22 @@ def passes_are_printed_timed_and_stopped():
 
 
 @test
+def what_only_a_request_can_ask_for():
+    where = folder()
+    generic = "pub kernel k[T: num](x: T[n], y: out T[n])\n    launch grid(1), block(1)\n{\n    y[0] = x[0]\n}\n"
+    file = write("k.hd", generic, where)
+    hdc("check", file, want=DONE)
+    assert "E0523" in hdc(file, "--emit=c", want=WRONG).message
+    assert "hd_f16" in hdc(file, "--emit=cu", "-D", "T=f16", want=DONE).text
+    both = write("both.hd", ADD + generic, where)
+    kernels = hdc(both, "--emit=manifest", want=DONE).json["kernels"]
+    assert [k["name"] for k in kernels] == ["add"]
+    kernels = hdc(both, "--emit=manifest", "-DT=i8", want=DONE).json["kernels"]
+    assert [k["name"] for k in kernels] == ["add", "k"]
+    assert "E0322" in hdc("map", f"{file}:nope", want=WRONG).message
+
+
+@test
 def diagnostics_come_as_json():
     text = "fn f(x: f32) -> f32 {\n    return y + \"\\u00e9\n}\nconst B = nope\n"
     result = check(text, "--diagnostics=json", want=WRONG)

@@ -38,7 +38,7 @@ def a_wrong_call_is_2_and_says_so_on_stderr():
     calls = [[], ["help", "nope"], ["--nope"], ["check"], ["run"], ["test"], ["bench"], ["fmt"],
              ["map"], ["explain"], ["explain", "E9999"], ["cache", "nope"], ["doctor", "x"],
              ["cache", "status", "x"], ["build"], [file, file], [file, "--emit=nope"],
-             [file, "--target=gpu"], [file, "--arch=sm_1"], [file, "-D", "x"], [file, "-Dx=y z"],
+             [file, "--target=gpu"], [file, "--arch=sm_1"], [file, "-D", "x"], [file, "-Dx=y z"], [file, "-Dnope=1"], ["run", file, "n=4", "-Dnope=1"],
              ["check", file, "--diagnostics=xml"], ["check", file, "--print-after=nope"],
              ["check", file, "--stop-after=nope"], ["check", file, "-Wno-E0101"],
              ["run", file, "nope"], ["run", file, "add", "q=3"], ["run", file, "add"],
