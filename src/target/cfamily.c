@@ -23,7 +23,7 @@ static const char *const RESERVED[] = {
     "warpSize", "linux",    "unix",     "half",      "signbit",   "min",       "max",
     "abs",      "exp",      "log",      "sin",       "cos",       "pow",       "index",
     "y0",       "y1",       "j0",       "j1",        "yn",        "jn",        "memcpy",
-    "memset",   "NULL",     "INFINITY", "NAN",
+    "memset",   "NULL",     "INFINITY", "NAN",       "printf",
 };
 
 static uint64_t name_key(const char *name)
