@@ -28,4 +28,7 @@ bool target_cpu_checked_expr(CWriter *w, const IrExpr *e, CPrec prec);
 bool target_cpu_is_large(const IrTensor *t);
 int64_t target_cpu_bytes(const IrTensor *t);
 
+/* Minimum or maximum of a float and a constant that is neither zero nor NaN? */
+bool target_cpu_has_bound(const IrExpr *e);
+
 #endif

@@ -27,6 +27,14 @@ bool target_cpu_is_large(const IrTensor *t)
     return target_cpu_bytes(t) > LARGE;
 }
 
+bool target_cpu_has_bound(const IrExpr *e)
+{
+    if ((e->op != IR_MIN && e->op != IR_MAX) || e->type.lanes != 1) return false;
+    if (e->type.elem != ELEM_F32 && e->type.elem != ELEM_F64) return false;
+    double b = ir_is_const(e->args[1]) ? e->args[1]->value.f : 0;
+    return b > 0 || b < 0;
+}
+
 /* ---- parameters ------------------------------------------------------------------------------ */
 
 static bool is_local(const IrTensor *t)
@@ -37,12 +45,15 @@ static bool is_local(const IrTensor *t)
 typedef struct Uses {
     bool *tensors;
     bool streams;
+    Map bounds; /* constants beside which floats are compared, by expression id + 1 */
 } Uses;
 
 static bool note_load(void *user, const IrExpr *e)
 {
     Uses *uses = user;
     if (e->op == IR_LOAD) uses->tensors[e->tensor->id] = true;
+    if (target_cpu_has_bound(e))
+        base_map_put(&uses->bounds, (uint64_t)e->args[1]->id + 1, (void *)(uintptr_t)e->args[1]);
     return false;
 }
 
@@ -128,6 +139,19 @@ static void local_arrays(Cpu *cpu, const Uses *uses)
     }
 }
 
+static void bounds(CWriter *w, const Uses *uses)
+{
+    for (size_t i = 0; i < uses->bounds.len; ++i) {
+        const IrExpr *e = uses->bounds.entries[i].value;
+        cfamily_open(w);
+        cfamily_type(w, e->type);
+        base_sb_printf(w->out, " hd_bound_%u = ", e->id);
+        cfamily_expr(w, e, C_ANY);
+        base_sb_printf(w->out, "; HD_OPAQUE(hd_bound_%u)", e->id);
+        cfamily_close(w, ";");
+    }
+}
+
 /* ---- sizes, coordinates ---------------------------------------------------------------------- */
 
 static void sizes(Cpu *cpu)
@@ -171,6 +195,7 @@ static void blocks_function(Cpu *cpu, const Uses *uses)
     cfamily_line(w, "typedef int%d_t hd_index;", w->index_bits);
     sizes(cpu);
     local_arrays(cpu, uses);
+    if (!cpu->check) bounds(w, uses);
     if (cpu->check) cfamily_line(w, "HdWatch hd_watch = {.seed = args->seed};");
     cfamily_line(w, "for (int64_t hd_block = hd_begin; hd_block < hd_end; ++hd_block) {");
     ++w->depth;
@@ -212,11 +237,22 @@ static void entry_function(Cpu *cpu, const Uses *uses)
     base_sb_char(w->out, '\n');
 }
 
+/* min(x, 89.0), where the C compiler shall not see the constant. */
+static bool plain_expr(CWriter *w, const IrExpr *e, CPrec prec)
+{
+    if (!target_cpu_has_bound(e)) return target_cpu_vector(w, e, prec);
+    base_sb_printf(w->out, "hd_%s_bound_%s(", e->op == IR_MIN ? "min" : "max",
+                   cfamily_suffix(w, e->type.elem));
+    cfamily_expr(w, e->args[0], C_ANY);
+    base_sb_printf(w->out, ", hd_bound_%u)", e->args[1]->id);
+    return true;
+}
+
 static const CHooks CHECKED = {.stmt = target_cpu_checked_stmt,
                                .expr = target_cpu_checked_expr,
                                .vector_type = target_cpu_vector_type};
 static const CHooks HOOKS = {
-    .stmt = target_cpu_stmt, .expr = target_cpu_vector, .vector_type = target_cpu_vector_type};
+    .stmt = target_cpu_stmt, .expr = plain_expr, .vector_type = target_cpu_vector_type};
 
 static void emit_variant(Arena *arena, TargetInstance *instance, TargetVariant *variant,
                          const char *symbol, bool check, Sb *out)
@@ -226,7 +262,7 @@ static void emit_variant(Arena *arena, TargetInstance *instance, TargetVariant *
     cpu.w = cfamily_writer(k, out, check ? &CHECKED : &HOOKS, &cpu, variant->index_bits);
     const IrStmt *first = k->body->stmts.len ? k->body->stmts.data[0] : NULL;
     if (check && first && first->kind == IR_STMT_LET) cpu.who = first->var; /* fission's */
-    Uses uses = {.tensors = NEW_ARRAY(arena, bool, k->tensors.len + 1)};
+    Uses uses = {.tensors = NEW_ARRAY(arena, bool, k->tensors.len + 1), .bounds = base_map(arena)};
     ir_walk(k->body, note_stmt, &uses);
     base_sb_printf(out, "/* %s%s%s */\n", k->name->text, k->instance && *k->instance ? " " : "",
                    k->instance ? k->instance : "");

@@ -387,8 +387,16 @@ HD_FN void hd_stream_end(void)
 /* ---- floats ---------------------------------------------------------------------------------- */
 /* Equal operands differ at most in the sign of zero: -0 is below +0. Of two choices that differ in
  * what they give for equal operands, the bits that both (or either) have are the result; written so
- * that no comparison waits for another. Beside a constant one comparison is enough, which the C
- * compiler makes one instruction. */
+ * that no comparison waits for another. Beside a constant one comparison is enough. GCC makes
+ * that one instruction only where it does not know the constant: kernels keep such bounds in
+ * variables that are opaque to it, and call hd_min_bound, hd_max_bound. */
+#if defined(__x86_64__)
+#define HD_OPAQUE(x) __asm__("" : "+x"(x))
+#elif defined(__aarch64__)
+#define HD_OPAQUE(x) __asm__("" : "+w"(x))
+#else
+#define HD_OPAQUE(x) __asm__("" : "+m"(x))
+#endif
 #define HD_KNOWN(c) (__builtin_constant_p(c) && (c))
 #define HD_PLUS_ZERO(x) ((x) == 0 && !__builtin_signbit(x))
 #define HD_FLOAT(n, T, u, f)                                                                       \
@@ -408,6 +416,14 @@ HD_FN void hd_stream_end(void)
         T same = hd_bitcast_##n##_##u(hd_bitcast_##u##_##n(r) & hd_bitcast_##u##_##n(q));          \
         same = b != b ? b : same;                                                                  \
         return a != a ? a : same;                                                                  \
+    }                                                                                              \
+    HD_FN T hd_min_bound_##n(T a, T b)                                                             \
+    {                                                                                              \
+        return b < a ? b : a;                                                                      \
+    }                                                                                              \
+    HD_FN T hd_max_bound_##n(T a, T b)                                                             \
+    {                                                                                              \
+        return b > a ? b : a;                                                                      \
     }                                                                                              \
     HD_FN T hd_fma_##n(T a, T b, T c)                                                              \
     {                                                                                              \
