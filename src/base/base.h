@@ -145,6 +145,8 @@ uint64_t base_hash(const void *data, size_t len, uint64_t seed); /* not for adve
  * reading. Limit: `BASE_FILE_LIMIT` bytes (EFBIG beyond). */
 #define BASE_FILE_LIMIT ((size_t)1 << 31)
 int base_file_read(Arena *arena, const char *path, char **text, size_t *len);
+/* The same, but stops after `most` bytes: for what is refused anyway if it is longer. */
+int base_file_read_most(Arena *arena, const char *path, size_t most, char **text, size_t *len);
 /* Writes to a temporary beside `path`, flushes, then renames: a reader sees the old file or the
  * whole new one, and a failure leaves no trace. */
 int base_file_write(const char *path, const void *data, size_t len);

@@ -9,22 +9,25 @@
 #include <time.h>
 #include <unistd.h>
 
-static int read_all(Arena *arena, int fd, char **text, size_t *len)
+/* Up to `most` bytes; beyond BASE_FILE_LIMIT it is an error that there are more. */
+static int read_all(Arena *arena, int fd, size_t most, char **text, size_t *len)
 {
     Sb sb = base_sb(arena);
     struct stat st;
     if (fstat(fd, &st) != 0) return errno;
     if (S_ISDIR(st.st_mode)) return EISDIR;
-    if (S_ISREG(st.st_mode) && (uint64_t)st.st_size > BASE_FILE_LIMIT) return EFBIG;
-    size_t room = S_ISREG(st.st_mode) && st.st_size > 0 ? (size_t)st.st_size + 1 : 65536;
+    bool regular = S_ISREG(st.st_mode) && st.st_size > 0;
+    if (regular && (uint64_t)st.st_size > BASE_FILE_LIMIT && most > BASE_FILE_LIMIT) return EFBIG;
+    size_t room = !regular ? 65536 : (size_t)st.st_size < most ? (size_t)st.st_size + 1 : most;
     sb.data = base_alloc(arena, room);
     sb.cap = room;
-    for (;;) {
+    while (sb.len < most) {
         if (sb.len == sb.cap) {
             base_sb_char(&sb, 0); /* grows */
             sb.len--;
         }
-        ssize_t n = read(fd, sb.data + sb.len, sb.cap - sb.len);
+        size_t want = sb.cap - sb.len < most - sb.len ? sb.cap - sb.len : most - sb.len;
+        ssize_t n = read(fd, sb.data + sb.len, want);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return errno;
         if (n == 0) break;
@@ -36,14 +39,19 @@ static int read_all(Arena *arena, int fd, char **text, size_t *len)
     return 0;
 }
 
-int base_file_read(Arena *arena, const char *path, char **text, size_t *len)
+int base_file_read_most(Arena *arena, const char *path, size_t most, char **text, size_t *len)
 {
-    if (strcmp(path, "-") == 0) return read_all(arena, STDIN_FILENO, text, len);
+    if (strcmp(path, "-") == 0) return read_all(arena, STDIN_FILENO, most, text, len);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return errno;
-    int error = read_all(arena, fd, text, len);
+    int error = read_all(arena, fd, most, text, len);
     close(fd);
     return error;
+}
+
+int base_file_read(Arena *arena, const char *path, char **text, size_t *len)
+{
+    return base_file_read_most(arena, path, SIZE_MAX, text, len);
 }
 
 static int write_all(int fd, const char *data, size_t len)

@@ -70,7 +70,8 @@ static CompileStatus read_source(Compile *s, Load *load, Source **source)
     if (load->text) {
         text = base_strndup(s->arena, load->text, load->len);
     } else {
-        int error = base_file_read(s->arena, load->path, &text, &load->len);
+        int error =
+            base_file_read_most(s->arena, load->path, SYNTAX_MAX_BYTES + 1, &text, &load->len);
         if (error) {
             s->message = base_format(s->arena, "cannot read %s: %s", load->path, strerror(error));
             return COMPILE_IO;

@@ -7,7 +7,7 @@ static ExitStatus format_file(Options *o, const char *path)
     if (!s) return EXIT_ENVIRONMENT;
     char *text = NULL, *formatted = NULL;
     size_t len = 0;
-    int error = base_file_read(s->arena, path, &text, &len);
+    int error = base_file_read_most(s->arena, path, SYNTAX_MAX_BYTES + 1, &text, &len);
     ExitStatus status = EXIT_DONE;
     if (error) {
         fprintf(stderr, "hdc: cannot read %s: %s\n", path, strerror(error));

@@ -42,7 +42,7 @@ static Source *open_file(Sema *s, Ast *import, const char *path)
     struct stat info;
     if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) /* a device may never end */
         return no_module(s, import, base_format(s->arena, "%s is not a file", path));
-    int error = base_file_read(s->arena, path, &text, &len);
+    int error = base_file_read_most(s->arena, path, SYNTAX_MAX_BYTES + 1, &text, &len);
     if (error) return no_module(s, import, base_format(s->arena, "%s: %s", path, strerror(error)));
     return diag_add_source(s->diags, path, text, len);
 }

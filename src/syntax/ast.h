@@ -84,6 +84,8 @@ typedef struct AstInfo {
 } AstInfo;
 const AstInfo *ast_info(AstKind kind);
 
+enum { SYNTAX_MAX_BYTES = 64 << 20 }; /* of one source */
+
 /* Parses `source`; reports to `diags`. Never NULL. Names are interned in `interner`. */
 Ast *syntax_parse(Arena *arena, Interner *interner, Diags *diags, const Source *source);
 /* Parses one expression (for `hdc map 'EXPR'`, `-D name=EXPR`). */

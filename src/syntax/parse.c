@@ -46,7 +46,7 @@ static size_t find_bad_byte(const char *text, size_t len)
 
 static bool check_bytes(Diags *diags, const Source *source)
 {
-    if (source->len > PARSE_MAX_BYTES) {
+    if (source->len > SYNTAX_MAX_BYTES) {
         diag_report(diags, DIAG_FILE_TOO_LARGE, ((Span){source->base, source->base}), "64 MiB");
         return false;
     }

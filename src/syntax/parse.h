@@ -14,7 +14,6 @@ enum {
     PARSE_MAX_BRACKETS = 200,   /* brackets open at once */
     PARSE_MAX_HEIGHT = 1000,    /* of the tree: bounds the recursion of every later walk */
     PARSE_MAX_ERRORS = 200,     /* a file with more is not worth reading on */
-    PARSE_MAX_BYTES = 64 << 20, /* of one source */
     PARSE_WORD_SLOTS = 512,     /* a power of two, well above the number of words */
 };
 

@@ -54,6 +54,17 @@ def a_hundred_megabytes():
 
 
 @test
+def files_without_an_end():
+    for source in ["/dev/zero", "/dev/urandom"]:
+        assert hdc("check", source, limits=limited).code == WRONG
+        hdc("fmt", source, want=WRONG, limits=limited)
+    with open("/dev/zero", "rb") as zero:
+        process = subprocess.run([HDC, "check", "-"], stdin=zero, capture_output=True, env=environment(),
+                                 timeout=TIMEOUT)
+    assert process.returncode == WRONG and b"E0014" in process.stderr
+
+
+@test
 def lines_without_an_end():
     for piece in [b"x", b"(", b"1+", b"\"", b"a ", b"/*", b"-", b"@", b"f(x).", b"x[", b"{", b"}"]:
         result = check(b"const A = " + piece * 200000, limits=limited)
