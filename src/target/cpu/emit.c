@@ -248,9 +248,11 @@ static bool plain_expr(CWriter *w, const IrExpr *e, CPrec prec)
     return true;
 }
 
+/* Watched accesses are long, and not unrolled: C compilers take minutes for hundreds of them. */
 static const CHooks CHECKED = {.stmt = target_cpu_checked_stmt,
                                .expr = target_cpu_checked_expr,
-                               .vector_type = target_cpu_vector_type};
+                               .vector_type = target_cpu_vector_type,
+                               .unroll = "_Pragma(\"GCC unroll 1\")"};
 static const CHooks HOOKS = {
     .stmt = target_cpu_stmt, .expr = plain_expr, .vector_type = target_cpu_vector_type};
 
