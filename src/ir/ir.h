@@ -41,7 +41,7 @@ enum IrFlags {
     IR_ONCE = 128,     /* any statement, CPU: run once for the block, not by each of its threads */
     IR_THREADS = 256,  /* FOR, CPU: iterations are threads between barriers: independent */
     IR_TOGETHER = 512, /* FOR, TASKS: all threads of the block come to it, with the same extents */
-    IR_STREAM = 2048,  /* FOR, CPU: copies consecutive elements out, past the cache (pass/stream.c) */
+    IR_STREAM = 2048,  /* FOR, CPU: copies elements in a row out, past the cache */
     IR_AGREED = 1024,  /* STORE to a tile: a verb made the value the same for all its owners */
 };
 

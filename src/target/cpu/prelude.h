@@ -361,7 +361,7 @@ hd_stream(void *restrict to, const void *restrict from, int64_t bytes, int64_t a
 #ifdef HD_STORE_WIDE
     int64_t head = (int64_t)(-(uintptr_t)out & 63);
     if (all > HD_CACHED && bytes >= head + 64) {
-        memcpy(out, in, (size_t)head);
+        if (head) memcpy(out, in, (size_t)head);
         int64_t i = head;
         for (; i + 64 <= bytes; i += 64)
             for (int64_t j = i; j < i + 64; j += (int64_t)sizeof(hd_wide)) {
@@ -369,7 +369,7 @@ hd_stream(void *restrict to, const void *restrict from, int64_t bytes, int64_t a
                 memcpy(&x, in + j, sizeof x);
                 HD_STORE_WIDE((float *)(void *)(out + j), x);
             }
-        memcpy(out + i, in + i, (size_t)(bytes - i));
+        if (i < bytes) memcpy(out + i, in + i, (size_t)(bytes - i));
         return;
     }
 #endif
