@@ -19,13 +19,13 @@ typedef struct Source {
     const char *path; /* as the user wrote it; "std/math.hd" for the embedded library */
     const char *text; /* NUL-terminated */
     uint32_t len;
-    uint32_t base;      /* coordinate of text[0] */
+    uint32_t base;         /* coordinate of text[0] */
     const uint32_t *lines; /* offset of each line's start; made on first use */
     uint32_t line_count;
 } Source;
 
 typedef struct Position {
-    const Source *source; /* NULL for nowhere */
+    const Source *source;  /* NULL for nowhere */
     uint32_t line, column; /* from 1; columns count code points */
 } Position;
 
@@ -49,8 +49,8 @@ typedef struct Diag {
     Severity severity;
     Span span;
     const char *text;
-    VEC(DiagLabel) labels;    /* secondary spans */
-    VEC(const char *) notes;  /* "note: …" lines below the source */
+    VEC(DiagLabel) labels;   /* secondary spans */
+    VEC(const char *) notes; /* "note: …" lines below the source */
 } Diag;
 
 typedef struct Diags {
@@ -61,9 +61,9 @@ typedef struct Diags {
     uint32_t next_base;
     bool warnings_as_errors;
     bool silent[DIAG_COUNT]; /* warnings that are not wanted */
-    Map seen;     /* from code and span to the diagnostic, to drop repetitions */
-    Diag ignored; /* where labels of a suppressed diagnostic go */
-    Span muted;   /* diagnostics that begin here are dropped: what stands here did not parse */
+    Map seen;                /* from code and span to the diagnostic, to drop repetitions */
+    Diag ignored;            /* where labels of a suppressed diagnostic go */
+    Span muted; /* diagnostics that begin here are dropped: what stands here did not parse */
 } Diags;
 
 Diags *diag_create(Arena *arena);
@@ -78,9 +78,9 @@ DiagCode diag_code_find(const char *text); /* DIAG_NONE if unknown; case-insensi
  * diagnostic of the same code at the same span is dropped. Returns the diagnostic for labels and
  * notes; never NULL. */
 Diag *diag_report_args(Diags *diags, DiagCode code, Span span, int count, const char *const *args);
-#define diag_report(diags, code, span, ...)                                                    \
-    diag_report_args((diags), (code), (span),                                                  \
-                     (int)BASE_LEN(((const char *const[]){NULL, ##__VA_ARGS__})) - 1,          \
+#define diag_report(diags, code, span, ...)                                                        \
+    diag_report_args((diags), (code), (span),                                                      \
+                     (int)BASE_LEN(((const char *const[]){NULL, ##__VA_ARGS__})) - 1,              \
                      ((const char *const[]){NULL, ##__VA_ARGS__}) + 1)
 void diag_label(Diags *diags, Diag *diag, Span span, const char *fmt, ...) BASE_PRINTF(4, 5);
 void diag_note(Diags *diags, Diag *diag, const char *fmt, ...) BASE_PRINTF(3, 4);

@@ -66,8 +66,7 @@ uint64_t host_tensor_digest(const HostTensor *tensor);
  * message that speaks of the argument `name`. */
 HostTensor *host_tensor_load(Arena *arena, const char *path, Elem elem, const char *name,
                              HdFailure *failure);
-bool host_tensor_save(Arena *arena, const HostTensor *tensor, const char *path,
-                      HdFailure *failure);
+bool host_tensor_save(Arena *arena, const HostTensor *tensor, const char *path, HdFailure *failure);
 
 /* One argument of a launch: a tensor, or the bits of a scalar in the parameter's type. */
 typedef struct HostArg {

@@ -46,9 +46,9 @@ typedef struct IrPrinter {
     const IrKernel *k;
     Sb *out;
     int depth;
-    uint32_t count;         /* length of the arrays */
+    uint32_t count;                  /* length of the arrays */
     uint32_t *refs, *sizes, *depths; /* by expression id, valid within a line */
-    uint32_t *temps;        /* number of the `%` that holds it; 0 none */
+    uint32_t *temps;                 /* number of the `%` that holds it; 0 none */
     uint32_t temp_count;
     VEC(uint32_t) touched;      /* ids to reset after the line */
     int64_t budget;             /* nodes that may still be written; for messages */

@@ -87,8 +87,8 @@ struct Lower {
     Diags *diags;
     const LowerOptions *options;
     IrKernel *k;
-    Map env;        /* pages of values, by symbol id */
-    Value *page;    /* the one looked at last */
+    Map env;     /* pages of values, by symbol id */
+    Value *page; /* the one looked at last */
     uint64_t last_page;
     IrBlock *block; /* statements go here */
     Group group;

@@ -22,16 +22,22 @@ typedef enum {
 /* The fields of each kind as a struct of chars: a field's offset is its place in `kid[]`.
  * `KID(node, For, body)` is the body of a For node. */
 #define F(name, kind) char name;
-#define AST(id, text, cls, fields)                                                             \
-    struct AstFields_##id {                                                                    \
-        fields char end_;                                                                      \
+#define AST(id, text, cls, fields)                                                                 \
+    struct AstFields_##id {                                                                        \
+        fields char end_;                                                                          \
     };
 #include "syntax/ast.def"
 #undef AST
 #undef F
 #define KID(node, id, field) ((node)->kid[offsetof(struct AstFields_##id, field)])
 
-typedef enum { AST_CLASS_ITEM, AST_CLASS_TYPE, AST_CLASS_STMT, AST_CLASS_EXPR, AST_CLASS_PART } AstClass;
+typedef enum {
+    AST_CLASS_ITEM,
+    AST_CLASS_TYPE,
+    AST_CLASS_STMT,
+    AST_CLASS_EXPR,
+    AST_CLASS_PART
+} AstClass;
 
 enum AstFlags {
     AST_PUB = 1 << 0,

@@ -11,10 +11,10 @@
 #include "syntax/ast.h"
 
 enum {
-    PARSE_MAX_BRACKETS = 200,   /* brackets open at once */
-    PARSE_MAX_HEIGHT = 1000,    /* of the tree: bounds the recursion of every later walk */
-    PARSE_MAX_ERRORS = 200,     /* a file with more is not worth reading on */
-    PARSE_WORD_SLOTS = 512,     /* a power of two, well above the number of words */
+    PARSE_MAX_BRACKETS = 200, /* brackets open at once */
+    PARSE_MAX_HEIGHT = 1000,  /* of the tree: bounds the recursion of every later walk */
+    PARSE_MAX_ERRORS = 200,   /* a file with more is not worth reading on */
+    PARSE_WORD_SLOTS = 512,   /* a power of two, well above the number of words */
 };
 
 /* What a token carries besides its kind and span. */
@@ -87,7 +87,7 @@ typedef struct Parse {
     Pending pending;
     uint32_t indent; /* column of the current statement */
     VEC(Bracket) brackets;
-    uint32_t blocks;   /* open `{` of blocks */
+    uint32_t blocks;        /* open `{` of blocks */
     const Name *first_name; /* the statement's first token, if it is a name */
     uint32_t first_end;
     bool needs_block;  /* the statement's first token was `if`, `for` … */

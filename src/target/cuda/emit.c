@@ -242,8 +242,7 @@ void target_cuda_emit(Arena *arena, TargetModule *module, Sb *out)
             for (int v = 0; v < instance->variant_count; ++v) {
                 if (!instance->variants[v].cuda) continue;
                 emit_variant(instance, &instance->variants[v],
-                             target_symbol(arena, instance->kernel, j, v), module->brief,
-                             &kernels);
+                             target_symbol(arena, instance->kernel, j, v), module->brief, &kernels);
             }
         }
     }

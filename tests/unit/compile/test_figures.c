@@ -96,8 +96,7 @@ static void entries(const char *text, const char *log, const char *path, int arc
 static bool is_for_gpu(const char *file)
 {
     size_t len = strlen(file);
-    return len > 3 && strcmp(file + len - 3, ".hd") == 0 && strcmp(file, "matmul_cpu.hd") != 0 &&
-           strcmp(file, "matmul_panels.hd") != 0;
+    return len > 3 && strcmp(file + len - 3, ".hd") == 0 && strcmp(file, "matmul_cpu.hd") != 0;
 }
 
 /* No kernel of the file spills. */
