@@ -92,7 +92,8 @@ CompileStatus compile_format(Compile *session, const char *path, const char *tex
 int compile_kernel_count(const Compile *session);
 const Symbol *compile_kernel(const Compile *session, int index);
 const Symbol *compile_find_kernel(const Compile *session, const char *name);
-/* Whether some kernel has a size, a `tune` name or a generic parameter `name`, to be given by -D. */
+/* Whether some kernel has a size, a `tune` name or a generic parameter `name`, to be given by -D.
+ */
 bool compile_takes_define(const Compile *session, const char *name);
 
 /* The top-level mapping `name` of the main file; NULL (and COMPILE_WRONG) if it cannot be made. */
