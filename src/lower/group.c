@@ -170,16 +170,30 @@ static void auto_grid(Lower *l, const Ast *node, const Value *domain, const IrEx
     lower_task_body(l, node, coords, domain->count);
 }
 
-static void mapping_grid(Lower *l, const Ast *node, const Mapping *m, const IrExpr *worker,
-                         const IrExpr *workers)
+/* The grid has as many of them as the mapping has workers: the host checks. */
+static void require_workers(Lower *l, const Ast *node, const Mapping *m, bool threads)
 {
     MappingIndexOps ops = lower_mapping_ops(l);
-    const IrExpr *wanted = mapping_index_workers(m, &ops), *coords[MAX_RANK];
+    const IrExpr *there = ir_index(l->k, threads ? l->k->block_size : 1);
+    for (int d = 0; d < 3; d++) there = ir_binary(l->k, IR_MUL, there, l->k->grid[d]);
+    Span span = KID(node, For, domain)->span;
     IrRequire require = {
-        .cond = ir_binary(l->k, IR_EQ, wanted, workers),
+        .cond = ir_binary(l->k, IR_EQ, mapping_index_workers(m, &ops), there),
         .text = lower_text(l, "`%s` has as many workers as the grid", lower_mapping_text(l, m)),
-        .origin = ir_origin(l->k, ORIGIN_SOURCE, KID(node, For, domain)->span, 0, "lower")};
-    VEC_PUSH(l->arena, l->k->requires, require);
+        .origin = ir_origin(l->k, ORIGIN_SOURCE, span, 0, "lower")};
+    if (ir_is_const(require.cond) && require.cond->value.i) return;
+    if (lower_for_host(require.cond))
+        VEC_PUSH(l->arena, l->k->requires, require);
+    else
+        lower_error(l, LAUNCH, span, "the host cannot tell how many workers this mapping has");
+}
+
+static void mapping_grid(Lower *l, const Ast *node, const Mapping *m, const IrExpr *worker,
+                         bool threads)
+{
+    MappingIndexOps ops = lower_mapping_ops(l);
+    const IrExpr *coords[MAX_RANK];
+    require_workers(l, node, m, threads);
     void *counters[64], *w;
     const IrExpr *zero = ir_index(l->k, 0), *one = ir_index(l->k, 1);
     for (int i = 0; i < m->time_count && i < 64; i++) {
@@ -216,7 +230,7 @@ void lower_grid_loop(Lower *l, const Ast *node, Value domain)
     if (domain.kind == VALUE_AUTO)
         auto_grid(l, node, &domain, worker, workers);
     else if (domain.kind == VALUE_MAPPING)
-        mapping_grid(l, node, domain.mapping, worker, workers);
+        mapping_grid(l, node, domain.mapping, worker, threads);
     else if (!l->failed)
         lower_error(l, NOT_A_MAPPING, KID(node, For, domain)->span);
     l->depth = depth;
