@@ -41,6 +41,8 @@ ExitStatus verb_build(Options *o)
         }
         options_die_call("which file?");
     }
+    if (o->words.len > 1 && !o->verb && !strpbrk(o->words.data[0], "./"))
+        options_die_call("there is no verb `%s`", o->words.data[0]);
     if (o->words.len > 1) options_die_call("one file at a time, not `%s` too", o->words.data[1]);
     const EmitName *found = NULL;
     for (size_t i = 0; o->emit && i < BASE_LEN(emit_names); i++)

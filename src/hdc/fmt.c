@@ -1,6 +1,8 @@
 /* hdc fmt [--check] PATH… */
 #include "hdc/hdc.h"
 
+#include "hdc/paths.h"
+
 static ExitStatus format_file(Options *o, const char *path)
 {
     Compile *s = compile_create();
@@ -34,8 +36,9 @@ ExitStatus verb_fmt(Options *o)
 {
     if (o->words.len == 0) options_die_call("fmt: which files?");
     ExitStatus worst = EXIT_DONE;
-    for (size_t i = 0; i < o->words.len; i++) {
-        ExitStatus status = format_file(o, o->words.data[i]);
+    PathList files = paths_collect(o, ".hd");
+    for (size_t i = 0; i < files.len; i++) {
+        ExitStatus status = format_file(o, files.data[i]);
         if (status > worst) worst = status;
     }
     return worst;

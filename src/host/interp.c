@@ -314,22 +314,29 @@ static Flow while_loop(Interp *in, const Ast *node)
     return FLOW_NEXT;
 }
 
-/* A comparison that fails shows both sides. */
-static void check(Interp *in, const Ast *cond, const Ast *message, const Ast *at)
+/* A comparison that fails shows both sides. NULL: nothing is known but that it failed. */
+static const char *why_false(Interp *in, const Ast *cond)
 {
-    in->message = NULL;
-    if (scalar_true(interp_scalar(in, cond))) return;
-    if (message && message->name) interp_stop(in, at->span, "%s", message->name->text);
-    if (in->message) interp_stop(in, at->span, "%s", in->message); /* left by close, equal */
+    if (in->message) return in->message; /* left by close, equal */
     if (cond->kind == AST_Binary && (vocab_op(cond->op)->flags & OP_COMPARES)) {
         IValue a = interp_expr(in, KID(cond, Binary, left)),
                b = interp_expr(in, KID(cond, Binary, right));
         if (a.kind == IV_SCALAR && b.kind == IV_SCALAR)
-            interp_stop(in, at->span, "it is not true that %s %s %s",
-                        scalar_text(in->arena, a.scalar), vocab_op(cond->op)->text,
-                        scalar_text(in->arena, b.scalar));
+            return base_format(in->arena, "it is not true that %s %s %s",
+                               scalar_text(in->arena, a.scalar), vocab_op(cond->op)->text,
+                               scalar_text(in->arena, b.scalar));
     }
-    interp_stop(in, at->span, "the check failed");
+    return NULL;
+}
+
+static void check(Interp *in, const Ast *cond, const Ast *message, const Ast *at)
+{
+    in->message = NULL;
+    if (scalar_true(interp_scalar(in, cond))) return;
+    const char *why = why_false(in, cond);
+    if (!message || !message->name) interp_stop(in, at->span, "%s", why ? why : "the check failed");
+    const char *text = message->name->text;
+    interp_stop(in, at->span, "%s%s%s", text, why ? ": " : "", why ? why : "");
 }
 
 static void print(Interp *in, const Ast *args)

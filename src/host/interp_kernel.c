@@ -40,11 +40,20 @@ static CompileOptions specialised(Interp *in, const CallInfo *call, Sb *key)
         const Binding *b = &call->bindings[i];
         LowerDefine *d = &defines[i];
         d->name = b->generic->name->text;
+        SymbolKind kind = b->generic->kind;
+        const Type *type = b->generic->type;
+        bool mapping = kind == SYMBOL_GENERIC_MAPPING || (type && type->kind == TYPE_MAPPING);
         if (b->type)
             d->elem = interp_elem(in, b->type);
+        else if (mapping || kind == SYMBOL_GENERIC_FN)
+            d->value = b->value;
         else if (b->value)
             d->number = interp_int(in, b->value);
-        base_sb_printf(key, "%s=%d:%lld,", d->name, (int)d->elem, (long long)d->number);
+        /* a function is known by its symbol, a mapping by where it is written */
+        const Symbol *named = d->value ? d->value->symbol : NULL;
+        uint32_t written = named ? named->id : d->value ? d->value->span.begin : 0;
+        base_sb_printf(key, "%s=%d:%lld:%d%u,", d->name, (int)d->elem, (long long)d->number,
+                       named != NULL, written);
     }
     if (o.define_count)
         memcpy(defines + call->binding_count, o.defines, (size_t)o.define_count * sizeof *defines);

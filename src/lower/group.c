@@ -97,9 +97,9 @@ void lower_on(Lower *l, const Ast *node)
         hi = lo + 1;
         if (end && !lower_int(l, end, &hi)) return;
         if (lo < 0 || hi > count || lo >= hi) {
-            lower_error(
-                l, GROUP, group->span,
-                lower_text(l, "the group has %lld of them, numbered from 0", (long long)count));
+            lower_error(l, GROUP, group->span,
+                        lower_text(l, "the group has %lld %s%s, numbered from 0", (long long)count,
+                                   group->name->text, count == 1 ? "" : "s"));
             return;
         }
         role_body(l, node, lo, hi - lo, unit);

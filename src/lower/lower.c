@@ -126,10 +126,16 @@ static void bind_generics(Lower *l, const Ast *decl)
         const Ast *node = generics->kid[i];
         if (node->kind != AST_Generic || !node->symbol) continue;
         const LowerDefine *define = find_define(l->options, node->name);
-        if (!define) {
-            lower_error(l, GENERIC_UNBOUND, node->name_span, node->name->text);
+        SymbolKind kind = node->symbol->kind;
+        bool by_call = kind == SYMBOL_GENERIC_FN || kind == SYMBOL_GENERIC_MAPPING;
+        if (!define || (by_call && !define->value)) {
+            const char *how = by_call ? "in brackets, where a test calls the kernel"
+                                      : lower_text(l, "-D %s=…", node->name->text);
+            lower_error(l, GENERIC_UNBOUND, node->name_span, node->name->text, how);
             lower_bind(l, node->symbol, value_poison());
-        } else if (node->symbol->kind == SYMBOL_GENERIC_TYPE) {
+        } else if (define->value) {
+            lower_bind(l, node->symbol, lower_value(l, define->value));
+        } else if (kind == SYMBOL_GENERIC_TYPE) {
             Elem elem = define->elem == ELEM_NONE ? ELEM_F32 : define->elem;
             lower_bind(l, node->symbol,
                        (Value){.kind = VALUE_TYPE, .type = sema_scalar(l->program, elem)});
@@ -265,8 +271,9 @@ static void bind_tunes(Lower *l, const Ast *decl, const LowerPoint *point)
         if (tune->kind != AST_Tune || !tune->symbol) continue;
         const Ast *values = KID(tune, Tune, values);
         const LowerDefine *define = find_define(l->options, tune->name);
-        Value value = define ? value_expr(ir_index(l->k, define->number))
-                             : lower_value(l, values->kid[point->choice[i]]);
+        Value value = !define         ? lower_value(l, values->kid[point->choice[i]])
+                      : define->value ? lower_value(l, define->value)
+                                      : value_expr(ir_index(l->k, define->number));
         if (value.kind == VALUE_EXPR && !ir_is_const(value.expr)) {
             lower_error(l, NOT_CONSTANT, values->kid[point->choice[i]]->span);
             value = value_poison();

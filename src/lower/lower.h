@@ -17,7 +17,8 @@
 typedef struct LowerDefine {
     const char *name;
     int64_t number;
-    Elem elem; /* for a generic type: `-D T=f16`; ELEM_NONE where `number` counts */
+    Elem elem;        /* for a generic type: `-D T=f16`; ELEM_NONE where `number` counts */
+    const Ast *value; /* for a generic function or mapping, by a call in a test; else NULL */
 } LowerDefine;
 
 typedef struct LowerOptions {

@@ -224,7 +224,8 @@ static void lower_while(Lower *l, const Ast *node)
 
 static void lower_range(Lower *l, const Ast *node)
 {
-    const Ast *args = KID(KID(node, For, domain), Call, args), *names = KID(node, For, vars);
+    const Ast *domain = KID(node, For, domain), *names = KID(node, For, vars);
+    const Ast *args = KID(domain, Call, args);
     const IrExpr *bounds[3] = {ir_index(l->k, 0), NULL, ir_index(l->k, 1)};
     for (uint32_t i = 0; i < args->count && i < 3; i++)
         bounds[args->count == 1 ? 1 : i] = lower_index(l, args->kid[i]);
@@ -232,7 +233,7 @@ static void lower_range(Lower *l, const Ast *node)
         lower_error(l, BAD_STEP, args->kid[2]->span, lower_number(l, bounds[2]->value.i));
         return;
     }
-    lower_at(l, node);
+    lower_at(l, domain);
     IrVar *var = ir_new_var(l->k, names->kid[0]->name, (IrType){ELEM_INDEX, 1}, false);
     IrStmt *loop = ir_for(l->k, l->block, var, bounds[0], bounds[1], bounds[2]);
     if (node->flags & AST_UNROLL) loop->flags |= IR_UNROLL;

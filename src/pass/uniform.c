@@ -241,7 +241,9 @@ static void report_control(Uniform *u, const IrStmt *s, int64_t group, const Fra
     const IrExpr *cond = NULL;
     for (int i = 0; i < f->stmt->count && !cond; i++)
         if (varies(&chain, f->stmt->args[i])) cond = f->stmt->args[i];
-    uint32_t origin = cond && cond->origin ? cond->origin : f->stmt->origin;
+    /* `thread` itself is made once, at the kernel's head */
+    bool own = cond && cond->origin && cond->count > 0;
+    uint32_t origin = own ? cond->origin : f->stmt->origin;
     diag_label(u->diags, chain.diag, pass_span(u->w.k, origin),
                f->stmt->kind == IR_STMT_ROLE ? "only some threads run this"
                                              : "this differs between threads");

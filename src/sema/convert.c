@@ -29,7 +29,9 @@ static const Type *convert(Sema *s, Ast *arg, const Type *want)
     const Type *have = sema_infer(s, arg);
     const Type *element = want->kind == TYPE_VECTOR ? want->of : want;
     if (sema_type_literal(s, have)) {
-        if (sema_adapts(s, have, element))
+        bool float_of_integer =
+            !sema_type_within(element, MASK_INT) && sema_literal_is_integer(arg);
+        if (sema_adapts(s, have, element) && !float_of_integer)
             return sema_adapt(s, arg, have, element) ? want : s->poison;
         have = sema_settle(s, arg, have);
     }

@@ -36,6 +36,8 @@ Symbol *sema_lookup(Sema *s, const Name *name); /* locals, module, prelude; NULL
 const Type *sema_lookup_type(Sema *s, const Name *name);
 void sema_unknown(Sema *s, DiagCode code, const Name *name, Span span);
 void sema_suggest(Sema *s, Diag *diag, const Name *name, bool types);
+/* Notes what a word of CUDA or C, or a name of the library, is here; false if it is neither. */
+bool sema_hint(Sema *s, Diag *diag, const Name *name, bool type);
 void sema_suggest_public(Sema *s, Diag *diag, const Name *name, const Module *module);
 void sema_prelude_init(Sema *s);
 void sema_mention(Sema *s, Symbol *symbol, Span span); /* marks it used; an edge if it is an item */
@@ -62,6 +64,7 @@ void sema_index_list(Sema *s, Ast *list);
 const Type *sema_infer(Sema *s, Ast *e); /* maybe a literal type: settle or adapt it */
 const Type *sema_value(Sema *s, Ast *e); /* settled, and a value */
 const Type *sema_settle(Sema *s, Ast *e, const Type *type);
+bool sema_literal_is_integer(const Ast *e); /* an operator of integers makes it no float's */
 const Type *sema_settle_pair(Sema *s, Ast *a, Ast *b);
 void sema_expect(Sema *s, Ast *e, const Type *want);
 /* Makes `e` of type `have` a `want`; false after reporting. */

@@ -64,6 +64,36 @@ static bool adapt_number(Sema *s, Ast *e, bool negative, const Type *want)
     return adapt_to_integer(s, e, negative, want);
 }
 
+static bool is_integer_op(Op op)
+{
+    return vocab_op(op)->flags & OP_INTEGER || op == OP_MOD || op == OP_BITNOT;
+}
+
+/* `7 >> 1` is an integer: it meets no float. Reported. */
+static bool operates_on(Sema *s, Ast *e, const Type *want)
+{
+    if (!is_integer_op(e->op) || want->kind == TYPE_POISON || sema_type_within(want, MASK_INT))
+        return true;
+    sema_operand_error(s, e, vocab_op(e->op)->text, "integers", want);
+    return false;
+}
+
+bool sema_literal_is_integer(const Ast *e)
+{
+    switch ((int)e->kind) {
+    case AST_Unary:
+        return is_integer_op(e->op) || sema_literal_is_integer(KID(e, Unary, operand));
+    case AST_Binary:
+        return is_integer_op(e->op) || sema_literal_is_integer(KID(e, Binary, left)) ||
+               sema_literal_is_integer(KID(e, Binary, right));
+    case AST_Cond:
+        return sema_literal_is_integer(KID(e, Cond, then)) ||
+               sema_literal_is_integer(KID(e, Cond, otherwise));
+    default:
+        return false;
+    }
+}
+
 static bool adapt_tree(Sema *s, Ast *e, bool negative, const Type *want)
 {
     e->type = want;
@@ -72,12 +102,14 @@ static bool adapt_tree(Sema *s, Ast *e, bool negative, const Type *want)
     case AST_Float:
         return adapt_number(s, e, negative, want);
     case AST_Unary:
+        if (!operates_on(s, e, want)) return false;
         return adapt_tree(s, KID(e, Unary, operand), negative != (e->op == OP_NEG), want);
     case AST_Cond: {
         bool ok = adapt_tree(s, KID(e, Cond, then), negative, want);
         return adapt_tree(s, KID(e, Cond, otherwise), negative, want) && ok;
     }
     case AST_Binary: {
+        if (!operates_on(s, e, want)) return false;
         bool ok = adapt_tree(s, KID(e, Binary, left), false, want);
         return adapt_tree(s, KID(e, Binary, right), false, want) && ok;
     }

@@ -130,7 +130,8 @@ static bool assignable(Sema *s, Ast *target, const Type *type)
         const Symbol *symbol = target->symbol;
         bool tile = type->kind == TYPE_TENSOR && type->space == SPACE_REG && type->writable;
         if (symbol->kind == SYMBOL_VAR || tile) return true;
-        immutable(s, target, symbol->name->text, why_immutable(s, symbol));
+        immutable(s, target, base_format(s->arena, "`%s`", symbol->name->text),
+                  why_immutable(s, symbol));
         return false;
     }
     if (target->kind == AST_Member && KID(target, Member, base)->type &&

@@ -234,7 +234,8 @@ void sema_unknown(Sema *s, DiagCode code, const Name *name, Span span)
     base_map_put(&s->unknown, base_key(name), cast.out);
     if (failed_import(s, name)) return;
     Diag *diag = diag_report(s->diags, code, span, name->text);
-    sema_suggest(s, diag, name, code == DIAG_UNKNOWN_TYPE);
+    bool type = code == DIAG_UNKNOWN_TYPE;
+    if (!sema_hint(s, diag, name, type)) sema_suggest(s, diag, name, type);
 }
 
 /* ---- the prelude --------------------------------------------------------------------------- */

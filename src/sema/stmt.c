@@ -22,8 +22,10 @@ static const Type *storable(Sema *s, Ast *at, const Type *type, bool mutable)
     bool tuple = type->kind == TYPE_TUPLE, view = type->kind == TYPE_TENSOR;
     if (type->kind == TYPE_POISON || sema_type_mask(type) || tuple) return type;
     if (!mutable && (view || type->kind == TYPE_MAPPING)) return type;
-    const char *advice = view ? "declare a register array or tile with `reg`"
-                              : "variables hold scalars, vectors and tuples";
+    bool host = view && s->place == PLACE_TEST;
+    const char *advice = host   ? "name the tensor by `let`: its elements can be assigned"
+                         : view ? "declare a register array or tile with `reg`"
+                                : "variables hold scalars, vectors and tuples";
     diag_report(s->diags, DIAG_BAD_TYPE_HERE, at->span, sema_text(s, type),
                 mutable ? "the value of a `var`" : "the value of a `let`", advice);
     return s->poison;

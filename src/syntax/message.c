@@ -166,7 +166,11 @@ static void add_hint(Parse *parse, Diag *diag, const char *found, size_t count,
     if (strcmp(found, "=") == 0 && has("==", count, words))
         diag_note(parse->diags, diag, "`==` compares, `=` assigns");
     else if (compares && has("&&", count, words))
-        diag_note(parse->diags, diag, "comparisons do not chain: join two with `&&`");
+        diag_note(parse->diags, diag,
+                  "comparisons do not chain: join two with `&&`, or put one in parentheses");
+    else if (strcmp(found, "if") == 0 &&
+             (has("~", count, words) || has("the end of the line", count, words)))
+        diag_note(parse->diags, diag, "`if` is a statement; a choice of values is `c ? a : b`");
     else if (strcmp(found, "else") == 0 && has("+", count, words))
         diag_note(parse->diags, diag, "as an operand, `x[…] else v` takes parentheses");
 }

@@ -55,3 +55,23 @@ def the_arithmetic_is_shown():
     message = check(HEAD.format("for (i, j) in spatial(4, 8) * repeat(2, 2) on thread { y[i, j] = t }"), want=WRONG).message
     assert "`spatial(4, 8) * repeat(2, 2)` has 32 workers" in message and "128" in message
     assert "block(128)" in message, message
+
+
+@test
+def words_of_elsewhere_are_translated():
+    for body, note in [("y[0, 0] = exp(t)", "`import std.math (exp)`"), ("y[0, 0] = block_reduce[add](t, 0.0)", "`import std.block (block_reduce)`"),
+                       ("y[0, 0] = a[threadIdx.x, 0]", "`thread`"), ("__syncthreads()", "`sync`"), ("let p: float = t", "`f32`"),
+                       ("atomicAdd(y[0, 0], t)", "`atomic.add(x[i], v)`"), ("y[0, 0] = if s > 0 { 1 } else { 0 }", "`c ? a : b`"),
+                       ("y[0, 0] = t if s > 0", "`c ? a : b`"), ("if t > 1 == true { y[0, 0] = t }", "in parentheses")]:
+        message = check(HEAD.format(body), want=WRONG).message
+        assert any("= note:" in row and note in row for row in message.splitlines()), (body, message)
+
+
+@test
+def a_message_names_what_it_is_about():
+    for body, text in [("on warp[4] { y[0, 0] = t }", "the group has 4 warps, numbered from 0"),
+                       ("y[0, _] = v", ": a view cannot be assigned to"), ("for i in range(thread) { sync }", "|              ------------- this differs")]:
+        message = check(HEAD.format(body), want=WRONG).message
+        assert text in message, (body, message)
+    host = check(HEAD.format("y[0, 0] = t") + 'test "t" {\n    var z = zero f32[3]\n}\n', want=WRONG).message
+    assert "by `let`" in host, host

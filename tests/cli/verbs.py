@@ -37,7 +37,7 @@ def a_wrong_call_is_2_and_says_so_on_stderr():
     file = write("add.hd", ADD)
     calls = [[], ["help", "nope"], ["--nope"], ["check"], ["run"], ["test"], ["bench"], ["fmt"],
              ["map"], ["explain"], ["explain", "E9999"], ["cache", "nope"], ["doctor", "x"],
-             ["cache", "status", "x"], ["build"], [file, file], [file, "--emit=nope"],
+             ["cache", "status", "x"], ["build"], [file, file], ["tets", file], [file, "--emit=nope"],
              [file, "--target=gpu"], [file, "--arch=sm_1"], [file, "-D", "x"], [file, "-Dx=y z"], [file, "-Dnope=1"], ["run", file, "n=4", "-Dnope=1"],
              ["check", file, "--diagnostics=xml"], ["check", file, "--print-after=nope"],
              ["check", file, "--stop-after=nope"], ["check", file, "-Wno-E0101"],
@@ -113,6 +113,8 @@ def test_ends_with_a_count():
     result = hdc("test", bad, "--device=cpu", want=WRONG)
     assert result.text.splitlines()[-1] == "2 passed, 1 failed"
     assert "bad.hd:" in result.text + result.message
+    told = write("told.hd", 'test "t" {\n    check 1 == 2, "one is two"\n}\n')
+    assert "one is two: it is not true that 1 == 2" in hdc("test", told, "--device=cpu", want=WRONG).text
     broken = write("broken.hd", "kernel")
     assert hdc("test", broken, want=WRONG).text.splitlines()[-1] == "0 passed, 1 failed"
 
@@ -189,6 +191,8 @@ def fmt_formats_in_place_and_checks():
     hdc("fmt", broken, want=WRONG)
     assert broken.read_text() == "fn f("
     hdc("fmt", where / "none.hd", want=ENVIRONMENT)
+    inner = write("y.hd", before, folder())
+    assert hdc("fmt", "--check", inner.parent, want=WRONG).text == f"{inner}\n"
 
 
 @test
