@@ -75,11 +75,22 @@ static const json_t *find_row(const json_t *rows, const json_t *like)
     return NULL;
 }
 
+static bool is_timing(const json_t *row)
+{
+    static const char *const numbers[] = {"median", "low", "high"};
+    bool good = json_is_string(json_object_get(row, "title"));
+    for (size_t i = 0; i < BASE_LEN(numbers); i++)
+        good &= json_is_number(json_object_get(row, numbers[i]));
+    return good;
+}
+
 static json_t *load(const char *path)
 {
     json_error_t error;
     json_t *rows = json_load_file(path, 0, &error);
-    if (rows && json_is_array(rows)) return rows;
+    bool good = json_is_array(rows);
+    for (size_t i = 0; i < json_array_size(rows); i++) good &= is_timing(json_array_get(rows, i));
+    if (good) return rows;
     fprintf(stderr, "hdc: %s: %s\n", path, rows ? "not a list of timings" : error.text);
     json_decref(rows);
     return NULL;

@@ -3,6 +3,7 @@
 
 #include "mapping/draw.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 enum { MAX_JSON_TASKS = 1 << 22 };
@@ -12,8 +13,9 @@ static int parse_shape(const char *text, int64_t *shape)
     int rank = 0;
     for (const char *p = text; p && *p;) {
         char *end;
+        errno = 0;
         long long extent = strtoll(p, &end, 10);
-        if (end == p || extent < 1 || rank == MAPPING_MAX_RANK || (*end && *end != ','))
+        if (errno || end == p || extent < 1 || rank == MAPPING_MAX_RANK || (*end && *end != ','))
             options_die_call("--shape is a list of extents like 64,8, not `%s`", text);
         shape[rank++] = extent;
         p = *end == ',' ? end + 1 : end;
@@ -64,6 +66,24 @@ static ExitStatus draw(Options *o, Compile *s, const Mapping *m)
     return write_output(o, base_sb_text(&out), out.len);
 }
 
+/* --workers and --shape solve holes; where there are none, they say what is expected. */
+static bool is_expected(const Options *o, const Mapping *m, int rank, const int64_t *shape)
+{
+    if (o->workers > 0 && m->workers >= 0 && m->workers != o->workers) {
+        fprintf(stderr, "hdc: the mapping has %lld workers, not %lld\n", (long long)m->workers,
+                (long long)o->workers);
+        return false;
+    }
+    bool same = rank == 0 || rank == m->rank;
+    for (int d = 0; same && d < rank; d++) same = m->shape[d] < 0 || m->shape[d] == shape[d];
+    if (same) return true;
+    fputs("hdc: the mapping has the task shape", stderr);
+    for (int d = 0; d < m->rank; d++)
+        fprintf(stderr, "%s %lld", d ? "," : "", (long long)m->shape[d]);
+    fprintf(stderr, ", not %s\n", o->shape);
+    return false;
+}
+
 ExitStatus verb_map(Options *o)
 {
     if (o->words.len != 1) options_die_call("map: one mapping expression, or FILE.hd:NAME");
@@ -78,7 +98,7 @@ ExitStatus verb_map(Options *o)
     const Mapping *m =
         compile_mapping(s, name ? name : "shown", rank, rank ? shape : NULL, o->workers, &mapped);
     status = report_status(o, s, mapped);
-    if (m) status = draw(o, s, m);
+    if (m) status = is_expected(o, m, rank, shape) ? draw(o, s, m) : EXIT_WRONG;
     compile_destroy(s);
     return status;
 }

@@ -133,7 +133,8 @@ def bench_writes_json_and_compares():
     assert "slower" in hdc("bench", "--compare", a, b, want=DONE).text
     hdc("bench", "--compare", a, want=CALL)
     hdc("bench", "--compare", a, where / "none.json", want=ENVIRONMENT)
-    hdc("bench", "--compare", a, write("c.json", "{", where), want=ENVIRONMENT)
+    for bad in ["{", "[1, 2]", "[{}]", '[{"title": 3}]', "[" * 10000, "\0", ""]:
+        hdc("bench", "--compare", a, write("c.json", bad, where), want=ENVIRONMENT)
 
 
 @test
@@ -173,6 +174,11 @@ def map_explains_what_is_wrong():
         result = hdc("map", text, want=WRONG)
         assert b"error" in result.err and result.out == b"", text
     hdc("map", "repeat(100000, 100000)", "--json", want=WRONG)
+    hdc("map", "repeat(3) * spatial(4)", "--workers=4", "--shape=12", want=DONE)
+    assert b"4 workers, not 8" in hdc("map", "repeat(3) * spatial(4)", "--workers=8", want=WRONG).err
+    assert b"12, not 8" in hdc("map", "repeat(3) * spatial(4)", "--shape=8", want=WRONG).err
+    hdc("map", "repeat(3) * spatial(4)", "--shape=3,4", want=WRONG)
+    hdc("map", "spatial(4)", "--shape=99999999999999999999", want=CALL)
 
 
 @test
