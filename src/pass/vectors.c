@@ -143,6 +143,17 @@ static bool uses_own(void *user, const IrExpr *e)
     return e->op == IR_LOAD || (e->op == IR_VAR && e->var->mutable);
 }
 
+/* Is the tensor read where it has been written before? A load made once for all would be too early.
+ */
+static bool reads_after_store(const Group *g, const IrTensor *t)
+{
+    for (size_t i = 0; i < g->body->stmts.len; i++) {
+        const IrStmt *s = g->body->stmts.data[i];
+        if (s->kind == IR_STMT_STORE && s->tensor == t) return others(g, t, NULL, i + 1).loads > 0;
+    }
+    return false;
+}
+
 static bool can_widen_load(Group *g, const IrExpr *e, int *lanes)
 {
     *lanes = lanes_for(g, e->tensor);
@@ -154,7 +165,7 @@ static bool can_widen_load(Group *g, const IrExpr *e, int *lanes)
         (!decided_together(g, e->args[1]) || pass_uses_var(e->args[2], g->counter)))
         return false;
     Others o = others(g, e->tensor, e->args[0], 0);
-    return o.stores == o.same_stores;
+    return o.stores == o.same_stores && !reads_after_store(g, e->tensor);
 }
 
 static bool can_widen_store(Group *g, size_t index, int *lanes)
