@@ -59,6 +59,7 @@ static bool check_names(const Run *r)
         for (int j = 0; j < k->param_count; j++)
             known |= !k->params[j].is_tensor && strcmp(name, k->params[j].name) == 0;
         if (!known) return failed("`%s` has no size or scalar parameter `%s`", k->name, name);
+        if (find_pair(r->o->assignments.data, i, name)) return failed("`%s` is given twice", name);
     }
     for (int list = 0; list < 2; list++) {
         const Pair *pairs = list ? r->o->outputs.data : r->o->inputs.data;
@@ -81,7 +82,8 @@ static bool read_sizes(Run *r)
         r->sizes[i] = -1;
         double value;
         if (!text) continue;
-        if (!parse_number(text, &value) || value < 0 || value != (double)(int64_t)value)
+        bool fits = parse_number(text, &value) && value >= 0 && value < 0x1p62;
+        if (!fits || value != (double)(int64_t)value)
             return failed("the size `%s` cannot be `%s`", r->kernel->size_names[i], text);
         r->sizes[i] = (int64_t)value;
     }

@@ -43,6 +43,7 @@ def a_wrong_call_is_2_and_says_so_on_stderr():
              ["check", file, "--stop-after=nope"], ["check", file, "-Wno-E0101"],
              ["run", file, "nope"], ["run", file, "add", "q=3"], ["run", file, "add"],
              ["run", file, "add", "n=x"], ["run", file, "add", "n=-1"], ["run", file, "add", "n=1.5"],
+             ["run", file, "add", "n=4", "n=4"], ["run", file, "add", "n=1e30"],
              ["run", file, "add", "n=4", "--in", "z=1"], ["run", file, "add", "n=4", "--in", "x"],
              ["run", file, "add", "n=4", "--device=nope"], ["run", file, "add", "n=4", "--seed=x"],
              ["map", "spatial(2)", "--shape=0"], ["map", "spatial(2)", "--workers=x"],
