@@ -308,6 +308,10 @@ void lower_tasks(Lower *l, const Ast *node)
         return;
     }
     Team team = {(int)level, l->group.size / level, lower_worker(l, (int)level)};
+    if (l->group.single) { /* a thread by itself: it is the only worker */
+        team.workers = 1;
+        team.worker = ir_index(l->k, 0);
+    }
     Value domain = tasks_domain(l, node, team.workers);
     IrBlock *outer = l->block;
     Group saved = l->group;
