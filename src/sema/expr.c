@@ -173,6 +173,7 @@ static const Type *infer_name(Sema *s, Ast *e)
     if (symbol) {
         e->symbol = symbol;
         sema_mention(s, symbol, e->span);
+        if (symbol->kind == SYMBOL_SPECIAL) sema_check_alone(s, e, symbol->special);
         return sema_symbol_type(s, e, symbol);
     }
     const Type *type = sema_lookup_type(s, e->name);

@@ -136,6 +136,7 @@ void sema_block(Sema *s, Ast *block);
 void sema_stmt(Sema *s, Ast *stmt);
 void sema_for(Sema *s, Ast *stmt);
 void sema_on(Sema *s, Ast *stmt);
+void sema_check_alone(Sema *s, const Ast *name, Special special);
 void sema_group(Sema *s, Ast *group);
 void sema_assign(Sema *s, Ast *stmt);
 bool sema_returns(const Ast *stmt);

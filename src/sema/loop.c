@@ -9,11 +9,32 @@ void sema_group(Sema *s, Ast *group)
     if (KID(group, Group, end)) sema_index(s, KID(group, Group, end));
 }
 
+/* A body of which `group` makes the workers: is each alone a warp or warpgroup there? */
+static void group_body(Sema *s, const Ast *group, Ast *body)
+{
+    int outer = s->lone;
+    bool one = group && !KID(group, Group, end);
+    if (one && strcmp(group->name->text, "warp") == 0) s->lone = 32;
+    if (one && strcmp(group->name->text, "warpgroup") == 0) s->lone = 128;
+    sema_block(s, body);
+    s->lone = outer;
+}
+
+/* The number of the warp in a group of one warp is 0, which is seldom what is meant. */
+void sema_check_alone(Sema *s, const Ast *name, Special special)
+{
+    bool alone =
+        (special == SPECIAL_WARP && s->lone == 32) || (special == SPECIAL_WARPGROUP && s->lone > 0);
+    if (alone)
+        diag_report(s->diags, DIAG_LONE_NUMBER, name->span, name->name->text,
+                    s->lone == 32 ? "warp" : "warpgroup");
+}
+
 void sema_on(Sema *s, Ast *stmt)
 {
     sema_needs_device(s, stmt, "`on`");
     sema_group(s, KID(stmt, On, group));
-    sema_block(s, KID(stmt, On, body));
+    group_body(s, KID(stmt, On, group), KID(stmt, On, body));
 }
 
 /* ---- loops --------------------------------------------------------------------------------- */
@@ -85,7 +106,7 @@ void sema_for(Sema *s, Ast *stmt)
         name->symbol = sema_declare(s, SYMBOL_LET, stmt, name->name, name->span, s->index);
     }
     s->loops++;
-    sema_block(s, KID(stmt, For, body));
+    group_body(s, KID(stmt, For, group), KID(stmt, For, body));
     s->loops--;
     sema_scope_close(s);
 }
