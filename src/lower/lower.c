@@ -70,7 +70,11 @@ const char *lower_expr_text(Lower *l, const IrExpr *e)
 {
     Sb sb = base_sb(l->arena);
     ir_print_expr(l->k, e, &sb);
-    return base_sb_text(&sb);
+    char *text = base_sb_text(&sb), *end = text;
+    for (const char *p = text; *p; p++)
+        if (*p != '$') *end++ = *p; /* the IR's mark of a size */
+    *end = '\0';
+    return text;
 }
 
 const Name *lower_name(Lower *l, const char *text)

@@ -31,6 +31,7 @@ typedef struct Uniform {
     const IrExpr **causes; /* and, of an assignment, the condition around it that varied */
     int *depth;            /* by variable id: of its definition */
     Frame *top;
+    uint32_t blamed; /* the call whose expansion was reported last */
     bool report, failed;
 } Uniform;
 
@@ -214,12 +215,28 @@ static const char *sync_text(const IrStmt *s)
     return s->scope == IR_SCOPE_GRID ? "`sync grid`" : "`sync`";
 }
 
+/* The call in the kernel's own text that `origin` was expanded from; 0 if it stands there. */
+static uint32_t outermost_call(const IrKernel *k, uint32_t origin)
+{
+    uint32_t call = 0;
+    for (; origin; origin = k->origins.data[origin].parent)
+        if (k->origins.data[origin].kind == ORIGIN_INLINED) call = origin;
+    return call;
+}
+
+/* Of all the barriers in one misplaced call the first is enough. */
 static Diag *report(Uniform *u, DiagCode code, const IrStmt *s, int64_t group)
 {
     u->failed = true;
+    uint32_t call = outermost_call(u->w.k, s->origin);
+    if (call && call == u->blamed) return &u->diags->ignored;
+    u->blamed = call;
     const char *what = sync_text(s);
     if (s->kind == IR_STMT_COLLECTIVE) what = base_format(u->w.k->arena, "`%s`", what);
-    return diag_report(u->diags, code, pass_span(u->w.k, s->origin), what, group_text(u, group));
+    Diag *diag =
+        diag_report(u->diags, code, pass_span(u->w.k, s->origin), what, group_text(u, group));
+    if (call) diag_label(u->diags, diag, pass_span(u->w.k, call), "instantiated from here");
+    return diag;
 }
 
 static void report_control(Uniform *u, const IrStmt *s, int64_t group, const Frame *f)

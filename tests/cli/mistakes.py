@@ -75,3 +75,12 @@ def a_message_names_what_it_is_about():
         assert text in message, (body, message)
     host = check(HEAD.format("y[0, 0] = t") + 'test "t" {\n    var z = zero f32[3]\n}\n', want=WRONG).message
     assert "by `let`" in host, host
+
+
+@test
+def a_misplaced_call_is_one_error():
+    text = "import std.block (block_reduce)\n" + HEAD.format("if thread == 0 { y[0, 0] = block_reduce[add](t, 0.0) }")
+    message = check(text, want=WRONG).message
+    assert message.count(" error: ") == 1 and "instantiated from here" in message, message
+    message = check(HEAD.format("for i in repeat(n) * spatial(32) on thread { y[0, i] = t }"), want=WRONG).message
+    assert "`repeat(n) * spatial(32)` has 32 workers" in message, message
