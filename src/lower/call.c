@@ -242,21 +242,7 @@ static Value call_fn(Lower *l, const Ast *node)
 
 static IrOp op_of_symbol(const Symbol *fn)
 {
-    switch (fn->op) {
-#define UNARY(id, text, name)
-#define BINARY(id, text, name, precedence, result, flags)                                          \
-    case OP_##id:                                                                                  \
-        return IR_##id;
-#include "vocab/operators.def"
-#undef UNARY
-#undef BINARY
-    case OP_NONE:
-    case OP_NEG:
-    case OP_NOT:
-    case OP_BITNOT:
-    case OP_COUNT:
-        break;
-    }
+    if (fn->kind == SYMBOL_FN_OP) return lower_op(fn->op);
     return fn->builtin == BUILTIN_MIN ? IR_MIN : IR_MAX;
 }
 

@@ -1,7 +1,7 @@
 /* Expressions: each becomes a Value; scalars become IR. */
 #include "lower/internal.h"
 
-static IrOp binary_op(Op op)
+IrOp lower_op(Op op)
 {
     switch (op) {
 #define UNARY(id, text, name)
@@ -240,7 +240,7 @@ static Value binary(Lower *l, const Ast *node)
         lower_error(l, DIVISION_BY_ZERO, node->span);
         return value_poison();
     }
-    return value_expr(ir_binary(l->k, binary_op(node->op), a, b));
+    return value_expr(ir_binary(l->k, lower_op(node->op), a, b));
 }
 
 static Value unary(Lower *l, const Ast *node)

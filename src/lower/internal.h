@@ -141,6 +141,7 @@ static inline void lower_bind(Lower *l, const Symbol *s, Value v)
 }
 
 /* ---- expressions (expr.c) */
+IrOp lower_op(Op op); /* of a binary operator */
 Value lower_value(Lower *l, const Ast *node);
 const IrExpr *lower_expr(Lower *l, const Ast *node); /* a scalar or vector; a zero after an error */
 const IrExpr *lower_index(Lower *l, const Ast *node);      /* converted to `index` */

@@ -103,18 +103,7 @@ static void lower_var(Lower *l, const Ast *node)
 
 static const IrExpr *combined(Lower *l, Op op, const IrExpr *old, const IrExpr *value)
 {
-    if (op == OP_NONE) return value;
-    switch (op) {
-#define UNARY(id, text, name)
-#define BINARY(id, text, name, precedence, result, flags)                                          \
-    case OP_##id:                                                                                  \
-        return ir_binary(l->k, IR_##id, old, value);
-#include "vocab/operators.def"
-#undef UNARY
-#undef BINARY
-    default:
-        return value;
-    }
+    return op == OP_NONE ? value : ir_binary(l->k, lower_op(op), old, value);
 }
 
 static const IrExpr *spread(Lower *l, const IrExpr *e, IrType type)
