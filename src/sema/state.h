@@ -120,7 +120,7 @@ typedef struct Sema {
     Place place;
     const Type *result; /* of the function being checked */
     int loops;
-    int lone; /* the statement's group is one warp: 32, one warpgroup: 128; else 0 */
+    int lone;    /* the statement's group is one warp: 32, one warpgroup: 128; else 0 */
     bool broken; /* a statement of this body did not parse */
     VEC(Narrowing) narrowings;
     VEC(Symbol *) watched; /* variables, for the warning about unused ones */

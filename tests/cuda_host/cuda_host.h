@@ -266,7 +266,7 @@ template <class T> HD_HOST_FN T hd_host_most(T a, T b)
 #define HD_HOST_TO_INT(name, From, To, lowest, below, above, nan)                                  \
     HD_HOST_FN To name(From x)                                                                     \
     {                                                                                              \
-        return x != x ? nan : x <= below ? lowest : x >= above ? (To) ~lowest : (To)x;             \
+        return x != x ? nan : x <= below ? lowest : x >= above ? (To)~lowest : (To)x;              \
     }
 #define HD_HOST_LOW32 (-2147483647 - 1)
 #define HD_HOST_LOW64 (-9223372036854775807ll - 1)

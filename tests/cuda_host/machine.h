@@ -13,7 +13,8 @@
 #include <ucontext.h>
 #endif
 
-namespace hd_host {
+namespace hd_host
+{
 
 enum { MAX_THREADS = 1024, MAX_BARRIERS = 16, STACK = 256 * 1024 };
 enum Meet { MEET_NONE, MEET_SYNC, MEET_SHUFFLE, MEET_XOR, MEET_UP, MEET_DOWN, MEET_VOTE };
@@ -75,7 +76,8 @@ static inline void context_switch(Context *from, Context *to)
 }
 #endif
 
-// ---- the state of one operating-system thread ----------------------------------------------------
+// ---- the state of one operating-system thread
+// ----------------------------------------------------
 struct Warp {
     int arrived;
     Meet kind;
@@ -177,8 +179,8 @@ static bool launch_is_over()
 static void pause()
 {
     if (++machine->pauses % 256 == 0) {
-        bool on = machine->grid ? sched_yield() == 0
-                                : machine->args->yield(machine->args->grid_state);
+        bool on =
+            machine->grid ? sched_yield() == 0 : machine->args->yield(machine->args->grid_state);
         if (!on || launch_is_over()) give_up();
     }
     wake(machine->current);
@@ -371,8 +373,13 @@ template <class F>
 static void launch(const HdCpuArgs *args, int64_t begin, int64_t end, int block, bool resident,
                    long shared_bytes, F kernel)
 {
-    Launch l = {args, block, shared_bytes, args->grid[0] * args->grid[1] * args->grid[2],
-                [](void *data) { (*(F *)data)(); }, &kernel, nullptr};
+    Launch l = {args,
+                block,
+                shared_bytes,
+                args->grid[0] * args->grid[1] * args->grid[2],
+                [](void *data) { (*(F *)data)(); },
+                &kernel,
+                nullptr};
     if (!resident)
         run_blocks(&l, begin, end);
     else if (begin == 0)

@@ -10,13 +10,34 @@ enum { EXTRA = 64 };
         (void)mpfr_##name(y, x, MPFR_RNDN);                                                        \
     }
 
+/* clang-format off */
 WRAP(exp)
-WRAP(exp2) WRAP(exp10) WRAP(expm1) WRAP(log) WRAP(log2) WRAP(log10) WRAP(log1p) WRAP(sin) WRAP(cos)
-    WRAP(tan) WRAP(asin) WRAP(acos) WRAP(atan) WRAP(sinh) WRAP(cosh) WRAP(tanh) WRAP(asinh)
-        WRAP(acosh) WRAP(atanh) WRAP(erf) WRAP(erfc) WRAP(cbrt)
+WRAP(exp2)
+WRAP(exp10)
+WRAP(expm1)
+WRAP(log)
+WRAP(log2)
+WRAP(log10)
+WRAP(log1p)
+WRAP(sin)
+WRAP(cos)
+WRAP(tan)
+WRAP(asin)
+WRAP(acos)
+WRAP(atan)
+WRAP(sinh)
+WRAP(cosh)
+WRAP(tanh)
+WRAP(asinh)
+WRAP(acosh)
+WRAP(atanh)
+WRAP(erf)
+WRAP(erfc)
+WRAP(cbrt)
+/* clang-format on */
 
-    /* MPFR has +inf at -0, IEEE 754 -inf. */
-    static void ref_rsqrt(mpfr_t y, const mpfr_t x)
+/* MPFR has +inf at -0, IEEE 754 -inf. */
+static void ref_rsqrt(mpfr_t y, const mpfr_t x)
 {
     (void)mpfr_rec_sqrt(y, x, MPFR_RNDN);
     if (mpfr_zero_p(x) && mpfr_signbit(x)) mpfr_set_inf(y, -1);

@@ -6,9 +6,9 @@
  * Writing the value that is already there is no race. */
 typedef struct HdShadow {
     uintptr_t element;
-    int64_t write_time, read_time;        /* -1: never */
+    int64_t write_time, read_time;             /* -1: never */
     int32_t writer, first_reader, last_reader; /* readers since read_time: a range */
-    bool ready;                           /* has a value */
+    bool ready;                                /* has a value */
 } HdShadow;
 
 enum { HD_WATCH_GROUPS = 16 };
