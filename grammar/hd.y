@@ -59,7 +59,7 @@ static void hd_yyerror(const Span *span, Parse *parse, const char *text);
 %token COMMENT "a comment"
 %token <name> NAME "a name"
 %token <node> INT "an integer" FLOAT "a number" STRING "a string"
-%token HOLE "_"
+%token <name> HOLE "_"
 %token LPAREN "(" RPAREN ")" LBRACKET "[" RBRACKET "]" LBRACE "{" RBRACE "}" SET_OPEN "a set"
 %token COMMA "," SEMI ";" COLON ":" QUESTION "?" DOT "." ARROW "->"
 %token ASSIGN "=" ASSIGN_ADD "+=" ASSIGN_SUB "-=" ASSIGN_MUL "*=" ASSIGN_DIV "/=" ASSIGN_MOD "%="
@@ -104,7 +104,8 @@ static void hd_yyerror(const Span *span, Parse *parse, const char *text);
 %type <node> layout_product layout_factor block stmt_node opt_message let var binding shared reg
 %type <node> if_stmt loop opt_within group full dims expr literal
 %type <node> call_part call_arg index_part index_arg
-%type <list> items dotted names exprs fulls generics params wheres clauses tunes opt_types
+%type <node> binder
+%type <list> items dotted names binders exprs fulls generics params wheres clauses tunes opt_types
 %type <list> types layout_parts stmts stmt lets vars shareds regs call_args index_args
 %type <flags> opt_pub direction space opt_unroll opt_resident
 %type <op> assign_op
@@ -402,8 +403,16 @@ var:
   | binding COLON type                 { $$ = MAKE(Var, @$, $1, $3, NULL); } ;
 
 binding:
-    name                               { $$ = syntax_single(parse, NAME($1, @1)); }
-  | LPAREN names opt_comma RPAREN      { $$ = syntax_list(parse, $2, @$); } ;
+    binder                             { $$ = syntax_single(parse, $1); }
+  | LPAREN binders opt_comma RPAREN    { $$ = syntax_list(parse, $2, @$); } ;
+
+binders:
+    binder                             { $$ = syntax_first(parse, $1); }
+  | binders COMMA binder               { $$ = syntax_more(parse, $1, $3); } ;
+
+binder:
+    name                               { $$ = NAME($1, @1); }
+  | HOLE                               { $$ = NAME($1, @1); } ;
 
 shareds:
     shared                             { $$ = syntax_first(parse, $1); }

@@ -91,6 +91,7 @@ Symbol *sema_symbol_new(Sema *s, SymbolKind kind, Ast *decl, const Name *name, S
 
 void sema_bind(Sema *s, Symbol *symbol)
 {
+    if (symbol->name->len == 1 && symbol->name->text[0] == '_') return; /* names nothing */
     struct ScopeSlot *slot = slot_of(s, symbol->name);
     uint32_t depth = (uint32_t)s->scope.marks.len;
     if (slot->local && slot->local->depth == depth) {

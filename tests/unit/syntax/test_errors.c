@@ -41,7 +41,7 @@ static const Case cases[] = {
     {"fn f() {\n    let a = b < c < d\n}\n", DIAG_SYNTAX, 2, 19, "`<`"},
     {"fn f() {\n    let a = x[0] else 1 + y[0] else 2 + 3 ) \n}\n", DIAG_STRAY_BRACKET, 2, 43,
      "`)`"},
-    {"fn f() {\n    let = 1\n}\n", DIAG_SYNTAX, 2, 9, "expected a name or `(`, found `=`"},
+    {"fn f() {\n    let = 1\n}\n", DIAG_SYNTAX, 2, 9, "expected a name, `_` or `(`, found `=`"},
     {"fn f() {\n    for i range(3) { a }\n}\n", DIAG_SYNTAX, 2, 11, "expected `in`, found `range`"},
     {"fn f( {\n    a = 1\n}\n", DIAG_UNCLOSED_BRACKET, 1, 5, "`(`"},
     {"fn f(x: ) {\n}\n", DIAG_SYNTAX, 1, 9, "expected a type, `out` or `inout`, found `)`"},
