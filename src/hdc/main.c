@@ -191,7 +191,7 @@ Compile *open_session(Options *o, const char *path, ExitStatus *status)
     return NULL;
 }
 
-static int run(Options *o, int argc, char **argv)
+static ExitStatus run(Options *o, int argc, char **argv)
 {
     if (setjmp(o->escape.env)) {
         fputs("hdc: out of memory\n", stderr);
@@ -216,7 +216,7 @@ static int run(Options *o, int argc, char **argv)
 int main(int argc, char **argv)
 {
     static Options options;
-    int status = run(&options, argc, argv);
+    ExitStatus status = run(&options, argc, argv);
     if (options.printed.len) fwrite(options.printed.data, 1, options.printed.len, stderr);
     print_seconds(&options);
     bool written = fflush(stdout) == 0 && !ferror(stdout);
@@ -225,5 +225,5 @@ int main(int argc, char **argv)
         status = EXIT_ENVIRONMENT;
     }
     base_arena_destroy(options.arena);
-    return status;
+    return (int)status;
 }
