@@ -295,14 +295,11 @@ static void machine_end()
     free(machine);
     machine = nullptr;
 }
-// Ends a thread's machine with the thread.
-struct MachineOwner {
-    ~MachineOwner()
-    {
-        if (machine) machine_end();
-    }
-};
-static thread_local MachineOwner machine_owner;
+// The machine of the thread that unloads the library goes with it.
+__attribute__((destructor)) static void unload()
+{
+    if (machine) machine_end();
+}
 
 static void run_block(Machine *m, long number)
 {
@@ -339,7 +336,6 @@ struct Launch {
 static void run_blocks(const Launch *l, long begin, long end)
 {
     Machine *m = machine_of(l->block, l->shared_bytes);
-    (void)&machine_owner; // made, so that its end comes
     m->args = l->args;
     m->grid = l->grid;
     m->kernel = l->kernel;
