@@ -337,6 +337,39 @@ static void lower_await(Lower *l, const Ast *node)
     pause->args = loop->args;
 }
 
+/* Statements without parts that other statements share: jumps, barriers, checks. */
+static void leaf_stmt(Lower *l, const Ast *node)
+{
+    switch (node->kind) {
+    case AST_Break:
+        ir_append(l->k, l->block, IR_STMT_BREAK);
+        break;
+    case AST_Continue:
+        ir_append(l->k, l->block, IR_STMT_CONTINUE);
+        break;
+    case AST_Return:
+        lower_return(l, node);
+        break;
+    case AST_Sync:
+        lower_sync(l, node);
+        break;
+    case AST_Await:
+        lower_await(l, node);
+        break;
+    case AST_Scope:
+        lower_scope(l, node);
+        break;
+    case AST_Assert:
+        lower_assert(l, node);
+        break;
+    case AST_Print:
+        lower_print(l, node);
+        break;
+    default:
+        break; /* Error nodes, and what sema allows in tests only */
+    }
+}
+
 void lower_stmt(Lower *l, const Ast *node)
 {
     lower_at(l, node);
@@ -381,31 +414,8 @@ void lower_stmt(Lower *l, const Ast *node)
     case AST_On:
         lower_on(l, node);
         break;
-    case AST_Break:
-        ir_append(l->k, l->block, IR_STMT_BREAK);
-        break;
-    case AST_Continue:
-        ir_append(l->k, l->block, IR_STMT_CONTINUE);
-        break;
-    case AST_Return:
-        lower_return(l, node);
-        break;
-    case AST_Sync:
-        lower_sync(l, node);
-        break;
-    case AST_Await:
-        lower_await(l, node);
-        break;
-    case AST_Scope:
-        lower_scope(l, node);
-        break;
-    case AST_Assert:
-        lower_assert(l, node);
-        break;
-    case AST_Print:
-        lower_print(l, node);
-        break;
     default:
-        break; /* Error nodes, and what sema allows in tests only */
+        leaf_stmt(l, node);
+        break;
     }
 }
