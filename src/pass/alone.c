@@ -92,7 +92,7 @@ static bool one_alone(const IrStmt *loop, int64_t *at)
     return branch && only_at(last->args[0], loop->var, at);
 }
 
-static void alone_block(IrKernel *k, IrBlock *block);
+static bool try_loop(IrKernel *k, IrStmt *s, IrBlock *to);
 
 /* The body for one value of the counter, in place of the loop. */
 static void run_at(IrKernel *k, IrStmt *loop, int64_t at, IrBlock *to)
@@ -101,7 +101,7 @@ static void run_at(IrKernel *k, IrStmt *loop, int64_t at, IrBlock *to)
     pass_clone_bind(&c, loop->var, ir_index(k, at));
     IrBlock *copy = ir_new_block(k);
     pass_clone_into(&c, copy, loop->body);
-    alone_block(k, copy);
+    pass_replace_stmts(k, copy, try_loop);
     for (size_t i = 0; i < copy->stmts.len; i++) {
         IrStmt *s = copy->stmts.data[i];
         bool decided = s->kind == IR_STMT_IF && ir_is_const(s->args[0]) && s->args[0]->value.i;
@@ -129,22 +129,8 @@ static bool try_loop(IrKernel *k, IrStmt *s, IrBlock *to)
     return true;
 }
 
-static void alone_block(IrKernel *k, IrBlock *block)
-{
-    if (!block) return;
-    IrBlock old = *block;
-    memset(&block->stmts, 0, sizeof block->stmts);
-    for (size_t i = 0; i < old.stmts.len; i++) {
-        IrStmt *s = old.stmts.data[i];
-        if (try_loop(k, s, block)) continue;
-        alone_block(k, s->body);
-        alone_block(k, s->other);
-        VEC_PUSH(k->arena, block->stmts, s);
-    }
-}
-
 bool pass_alone(PassContext *ctx)
 {
-    if (!ctx->options->check) alone_block(ctx->k, ctx->k->body);
+    if (!ctx->options->check) pass_replace_stmts(ctx->k, ctx->k->body, try_loop);
     return true;
 }

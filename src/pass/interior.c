@@ -137,22 +137,8 @@ static bool try_loop(IrKernel *k, IrStmt *loop, IrBlock *to)
     return true;
 }
 
-static void interior_block(IrKernel *k, IrBlock *block)
-{
-    if (!block) return;
-    IrBlock old = *block;
-    memset(&block->stmts, 0, sizeof block->stmts);
-    for (size_t i = 0; i < old.stmts.len; i++) {
-        IrStmt *s = old.stmts.data[i];
-        if (try_loop(k, s, block)) continue;
-        interior_block(k, s->body);
-        interior_block(k, s->other);
-        VEC_PUSH(k->arena, block->stmts, s);
-    }
-}
-
 bool pass_interior(PassContext *ctx)
 {
-    if (!ctx->options->check) interior_block(ctx->k, ctx->k->body);
+    if (!ctx->options->check) pass_replace_stmts(ctx->k, ctx->k->body, try_loop);
     return true;
 }

@@ -211,3 +211,17 @@ bool pass_const_loop(const IrStmt *loop, int64_t *lo, int64_t *step, int64_t *tr
     *trip = span <= 0 ? 0 : (span + *step - 1) / *step;
     return *step > 0;
 }
+
+void pass_replace_stmts(IrKernel *k, IrBlock *block, PassTry try)
+{
+    if (!block) return;
+    IrBlock old = *block;
+    memset(&block->stmts, 0, sizeof block->stmts);
+    for (size_t i = 0; i < old.stmts.len; i++) {
+        IrStmt *s = old.stmts.data[i];
+        if (try(k, s, block)) continue;
+        pass_replace_stmts(k, s->body, try);
+        pass_replace_stmts(k, s->other, try);
+        VEC_PUSH(k->arena, block->stmts, s);
+    }
+}

@@ -3,10 +3,9 @@
  * Each variant becomes two functions. `<symbol>` is what the module's table names: it reads the
  * arguments and calls `<symbol>_blocks`, whose parameters are `restrict`, so that the C compiler
  * knows what the host has checked: nothing overlaps. */
+#include "runtime/library.h"
 #include "target/cpu/cpu.h"
-
-extern const unsigned char target_abi_bytes[], target_cpu_prelude_bytes[],
-    target_cpu_atomics_bytes[], target_cpu_watch_bytes[];
+#include "target/texts.h"
 
 /* Local arrays above this many bytes lie in the worker's memory: a resident kernel's stack is
  * small. */
@@ -14,7 +13,7 @@ enum { LARGE = 8192, ALIGN = 64 };
 
 const char *target_abi_text(void)
 {
-    return (const char *)target_abi_bytes;
+    return runtime_module_text();
 }
 
 int64_t target_cpu_bytes(const IrTensor *t)
@@ -276,10 +275,10 @@ static void emit_variant(Arena *arena, TargetInstance *instance, TargetVariant *
 
 void target_cpu_emit(Arena *arena, TargetModule *module, Sb *out)
 {
-    base_sb_str(out, (const char *)target_cpu_prelude_bytes);
-    base_sb_str(out, (const char *)target_cpu_atomics_bytes);
+    base_sb_str(out, target_text(TEXT_CPU_PRELUDE));
+    base_sb_str(out, target_text(TEXT_CPU_ATOMICS));
     base_sb_char(out, '\n');
-    if (module->check) base_sb_str(out, (const char *)target_cpu_watch_bytes);
+    if (module->check) base_sb_str(out, target_text(TEXT_CPU_WATCH));
     for (int i = 0; i < module->kernel_count; ++i) {
         TargetKernel *kernel = &module->kernels[i];
         for (int j = 0; j < kernel->instance_count; ++j) {

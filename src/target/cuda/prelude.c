@@ -4,10 +4,9 @@
  * defines is used by the text or by a needed paragraph below it, so one pass from the last to the
  * first finds them all. */
 #include "target/cuda/cuda.h"
+#include "target/texts.h"
 
 #include <ctype.h>
-
-extern const unsigned char target_cuda_prelude_bytes[], target_cuda_sync_bytes[];
 
 typedef struct Piece {
     const char *text;
@@ -137,8 +136,8 @@ static void split(Pieces *p, const char *text)
 void target_cuda_prelude(Arena *arena, const char *text, size_t len, Sb *out)
 {
     Pieces p = {.arena = arena, .used = base_map(arena)};
-    split(&p, (const char *)target_cuda_prelude_bytes);
-    split(&p, (const char *)target_cuda_sync_bytes);
+    split(&p, target_text(TEXT_CUDA_PRELUDE));
+    split(&p, target_text(TEXT_CUDA_SYNC));
     use_words(&p, text, len);
     bool *needed = NEW_ARRAY(arena, bool, p.list.len + 1);
     for (size_t i = p.list.len; i-- > 0;) {

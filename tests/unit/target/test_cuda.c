@@ -1,13 +1,12 @@
 /* The CUDA text: what it says for small kernels, what of the prelude it opens with, how it runs on
  * the host, and that NVRTC takes it (where there is one) for every architecture. */
 #include "cuda_run.h"
+#include "target/texts.h"
 
 #include <signal.h>
 #include <sys/wait.h>
 
 #include "runtime/nvrtc.h"
-
-extern const unsigned char target_cuda_prelude_bytes[], target_cuda_sync_bytes[];
 
 static const IrExpr *num(Bench *b, int64_t value)
 {
@@ -305,8 +304,8 @@ static void prelude_compiles(void **state)
     }
     Bench b;
     bench_open(&b, "none", 32);
-    const char *text = base_format(b.arena, "%s%s%s", (const char *)target_cuda_prelude_bytes,
-                                   (const char *)target_cuda_sync_bytes, USES);
+    const char *text = base_format(b.arena, "%s%s%s", target_text(TEXT_CUDA_PRELUDE),
+                                   target_text(TEXT_CUDA_SYNC), USES);
     int count;
     const int *archs = runtime_nvrtc_archs(nvrtc, &count);
     for (int i = 0; i < count; ++i) {

@@ -1,0 +1,9 @@
+/* The embedded texts of the targets, by their place in floor.cmake's list. Private to target/. */
+#ifndef TARGET_TEXTS_H
+#define TARGET_TEXTS_H
+
+enum { TEXT_CPU_PRELUDE, TEXT_CPU_ATOMICS, TEXT_CPU_WATCH, TEXT_CUDA_PRELUDE, TEXT_CUDA_SYNC };
+
+const char *target_text(int which);
+
+#endif
