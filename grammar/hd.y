@@ -74,7 +74,7 @@ static void hd_yyerror(const Span *span, Parse *parse, const char *text);
 %token IF "if" ELSE "else" BREAK "break" CONTINUE "continue" RETURN "return" SYNC "sync"
 %token AWAIT "await" SCOPE "scope" ASSERT "assert" PRINT "print" CHECK "check"
 %token ON "on" IN "in" OVER "over" WITHIN "within" WHERE "where" TUNE "tune" LAUNCH "launch"
-%token REQUIRE "require" LAYOUT "layout" OUT "out" INOUT "inout"
+%token REQUIRE "require" LAYOUT "layout" OUT "out" INOUT "inout" PIPELINE "pipeline" REGS "regs"
 %token <node> TRUE "true" FALSE "false" INF "inf" NAN "nan"
 /* contextual: free as names */
 %token <name> AS "as" AT "at" ORDER "order" GRID "grid" RESIDENT "resident" RANDOM "random"
@@ -137,6 +137,8 @@ decl:
   | mapping_decl
   | FN name generics_part params_part opt_result wheres_part block
         { $$ = NAMED(MAKE(Fn, @$, $3, $4, $5, $6, $7), $2, @2); }
+  | FN name generics_part params_part opt_result wheres_part ASSIGN STRING
+        { $$ = NAMED(MAKE(Fn, @$, $3, $4, $5, $6, $8), $2, @2); }
   | FN error block                     { $$ = ERROR(@$); }
   | FN error                           { $$ = ERROR(@$); }
   | KERNEL name generics_part params_part clauses block
@@ -365,7 +367,8 @@ stmt_node:
   | WHILE full block                   { $$ = MAKE(While, @$, $2, $3); }
   | WHILE error block                  { $$ = ERROR(@$); }
   | WHILE error                        { $$ = ERROR(@$); }
-  | ON group block                     { $$ = MAKE(On, @$, $2, $3); }
+  | ON group block                     { $$ = MAKE(On, @$, $2, NULL, $3); }
+  | ON group REGS expr block           { $$ = MAKE(On, @$, $2, $4, $5); }
   | ON error block                     { $$ = ERROR(@$); }
   | ON error                           { $$ = ERROR(@$); }
   | SCOPE block                        { $$ = MAKE(Scope, @$, $2); }
@@ -443,11 +446,13 @@ if_stmt:
 
 loop:
     opt_unroll FOR binding IN expr opt_within block
-        { $$ = FLAG(MAKE(For, @$, $3, $5, NULL, $6, $7), $1 | syntax_tuple_flag($3)); }
+        { $$ = FLAG(MAKE(For, @$, $3, $5, NULL, $6, NULL, $7), $1 | syntax_tuple_flag($3)); }
+  | opt_unroll FOR binding IN expr PIPELINE LPAREN full RPAREN block
+        { $$ = FLAG(MAKE(For, @$, $3, $5, NULL, NULL, $8, $10), $1 | syntax_tuple_flag($3)); }
   | opt_unroll FOR binding IN expr ON group opt_within block
-        { $$ = FLAG(MAKE(For, @$, $3, $5, $7, $8, $9), $1 | syntax_tuple_flag($3)); }
+        { $$ = FLAG(MAKE(For, @$, $3, $5, $7, $8, NULL, $9), $1 | syntax_tuple_flag($3)); }
   | opt_unroll FOR binding IN expr WITHIN dims ON group block
-        { $$ = FLAG(MAKE(For, @$, $3, $5, $9, $7, $10), $1 | syntax_tuple_flag($3)); }
+        { $$ = FLAG(MAKE(For, @$, $3, $5, $9, $7, NULL, $10), $1 | syntax_tuple_flag($3)); }
   | opt_unroll FOR error block         { $$ = ERROR(@$); }
   | opt_unroll FOR error               { $$ = ERROR(@$); } ;
 

@@ -1,6 +1,13 @@
-/* The standard library's modules, embedded: stdlib/NAME.hd is `std.NAME`. */
+/* The standard library's modules, embedded: stdlib/a/b.hd is `std.a.b`. */
 #include "compile/compile.h"
 #include "embed/stdlib.h"
+
+static bool is_module(const char *file, const char *path, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (file[i] != (path[i] == '.' ? '/' : path[i])) return false;
+    return strcmp(file + len, ".hd") == 0;
+}
 
 const char *compile_library(void *user, const char *path, size_t *len)
 {
@@ -11,7 +18,7 @@ const char *compile_library(void *user, const char *path, size_t *len)
     size_t name = strlen(path);
     for (const EmbedFile *f = embed_stdlib; f->name; f++) {
         const char *file = f->name + sizeof folder - 1;
-        if (strncmp(file, path, name) == 0 && strcmp(file + name, ".hd") == 0) {
+        if (is_module(file, path, name)) {
             *len = f->len;
             return f->text;
         }

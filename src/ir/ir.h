@@ -43,6 +43,10 @@ enum IrFlags {
     IR_TOGETHER = 512, /* FOR, TASKS: all threads of the block come to it, with the same extents */
     IR_STREAM = 2048,  /* FOR, CPU: copies elements in a row out, past the cache */
     IR_AGREED = 1024,  /* STORE to a tile: a verb made the value the same for all its owners */
+    IR_MMA = 4096,     /* TASKS: a matrix product, see IrInstruction */
+    IR_ASYNC = 8192,   /* TASKS, STORE of a LOAD: an asynchronous copy, there after WAIT */
+    IR_FORCED = 16384, /* TASKS: of an instruction written by hand, `text` (IR_MMA: its PTX;
+                          IR_COPY: "ldmatrix", "stmatrix"); another choice is an error */
 };
 
 /* A scalar (lanes 1) or vector element type. */
@@ -92,7 +96,8 @@ typedef struct IrTensor {
     int param;           /* PARAM: position among the kernel's parameters */
     bool written, read;  /* PARAM: mode (out: written, inout: both) */
     const Scalar *table; /* TABLE: its elements, row-major */
-    const struct IrStmt *scope; /* SHARED: the SCOPE it lives in; NULL: the kernel */
+    const struct IrStmt *scope;    /* SHARED: the SCOPE it lives in; NULL: the kernel */
+    const struct IrTensor *staged; /* SHARED: only holds a copy of this tile, for an IR_MMA */
     uint32_t origin;
     enum { IR_MADE_NOT, IR_MADE_TILE, IR_MADE_VALUE } made; /* by fission, to hold what */
 } IrTensor;
@@ -143,7 +148,8 @@ struct IrStmt {
     IrOrder order;
     IrScope scope;
     const IrTasks *tasks;
-    const char *text; /* TRAP: what was violated; PRINT: pieces, `{}` where an operand goes */
+    const char *text; /* TRAP: what was violated; PRINT: pieces, `{}` where an operand goes;
+                         MACHINE: the PTX; TASKS: IR_FORCED */
 };
 
 /* ---- origins: an append-only table; index 0 is "none" --------------------------------------- */
@@ -170,6 +176,23 @@ typedef struct IrRequire {
     uint32_t origin;
 } IrRequire;
 
+/* A tensor-core instruction acc += a * b, declared in stdlib/mma: PTX text, element types, and the
+ * mappings of its operands' fragments over the threads that run it together (a warp, a warpgroup):
+ * a is m x k, b is k x n, acc is m x n. Of those that the architecture has. An operand without a
+ * mapping is read from shared memory by the instruction itself.
+ *
+ * The verb mma is a task loop over acc's mapping, flag IR_MMA,
+ *     tasks (i, j) in M { for p in 0 .. K { store acc[i, j] = fma(cast(A(i, p)), cast(B(p, j)),
+ * acc[i, j]) } } (mul and add on integers) whose A and B are loads of shared tensors, any
+ * expression of whose indices may name i, p and j. An operand in registers was first copied to a
+ * tensor with `staged`.
+ */
+typedef struct IrInstruction {
+    const char *text;
+    Elem a_elem, b_elem, acc_elem;
+    const Mapping *a, *b, *acc;
+} IrInstruction;
+
 typedef struct IrKernel {
     Arena *arena;
     Diags *diags;            /* for origins' spans */
@@ -180,6 +203,7 @@ typedef struct IrKernel {
     VEC(IrTensor *) tensors; /* every tensor, by id */
     VEC(IrVar *) vars;       /* by id */
     VEC(IrRequire) requires;
+    VEC(IrInstruction) instructions;
     const IrExpr *grid[3]; /* logical grid extents, over SIZE and ARG; missing ones const 1 */
     int64_t block_size;    /* threads of a block, compile-time */
     int64_t block_dims[3];

@@ -4,11 +4,19 @@
 #include <inttypes.h>
 
 const IrWord ir_flag_words[] = {
-    {"unroll", IR_UNROLL},     {"elidable", IR_ELIDABLE},
-    {"auto", IR_AUTO},         {"copy", IR_COPY},
-    {"once", IR_ONCE},         {"threads", IR_THREADS},
-    {"together", IR_TOGETHER}, {"agreed", IR_AGREED},
-    {"stream", IR_STREAM},     {NULL, 0},
+    {"unroll", IR_UNROLL},
+    {"elidable", IR_ELIDABLE},
+    {"auto", IR_AUTO},
+    {"copy", IR_COPY},
+    {"once", IR_ONCE},
+    {"threads", IR_THREADS},
+    {"together", IR_TOGETHER},
+    {"agreed", IR_AGREED},
+    {"stream", IR_STREAM},
+    {"mma", IR_MMA},
+    {"async", IR_ASYNC},
+    {"forced", IR_FORCED},
+    {NULL, 0},
 };
 const char *const ir_scope_words[4] = {"warp", "group", "block", "grid"};
 const char *const ir_order_words[4] = {"relaxed", "acquire", "release", "acq_rel"};
@@ -161,10 +169,14 @@ static void print_tasks(IrPrinter *p, const IrStmt *s)
     base_sb_str(p->out, " on ");
     ir_print_operand(p, s->args[0]);
     if (s->tasks->level != 1) base_sb_printf(p->out, " level %d", s->tasks->level);
-    if (s->count == 1) return;
-    base_sb_str(p->out, " with (");
-    print_operands(p, s->count - 1, s->args + 1);
-    base_sb_char(p->out, ')');
+    if (s->count > 1) {
+        base_sb_str(p->out, " with (");
+        print_operands(p, s->count - 1, s->args + 1);
+        base_sb_char(p->out, ')');
+    }
+    if (!s->text) return;
+    base_sb_str(p->out, " by ");
+    print_string(p->out, s->text);
 }
 
 static void print_barrier(IrPrinter *p, const IrStmt *s)
@@ -201,6 +213,16 @@ static void print_atomic(IrPrinter *p, const IrStmt *s)
     base_sb_printf(p->out, ") %s %s", ir_order_words[s->order], ir_scope_words[s->scope]);
 }
 
+static void print_machine(IrPrinter *p, const IrStmt *s)
+{
+    base_sb_printf(p->out, "machine %s ", vocab_builtin(s->builtin)->text);
+    ir_print_access(p, s->tensor, s->flags, 1, 1, s->args, NULL, NULL);
+    base_sb_str(p->out, " (");
+    print_operands(p, s->count - 1, s->args + 1);
+    base_sb_str(p->out, ") ");
+    print_string(p->out, s->text);
+}
+
 static void print_message(IrPrinter *p, const IrStmt *s)
 {
     base_sb_printf(p->out, "%s ", ir_stmt_text(s->kind));
@@ -212,6 +234,7 @@ static void print_message(IrPrinter *p, const IrStmt *s)
 static void print_plain(IrPrinter *p, const IrStmt *s)
 {
     base_sb_str(p->out, ir_stmt_text(s->kind));
+    if (s->kind == IR_STMT_WAIT) base_sb_printf(p->out, " %" PRId64, s->imm);
     if (s->kind == IR_STMT_ROLE) base_sb_printf(p->out, " %" PRId64 ", %" PRId64, s->imm, s->imm2);
     if (s->kind == IR_STMT_REGION) {
         base_sb_char(p->out, ' ');
@@ -231,7 +254,7 @@ static const StmtPrinter stmt_printers[IR_STMT_COUNT] = {
     [IR_STMT_TASKS] = print_tasks,     [IR_STMT_LEAVE] = print_use,
     [IR_STMT_BARRIER] = print_barrier, [IR_STMT_COLLECTIVE] = print_collective,
     [IR_STMT_ATOMIC] = print_atomic,   [IR_STMT_TRAP] = print_message,
-    [IR_STMT_PRINT] = print_message,
+    [IR_STMT_PRINT] = print_message,   [IR_STMT_MACHINE] = print_machine,
 };
 
 static void print_block(IrPrinter *p, const IrBlock *block);
@@ -319,6 +342,11 @@ static void print_tensor(IrPrinter *p, const IrTensor *t)
     if (t->layout) print_layout(p, t->layout);
     for (size_t i = 0; t->scope && i < p->scopes.len; i++)
         if (p->scopes.data[i] == t->scope) base_sb_printf(out, " scope %zu", i + 1);
+    if (t->staged) {
+        base_sb_str(out, " staged ");
+        ir_print_name(out, t->staged->name);
+        base_sb_printf(out, ".%" PRIu32, t->staged->id);
+    }
     if (t->table) print_table(p, t);
     base_sb_char(out, '\n');
     ir_print_line_end(p);
@@ -351,6 +379,25 @@ static void print_signature(IrPrinter *p)
     }
 }
 
+static void print_fragment(IrPrinter *p, Elem elem, const Mapping *m)
+{
+    base_sb_printf(p->out, " %s over ", vocab_elem(elem)->text);
+    if (m)
+        print_mapping(p, m);
+    else
+        base_sb_str(p->out, "shared");
+}
+
+static void print_instruction(IrPrinter *p, const IrInstruction *i)
+{
+    base_sb_str(p->out, "instruction ");
+    print_string(p->out, i->text);
+    print_fragment(p, i->acc_elem, i->acc);
+    print_fragment(p, i->a_elem, i->a);
+    print_fragment(p, i->b_elem, i->b);
+    base_sb_char(p->out, '\n');
+}
+
 static void print_launch(IrPrinter *p)
 {
     const IrKernel *k = p->k;
@@ -373,6 +420,7 @@ static void print_launch(IrPrinter *p)
     if (k->resident) base_sb_str(p->out, "resident\n");
     for (size_t i = 0; i < k->tensors.len; i++)
         if (k->tensors.data[i]->space != IR_PARAM) print_tensor(p, k->tensors.data[i]);
+    for (size_t i = 0; i < k->instructions.len; i++) print_instruction(p, &k->instructions.data[i]);
 }
 
 static bool collect_scope(void *user, IrStmt *s)

@@ -80,6 +80,12 @@ static bool read_tensor_clauses(IrReader *r, IrTensor *t)
         int64_t number = ir_read_int(r, 1, INT32_MAX);
         VEC_PUSH(r->arena, r->scope_uses, (struct ScopeUse){t, number});
     }
+    if (ir_read_accept(r, "staged")) {
+        const Name *name;
+        uint32_t id;
+        if (!ir_read_id(r, &name, &id)) return false;
+        VEC_PUSH(r->arena, r->staged_uses, (struct StagedUse){t, id});
+    }
     if (t->space == IR_TABLE) return ir_read_expect(r, "=") && read_table(r, t);
     return !r->error;
 }
@@ -210,6 +216,27 @@ static bool read_block_line(IrReader *r)
     return ir_read_expect(r, ")");
 }
 
+static bool read_fragment(IrReader *r, Elem *elem, const Mapping **mapping)
+{
+    IrType type;
+    if (!ir_read_type(r, &type) || type.lanes != 1) return ir_read_fail(r, "a type expected");
+    *elem = type.elem;
+    if (!ir_read_expect(r, "over")) return false;
+    if (!ir_read_accept(r, "shared")) *mapping = ir_read_mapping(r);
+    return !r->error;
+}
+
+static bool read_instruction(IrReader *r)
+{
+    IrInstruction i = {.text = ir_read_string(r)};
+    if (!read_fragment(r, &i.acc_elem, &i.acc) || !read_fragment(r, &i.a_elem, &i.a) ||
+        !read_fragment(r, &i.b_elem, &i.b))
+        return false;
+    if (!i.acc) return ir_read_fail(r, "an instruction's sums lie in registers");
+    VEC_PUSH(r->k->arena, r->k->instructions, i);
+    return true;
+}
+
 static bool read_resident(IrReader *r)
 {
     return r->k->resident = true;
@@ -219,10 +246,12 @@ static const struct {
     const char *word;
     bool (*read)(IrReader *r);
 } header[] = {
-    {"size", read_size_line},   {"param", read_param},      {"require", read_require},
-    {"grid", read_grid},        {"block", read_block_line}, {"resident", read_resident},
-    {"shared", read_shared},    {"tile", read_tile},        {"private", read_private},
-    {"table", read_table_line},
+    {"size", read_size_line},          {"param", read_param},
+    {"require", read_require},         {"grid", read_grid},
+    {"block", read_block_line},        {"resident", read_resident},
+    {"shared", read_shared},           {"tile", read_tile},
+    {"private", read_private},         {"table", read_table_line},
+    {"instruction", read_instruction},
 };
 
 static bool read_header_line(IrReader *r)
@@ -258,6 +287,11 @@ static bool finish(IrReader *r)
         var->name = base_intern_cstr(r->interner, "removed");
         var->lo = INT64_MIN;
         var->hi = INT64_MAX;
+    }
+    for (size_t i = 0; i < r->staged_uses.len; i++) {
+        uint32_t id = r->staged_uses.data[i].id;
+        if (id >= k->tensors.len) return ir_read_fail(r, "no tensor %u", id);
+        r->staged_uses.data[i].tensor->staged = k->tensors.data[id];
     }
     for (size_t i = 0; i < r->scope_uses.len; i++) {
         int64_t number = r->scope_uses.data[i].number;

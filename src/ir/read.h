@@ -38,6 +38,11 @@ typedef struct IrReader {
         int64_t number;
     })
     scope_uses;
+    VEC(struct StagedUse {
+        IrTensor *tensor;
+        uint32_t id;
+    })
+    staged_uses;
 } IrReader;
 
 enum { READ_DEPTH = 400, READ_ARGS = 64 };

@@ -242,6 +242,7 @@ static bool read_tasks(IrReader *r, IrStmt *s)
         int more = ir_read_operands(r, ")", extents);
         for (int i = 0; i < more && count < READ_ARGS; i++) args[count++] = extents[i];
     }
+    if (ir_read_accept(r, "by")) s->text = ir_read_string(r);
     tasks->vars = base_copy(r->arena, vars, (size_t)rank * sizeof *vars);
     s->tasks = tasks;
     for (int i = 0; i < rank; i++)
@@ -325,6 +326,31 @@ static bool read_atomic(IrReader *r, IrStmt *s)
     return set_args(r, s, a.count, a.args);
 }
 
+static bool read_wait(IrReader *r, IrStmt *s)
+{
+    s->imm = ir_read_int(r, 0, INT32_MAX);
+    return !r->error;
+}
+
+static bool read_machine(IrReader *r, IrStmt *s)
+{
+    const IrExpr *args[READ_ARGS];
+    Access a;
+    s->builtin = vocab_builtin_find(r->token.text, r->token.len);
+    ir_read_advance(r);
+    if (s->builtin == BUILTIN_NONE) return ir_read_fail(r, "no such instruction");
+    if (!ir_read_access(r, &a) || !ir_read_expect(r, "(")) return false;
+    if (a.otherwise || a.guard || a.lanes != 1 || a.count != 1)
+        return ir_read_fail(r, "not the place of a fragment");
+    s->tensor = a.tensor;
+    s->flags = a.flags;
+    int count = ir_read_operands(r, ")", args);
+    if (count + 1 > READ_ARGS) return ir_read_fail(r, "too many operands");
+    for (int i = 0; i < count; i++) a.args[a.count++] = args[i];
+    s->text = ir_read_string(r);
+    return set_args(r, s, a.count, a.args);
+}
+
 static bool read_message(IrReader *r, IrStmt *s)
 {
     if (!read_values(r, s)) return false;
@@ -351,7 +377,8 @@ static const StmtReader stmt_readers[IR_STMT_COUNT] = {
     [IR_STMT_BARRIER] = read_barrier, [IR_STMT_COLLECTIVE] = read_collective,
     [IR_STMT_ATOMIC] = read_atomic,   [IR_STMT_AWAIT] = read_values,
     [IR_STMT_TRAP] = read_message,    [IR_STMT_PRINT] = read_message,
-    [IR_STMT_SCOPE] = read_scope,
+    [IR_STMT_SCOPE] = read_scope,     [IR_STMT_WAIT] = read_wait,
+    [IR_STMT_MACHINE] = read_machine,
 };
 
 static IrStmtKind find_stmt(IrReader *r)

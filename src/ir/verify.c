@@ -237,6 +237,27 @@ static bool check_atomic(IrVerifier *v, const IrStmt *s)
     return true;
 }
 
+/* `mma`: sums, then the fragments of a and b; `ldmatrix`: a row of eight elements; `stmatrix`: the
+ * fragment. Fragments are consecutive slots of tiles or private arrays. */
+static bool check_machine(IrVerifier *v, const IrStmt *s)
+{
+    const BuiltinInfo *info = vocab_builtin(s->builtin);
+    bool mma = s->builtin == BUILTIN_MMA;
+    RULE(mma || s->builtin == BUILTIN_LDMATRIX || s->builtin == BUILTIN_STMATRIX,
+         "`%s` is no machine instruction", info->text);
+    RULE(s->text, "has no text");
+    RULE(s->flags & IR_LINEAR && s->count == (mma ? 3 : 2), "has %d operands", s->count);
+    if (!check_indices(v, s, 1) || !check_writable(v, s)) return false;
+    for (int i = 1; i < s->count; i++) RULE(s->args[i]->op == IR_LOAD, "operand %d is no load", i);
+    return true;
+}
+
+static bool check_wait(IrVerifier *v, const IrStmt *s)
+{
+    RULE(s->imm >= 0 && s->count == 0, "waits for %lld groups", (long long)s->imm);
+    return true;
+}
+
 static bool check_trap(IrVerifier *v, const IrStmt *s)
 {
     RULE(s->count >= 1 && has_type(s->args[0], ELEM_BOOL), "takes a condition");
@@ -271,7 +292,8 @@ static const Check checks[IR_STMT_COUNT] = {
     [IR_STMT_BARRIER] = check_barrier, [IR_STMT_COLLECTIVE] = check_collective,
     [IR_STMT_ATOMIC] = check_atomic,   [IR_STMT_AWAIT] = check_cond,
     [IR_STMT_TRAP] = check_trap,       [IR_STMT_PRINT] = check_print,
-    [IR_STMT_SCOPE] = check_bare,
+    [IR_STMT_SCOPE] = check_bare,      [IR_STMT_COMMIT] = check_bare,
+    [IR_STMT_WAIT] = check_wait,       [IR_STMT_MACHINE] = check_machine,
 };
 
 /* What the row of stmts.def says. */

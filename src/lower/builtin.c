@@ -172,8 +172,13 @@ Value lower_builtin(Lower *l, const Ast *node)
     case BUILTIN_VERB:
         if (node->call->builtin == BUILTIN_COPY)
             lower_copy(l, node, NULL);
+        else if (node->call->builtin == BUILTIN_MMA)
+            lower_mma(l, node);
         else
             lower_reduce(l, node);
+        return (Value){0};
+    case BUILTIN_ASYNC:
+        lower_async(l, node);
         return (Value){0};
     case BUILTIN_TEST:
         return value_poison(); /* sema allows it in tests only */

@@ -224,7 +224,11 @@ static Value inline_call(Lower *l, const Ast *node, const Symbol *fn, int count,
     }
     if (good && constraints_hold(l, KID(decl, Fn, wheres), node)) {
         const Type *type = fn->type && fn->type->kind == TYPE_FN ? fn->type->of : NULL;
-        result = lower_inline(l, KID(decl, Fn, body), type);
+        const Ast *body = KID(decl, Fn, body);
+        if (body->kind == AST_Str)
+            lower_instruction(l, node, args, body->name->text);
+        else
+            result = lower_inline(l, body, type);
     }
     l->call_origin = outer_origin;
     lower_at(l, node);

@@ -215,6 +215,12 @@ void lower_barrier(Lower *l, bool elidable);
 void lower_copy(Lower *l, const Ast *call, const Ast *via);
 void lower_copy_values(Lower *l, const Ast *node, const View *dst, const Value *src);
 void lower_reduce(Lower *l, const Ast *call);
+void lower_async(Lower *l, const Ast *call); /* async_copy, commit, wait, ldmatrix, stmatrix */
+/* mma(acc, a, b); and a call of the instruction whose PTX is `text`. */
+void lower_mma(Lower *l, const Ast *call);
+void lower_instruction(Lower *l, const Ast *call, const Value *operands, const char *text);
+/* `let h = f16(acc)`: a new tile with the values of a whole-tile expression, over its mapping. */
+Value lower_materialise(Lower *l, const Ast *node, const Name *name, Value value);
 
 /* ---- statements (stmt.c) */
 void lower_stmt(Lower *l, const Ast *node);

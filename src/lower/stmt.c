@@ -29,8 +29,7 @@ static Value pinned(Lower *l, const Name *name, Value value)
     return value;
 }
 
-/* `let h = f16(acc)`: a new tile over the same mapping. */
-static Value materialise(Lower *l, const Ast *node, const Name *name, Value value)
+Value lower_materialise(Lower *l, const Ast *node, const Name *name, Value value)
 {
     if (value.kind != VALUE_LAZY) return value;
     const View *like = NULL;
@@ -63,7 +62,7 @@ static void lower_let(Lower *l, const Ast *node)
     lower_at(l, node);
     if (names->count == 1 && !(node->flags & AST_TUPLE)) {
         const Ast *name = names->kid[0];
-        value = materialise(l, source, name->name, value);
+        value = lower_materialise(l, source, name->name, value);
         if (name->symbol) lower_bind(l, name->symbol, pinned(l, name->name, value));
         return;
     }

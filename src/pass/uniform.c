@@ -389,6 +389,9 @@ static void visit(Uniform *u, IrStmt *s)
         walk_inside(u, s);
         break;
     case IR_STMT_AWAIT:
+    case IR_STMT_COMMIT:
+    case IR_STMT_WAIT:
+    case IR_STMT_MACHINE:
     case IR_STMT_TRAP:
     case IR_STMT_PRINT:
     case IR_STMT_COUNT:

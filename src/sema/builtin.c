@@ -149,11 +149,11 @@ static const Type *tensor_arg(Sema *s, Ast *arg, Builtin builtin, const char *ne
     return needs_error(s, arg, builtin, needs, type);
 }
 
-static const Type *copy(Sema *s, Ast *call)
+static const Type *copy(Sema *s, Ast *call, Builtin builtin)
 {
     Ast *args = KID(call, Call, args);
-    const Type *dst = tensor_arg(s, args->kid[0], BUILTIN_COPY, "tensors");
-    const Type *src = tensor_arg(s, args->kid[1], BUILTIN_COPY, "tensors");
+    const Type *dst = tensor_arg(s, args->kid[0], builtin, "tensors");
+    const Type *src = tensor_arg(s, args->kid[1], builtin, "tensors");
     if (dst->kind == TYPE_POISON || src->kind == TYPE_POISON) return s->none;
     if (!sema_writable(s, args->kid[0], dst)) return s->none;
     if (sema_same(dst->of, src->of) && dst->rank == src->rank) return s->none;
@@ -162,8 +162,8 @@ static const Type *copy(Sema *s, Ast *call)
                              sema_text(s, src));
     diag_label(s->diags, diag, args->kid[0]->span, "the destination is %s", sema_text(s, dst));
     if (dst->rank == src->rank)
-        diag_note(s->diags, diag, "`copy` does not convert: `%s(…)` converts a register tile",
-                  sema_text(s, dst->of));
+        diag_note(s->diags, diag, "`%s` does not convert: `%s(…)` converts a register tile",
+                  vocab_builtin(builtin)->text, sema_text(s, dst->of));
     return s->none;
 }
 
@@ -204,6 +204,40 @@ static const Type *reduce(Sema *s, Ast *call, Ast *brackets)
                              sema_text(s, dst));
     diag_note(s->diags, diag, "the destination has the dimensions of the source but one");
     return s->none;
+}
+
+static bool is_matrix(Sema *s, Ast *arg, const Type *type, bool reg)
+{
+    bool space = type->space == SPACE_REG || (!reg && type->space == SPACE_SHARED);
+    if (space && type->rank == 2) return true;
+    needs_error(s, arg, BUILTIN_MMA,
+                reg ? "a two-dimensional register tile to add to"
+                    : "two-dimensional tiles in shared memory or registers",
+                type);
+    return false;
+}
+
+/* acc, then a and b. What element types go together is for the instances to tell (lower). */
+static const Type *mma(Sema *s, Ast *call)
+{
+    Ast *args = KID(call, Call, args);
+    const Type *types[3];
+    bool ok = true;
+    for (int i = 0; i < 3; i++) {
+        types[i] = tensor_arg(s, args->kid[i], BUILTIN_MMA, "tiles of matrices");
+        ok &= types[i]->kind == TYPE_TENSOR;
+    }
+    for (int i = 0; i < 3 && ok; i++) ok = is_matrix(s, args->kid[i], types[i], i == 0);
+    if (ok) sema_writable(s, args->kid[0], types[0]);
+    s->wants_instructions = true;
+    return s->none;
+}
+
+static const Type *async(Sema *s, Ast *call, Builtin builtin)
+{
+    Ast *args = KID(call, Call, args);
+    if (args->count == 1) sema_index(s, args->kid[0]);
+    return args->count == 2 ? copy(s, call, builtin) : s->none;
 }
 
 /* ---- mappings, loops, queries -------------------------------------------------------------- */
@@ -304,8 +338,8 @@ static bool well_placed(Sema *s, Ast *call, const BuiltinInfo *info)
         diag_report(s->diags, DIAG_TEST_ONLY, call->span, base_format(s->arena, "`%s`", what));
         return false;
     }
-    bool device =
-        info->cls == BUILTIN_COLLECTIVE || info->cls == BUILTIN_VERB || info->cls == BUILTIN_ATOMIC;
+    bool device = info->cls == BUILTIN_COLLECTIVE || info->cls == BUILTIN_VERB ||
+                  info->cls == BUILTIN_ASYNC || info->cls == BUILTIN_ATOMIC;
     if (!device || s->place == PLACE_FN || s->place == PLACE_KERNEL) return true;
     return sema_needs_device(s, call, base_format(s->arena, "`%s`", what));
 }
@@ -321,7 +355,11 @@ static const Type *by_class(Sema *s, Ast *call, Builtin builtin, Ast *brackets)
     case BUILTIN_ATOMIC:
         return sema_call_atomic(s, call, builtin);
     case BUILTIN_VERB:
-        return builtin == BUILTIN_COPY ? copy(s, call) : reduce(s, call, brackets);
+        return builtin == BUILTIN_COPY  ? copy(s, call, builtin)
+               : builtin == BUILTIN_MMA ? mma(s, call)
+                                        : reduce(s, call, brackets);
+    case BUILTIN_ASYNC:
+        return async(s, call, builtin);
     case BUILTIN_MAPPING:
         return mapping_call(s, call, builtin);
     case BUILTIN_MISC:

@@ -51,6 +51,7 @@ void sema_items_check(Sema *s, ModuleState *state);
 void sema_const_resolve(Sema *s, Item *item);
 void sema_signature(Sema *s, Item *item);
 void sema_signature_check(Sema *s, Item *item);
+void sema_instruction(Sema *s, const Ast *fn); /* a function whose body is a string */
 void sema_mapping_decl(Sema *s, Ast *decl);
 
 /* ---- typenode.c ---- */

@@ -217,6 +217,10 @@ static void check_fn(Sema *s, Item *item, Ast *decl)
     s->place = PLACE_FN;
     s->result = item->symbol.type->of;
     Ast *body = KID(decl, Fn, body);
+    if (body->kind == AST_Str) {
+        sema_instruction(s, decl);
+        return;
+    }
     sema_block(s, body);
     bool gives = s->result->kind != TYPE_VOID && s->result->kind != TYPE_POISON;
     if (gives && !s->broken && !sema_returns(body))

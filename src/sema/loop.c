@@ -34,6 +34,7 @@ void sema_on(Sema *s, Ast *stmt)
 {
     sema_needs_device(s, stmt, "`on`");
     sema_group(s, KID(stmt, On, group));
+    if (KID(stmt, On, regs)) sema_index(s, KID(stmt, On, regs));
     group_body(s, KID(stmt, On, group), KID(stmt, On, body));
 }
 
@@ -72,8 +73,18 @@ static Domain loop_domain(Sema *s, Ast *domain)
     return (Domain){false, false, 0};
 }
 
+static void pipeline_clause(Sema *s, Ast *stages, Domain domain)
+{
+    sema_needs_device(s, stages, "`pipeline`");
+    sema_index(s, stages);
+    if (domain.ok && domain.tasks)
+        diag_report(s->diags, DIAG_LOOP_CLAUSE, stages->span, "pipeline", "tasks",
+                    "a pipeline's iterations are those of a range");
+}
+
 static void loop_clauses(Sema *s, Ast *stmt, Domain domain)
 {
+    if (KID(stmt, For, pipeline)) pipeline_clause(s, KID(stmt, For, pipeline), domain);
     Ast *group = KID(stmt, For, group), *within = KID(stmt, For, within);
     const char *advice = "every worker runs a range; distribute a mapping, as in `auto(n)`";
     if (group) sema_group(s, group);

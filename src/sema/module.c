@@ -198,6 +198,20 @@ ModuleState *sema_module_load(Sema *s, Ast *import, ModuleState *importer)
     return state;
 }
 
+/* The verb `mma` chooses among what these modules declare, imported or not. The main module stays
+ * the last. */
+static void load_instructions(Sema *s)
+{
+    Ast *import = NEW(s->arena, Ast);
+    *import = *s->program.main->file;
+    import->kind = AST_Import;
+    import->flags = 0;
+    import->name = base_intern_cstr(s->program.interner, "std.mma");
+    s->program.modules.len--;
+    sema_module_load(s, import, NULL);
+    VEC_PUSH(s->arena, s->program.modules, s->program.main);
+}
+
 Program *sema_check(Arena *arena, Interner *interner, Diags *diags, Source *main,
                     SemaLibrary library, void *user)
 {
@@ -210,10 +224,12 @@ Program *sema_check(Arena *arena, Interner *interner, Diags *diags, Source *main
     s->modules = base_map(arena);
     sema_types_init(s);
     sema_prelude_init(s);
+    s->program.prelude_count = s->program.symbol_count;
     const Name *path = base_intern_cstr(interner, main->path);
     ModuleState *state = new_module(s, identity(s, main->path), path, main);
     s->program.main = &state->module;
     check_module(s, state);
+    if (s->wants_instructions) load_instructions(s);
     sema_cycles(s);
     sema_unused(s);
     return &s->program;

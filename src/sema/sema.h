@@ -165,6 +165,7 @@ typedef struct Program {
     VEC(Module *) modules; /* imported before importing; the main one last */
     Module *main;
     uint32_t symbol_count;
+    uint32_t prelude_count; /* of them, what the language itself names; these come first */
 } Program;
 
 /* Gives the text of an embedded library module ("std.math") or NULL. */

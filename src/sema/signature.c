@@ -271,3 +271,35 @@ void sema_signature_check(Sema *s, Item *item)
     for (uint32_t i = 0; i < wheres->count; i++)
         sema_condition(s, wheres->kid[i], "the condition of `where`");
 }
+
+/* ---- machine instructions ------------------------------------------------------------------ */
+
+static const char *fault_of(const Ast *fn)
+{
+    const Ast *params = KID(fn, Fn, params);
+    if (KID(fn, Fn, generics)->count || KID(fn, Fn, result))
+        return "it has neither generic parameters nor a result";
+    if (params->count != 3) return "its parameters are the sums, then the two factors";
+    for (uint32_t i = 0; i < 3; i++) {
+        const Ast *param = params->kid[i];
+        const Type *type = param->type;
+        if (type->kind != TYPE_TENSOR || type->rank != 2)
+            return "its parameters are tiles of two dimensions";
+        bool sums = i == 0;
+        if (sums != ((param->flags & AST_INOUT) != 0) || param->flags & AST_OUT)
+            return "the sums, and they alone, are `inout`";
+        bool reg = type->space == SPACE_REG && KID(KID(param, Param, type), TypeTensor, over);
+        if (!reg && (sums || type->space != SPACE_SHARED))
+            return "the sums are registers `over` a mapping, the factors that or `shared`";
+    }
+    return NULL;
+}
+
+void sema_instruction(Sema *s, const Ast *fn)
+{
+    const Ast *params = KID(fn, Fn, params);
+    for (uint32_t i = 0; i < params->count; i++)
+        if (!params->kid[i]->type || params->kid[i]->type->kind == TYPE_POISON) return;
+    const char *fault = fault_of(fn);
+    if (fault) diag_report(s->diags, DIAG_INSTRUCTION, fn->name_span, fn->name->text, fault);
+}

@@ -120,8 +120,9 @@ typedef struct Sema {
     Place place;
     const Type *result; /* of the function being checked */
     int loops;
-    int lone;    /* the statement's group is one warp: 32, one warpgroup: 128; else 0 */
-    bool broken; /* a statement of this body did not parse */
+    int lone;                /* the statement's group is one warp: 32, one warpgroup: 128; else 0 */
+    bool broken;             /* a statement of this body did not parse */
+    bool wants_instructions; /* `mma` is used: stdlib/mma must be there */
     VEC(Narrowing) narrowings;
     VEC(Symbol *) watched; /* variables, for the warning about unused ones */
     VEC(Item *) items;

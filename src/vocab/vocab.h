@@ -97,6 +97,7 @@ typedef enum {
     BUILTIN_COLLECTIVE,
     BUILTIN_ATOMIC,
     BUILTIN_VERB,
+    BUILTIN_ASYNC, /* instructions by hand, one level below the verbs */
     BUILTIN_MAPPING,
     BUILTIN_MISC,
     BUILTIN_TEST
