@@ -321,6 +321,8 @@ static CompileStatus module_work(Compile *s, void *data)
     const char *path = s->program->main->source->path;
     m->name = base_path_stem(s->arena, strcmp(path, "<stdin>") == 0 ? "stdin" : path);
     m->check = o->check;
+    m->shared_arch = o->arch;
+    m->shared_limit = shared_limit(o->arch);
     m->kernels =
         NEW_ARRAY(s->arena, TargetKernel, KID(s->program->main->file, File, items)->count + 1);
     if (o->symbol) {

@@ -75,6 +75,7 @@ int ir_new_size(IrKernel *k, const Name *name);
 const IrExpr *ir_offset(IrKernel *k, const IrTensor *t, const IrExpr *const *index);
 int64_t ir_tile_slots(const IrTensor *tile); /* elements a thread holds */
 int64_t ir_tensor_size(const IrTensor *t);   /* static elements (layout's size); -1 if run-time */
+const IrExpr *ir_tensor_elements(IrKernel *k, const IrTensor *t); /* the same as an expression */
 
 /* ---- statements: appended to a block ----------------------------------------------------------
  */
@@ -100,6 +101,8 @@ typedef const IrExpr *(*IrReplace)(void *user, const IrExpr *e);
 const IrExpr *ir_rewrite(IrKernel *k, const IrExpr *e, IrReplace replace, void *user);
 /* Does the expression satisfy `test` in any node? */
 bool ir_any(const IrExpr *e, bool (*test)(void *user, const IrExpr *e), void *user);
+/* Can the host compute it before a launch: from sizes and integer parameters alone? */
+bool ir_for_host(const IrExpr *e);
 /* Evaluates an integer expression; `leaf` gives the value of a VAR, TID, SIZE … (false: unknown).
  */
 typedef bool (*IrLeaf)(void *user, const IrExpr *e, int64_t *value);

@@ -88,14 +88,14 @@ typedef struct IrTensor {
     IrSpace space;
     Elem elem;
     int rank;
-    const IrExpr **extents; /* constants for all spaces but PARAM */
+    const IrExpr **extents; /* constants for all spaces but PARAM; SHARED: or known at launch */
     const IrLayout *layout; /* SHARED, PRIVATE, TABLE; NULL: row-major */
-    const IrExpr *
-        *strides;        /* PARAM with `layout strided`: element strides; else NULL (row-major) */
-    const Mapping *over; /* TILE: distribution of its last over->rank dimensions */
-    int param;           /* PARAM: position among the kernel's parameters */
-    bool written, read;  /* PARAM: mode (out: written, inout: both) */
-    const Scalar *table; /* TABLE: its elements, row-major */
+    const IrExpr **strides; /* PARAM with `layout strided`, SHARED: of elements; NULL: row-major */
+    const IrExpr *storage;  /* SHARED: its elements, padding included, if `layout` does not say */
+    const Mapping *over;    /* TILE: distribution of its last over->rank dimensions */
+    int param;              /* PARAM: position among the kernel's parameters */
+    bool written, read;     /* PARAM: mode (out: written, inout: both) */
+    const Scalar *table;    /* TABLE: its elements, row-major */
     const struct IrStmt *scope;    /* SHARED: the SCOPE it lives in; NULL: the kernel */
     const struct IrTensor *staged; /* SHARED: only holds a copy of this tile, for an IR_MMA */
     uint32_t origin;

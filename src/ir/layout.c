@@ -86,5 +86,15 @@ int64_t ir_tile_slots(const IrTensor *tile)
 
 int64_t ir_tensor_size(const IrTensor *t)
 {
+    if (t->storage) return ir_is_const(t->storage) ? t->storage->value.i : -1;
     return t->layout ? t->layout->size : product(t->rank, t->extents);
+}
+
+const IrExpr *ir_tensor_elements(IrKernel *k, const IrTensor *t)
+{
+    int64_t size = ir_tensor_size(t);
+    if (size >= 0) return ir_index(k, size);
+    const IrExpr *elements = t->storage ? t->storage : ir_index(k, 1);
+    for (int i = 0; i < t->rank && !t->storage; i++) elements = mul(k, elements, t->extents[i]);
+    return elements;
 }

@@ -322,6 +322,7 @@ static void print_tensor(IrPrinter *p, const IrTensor *t)
     Sb *out = p->out;
     ir_print_shared(p, t->rank, t->extents);
     if (t->strides) ir_print_shared(p, t->rank, t->strides);
+    if (t->storage) ir_print_shared(p, 1, &t->storage);
     base_sb_str(out, ir_space_words[t->space]);
     if (t->written) base_sb_str(out, t->read ? " inout" : " out");
     if (!t->written && t->read) base_sb_str(out, " in");
@@ -334,6 +335,10 @@ static void print_tensor(IrPrinter *p, const IrTensor *t)
         base_sb_str(out, " strides (");
         print_operands(p, t->rank, t->strides);
         base_sb_char(out, ')');
+    }
+    if (t->storage) {
+        base_sb_str(out, " storage ");
+        print_operands(p, 1, &t->storage);
     }
     if (t->over) {
         base_sb_str(out, " over ");

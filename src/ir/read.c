@@ -70,6 +70,7 @@ static bool read_table(IrReader *r, IrTensor *t)
 static bool read_tensor_clauses(IrReader *r, IrTensor *t)
 {
     if (ir_read_accept(r, "strides") && !read_strides(r, t)) return false;
+    if (ir_read_accept(r, "storage") && !(t->storage = ir_read_expr(r))) return false;
     if (ir_read_accept(r, "over")) {
         t->over = ir_read_mapping(r);
         if (!t->over) return false;

@@ -384,11 +384,18 @@ static bool verify_tensor(IrVerifier *v, const IrTensor *t, uint32_t id)
     for (int i = 0; i < t->rank; i++) {
         if (!ir_verify_expr(v, NULL, t->extents[i])) return false;
         RULE(has_type(t->extents[i], ELEM_INDEX), "an extent of `%s` is no index", name);
-        RULE(t->space == IR_PARAM || ir_is_const(t->extents[i]), "an extent of `%s` varies", name);
+        RULE(t->space == IR_PARAM || ir_is_const(t->extents[i]) ||
+                 (t->space == IR_SHARED && ir_for_host(t->extents[i])),
+             "an extent of `%s` varies", name);
         if (!t->strides) continue;
         if (!ir_verify_expr(v, NULL, t->strides[i])) return false;
-        RULE(t->space == IR_PARAM && has_type(t->strides[i], ELEM_INDEX), "strides of `%s`", name);
+        RULE((t->space == IR_PARAM || t->space == IR_SHARED) && has_type(t->strides[i], ELEM_INDEX),
+             "strides of `%s`", name);
     }
+    if (t->storage && !ir_verify_expr(v, NULL, t->storage)) return false;
+    RULE(!t->storage ||
+             (t->space == IR_SHARED && has_type(t->storage, ELEM_INDEX) && ir_for_host(t->storage)),
+         "storage of `%s`", name);
     RULE((t->space == IR_TABLE) == (t->table != NULL), "table `%s` has no elements", name);
     RULE(!t->over || (t->space == IR_TILE && t->over->rank <= t->rank),
          "tensor `%s` has a mapping of rank %d", name, t->over ? t->over->rank : 0);

@@ -165,3 +165,20 @@ bool ir_eval_int(const IrExpr *e, IrLeaf leaf, void *user, int64_t *value)
     Evaluation v = {.leaf = leaf, .user = user};
     return evaluate(&v, e, value);
 }
+
+bool ir_for_host(const IrExpr *e)
+{
+    static const bool ops[IR_OP_COUNT] = {
+        [IR_CONST] = true, [IR_SIZE] = true,   [IR_ARG] = true,    [IR_CAST] = true,
+        [IR_NEG] = true,   [IR_NOT] = true,    [IR_ADD] = true,    [IR_SUB] = true,
+        [IR_MUL] = true,   [IR_DIV] = true,    [IR_MOD] = true,    [IR_MIN] = true,
+        [IR_MAX] = true,   [IR_BITAND] = true, [IR_AND] = true,    [IR_BITOR] = true,
+        [IR_OR] = true,    [IR_BITXOR] = true, [IR_SHL] = true,    [IR_SHR] = true,
+        [IR_EQ] = true,    [IR_NE] = true,     [IR_LT] = true,     [IR_LE] = true,
+        [IR_GT] = true,    [IR_GE] = true,     [IR_SELECT] = true,
+    };
+    if (!ops[e->op] || vocab_elem_is_float(e->type.elem) || e->type.lanes > 1) return false;
+    for (uint32_t i = 0; i < e->count; i++)
+        if (!ir_for_host(e->args[i])) return false;
+    return true;
+}

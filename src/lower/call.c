@@ -337,7 +337,7 @@ static bool same_count(Lower *l, const Ast *node, const View *view, int rank,
         return false;
     }
     const IrExpr *same = ir_binary(l->k, IR_EQ, before, after);
-    if (!lower_for_host(same)) {
+    if (!ir_for_host(same)) {
         lower_error(l, RESHAPE, node->span);
         return false;
     }

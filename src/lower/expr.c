@@ -450,5 +450,20 @@ const IrExpr *lower_pin(Lower *l, const Name *name, const IrExpr *e)
     var->hi = e->hi;
     var->multiple = vocab_elem_is_float(e->type.elem) ? 1 : ir_multiple(e);
     ir_let(l->k, l->block, var, e);
+    base_map_put(&l->pinned, (uint64_t)var->id + 1, (void *)(uintptr_t)e);
     return ir_var(l->k, var);
+}
+
+static const IrExpr *unpinned(void *user, const IrExpr *e)
+{
+    Lower *l = user;
+    const IrExpr *value =
+        e->op == IR_VAR ? base_map_get(&l->pinned, (uint64_t)e->var->id + 1) : NULL;
+    return value ? ir_rewrite(l->k, value, unpinned, l) : NULL;
+}
+
+const IrExpr *lower_at_launch(Lower *l, const IrExpr *e)
+{
+    e = ir_rewrite(l->k, e, unpinned, l);
+    return ir_for_host(e) ? e : NULL;
 }

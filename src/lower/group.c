@@ -182,7 +182,7 @@ static void require_workers(Lower *l, const Ast *node, const Mapping *m, bool th
         .text = lower_text(l, "`%s` has as many workers as the grid", lower_mapping_text(l, m)),
         .origin = ir_origin(l->k, ORIGIN_SOURCE, span, 0, "lower")};
     if (ir_is_const(require.cond) && require.cond->value.i) return;
-    if (lower_for_host(require.cond))
+    if (ir_for_host(require.cond))
         VEC_PUSH(l->arena, l->k->requires, require);
     else
         lower_error(l, LAUNCH, span, "the host cannot tell how many workers this mapping has");

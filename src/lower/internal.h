@@ -96,6 +96,7 @@ struct Lower {
     int depth;                       /* run-time control statements around the current point */
     uint32_t call_origin;            /* of the innermost inlined call */
     IrStmt *scope;                   /* innermost SCOPE */
+    Map pinned;                      /* what the variables of `lower_pin` stand for, by id + 1 */
     VEC(const IrExpr *) runtime;     /* run-time extents of mappings, by id */
     const IrExpr *const *lazy_index; /* inside a lazy tile expression: the element's indices */
     bool grid_domain; /* inside the domain of a loop over the grid: spatial extents may be run-time
@@ -116,8 +117,6 @@ const char *lower_number(Lower *l, int64_t value);
 const Type *lower_resolve(Lower *l, const Type *type); /* type variables replaced */
 IrType lower_ir_type(Lower *l, const Type *type);
 const char *lower_expr_text(Lower *l, const IrExpr *e);
-/* Is it made of what a launch knows: sizes, integer arguments, constants? */
-bool lower_for_host(const IrExpr *e);
 static inline Value value_expr(const IrExpr *e)
 {
     return (Value){.kind = VALUE_EXPR, .expr = e};
@@ -149,6 +148,9 @@ bool lower_int(Lower *l, const Ast *node, int64_t *value); /* compile-time; repo
 const IrExpr *lower_zero(Lower *l, const Type *type);
 /* A value kept from later stores and assignments: a LET named `name` unless it needs none. */
 const IrExpr *lower_pin(Lower *l, const Name *name, const IrExpr *e);
+/* The expression without names given by `lower_pin`, where that is what a launch knows; else NULL.
+ */
+const IrExpr *lower_at_launch(Lower *l, const IrExpr *e);
 const Name *lower_name(Lower *l, const char *text);
 
 /* ---- calls (call.c, builtin.c) */
@@ -198,6 +200,8 @@ const View *lower_new_tile(Lower *l, const Name *name, Elem elem, const Mapping 
                            const int64_t *extents);
 const IrLayout *lower_layout(Lower *l, const Ast *node, int rank, const int64_t *extents,
                              Elem elem);
+/* The layout of a shared tensor some of whose extents are known at launch only. */
+void lower_launch_layout(Lower *l, const Ast *node, IrTensor *tensor);
 
 /* ---- task loops, groups, verbs (tasks.c, group.c, verb.c, reduce.c) */
 void lower_tasks(Lower *l, const Ast *node); /* For over a mapping, tile or auto */

@@ -140,3 +140,63 @@ const IrLayout *lower_layout(Lower *l, const Ast *node, int rank, const int64_t 
     if (plan.swizzle && plan.swizzle_bits == 0) default_swizzle(&plan);
     return build(l, &plan);
 }
+
+/* ---- extents known at launch --------------------------------------------------------------------
+ */
+
+static const IrExpr *times(Lower *l, const IrExpr *a, const IrExpr *b)
+{
+    return ir_binary(l->k, IR_MUL, a, b);
+}
+
+/* `row`, `col` and `pad`: strides. */
+static void launch_strides(Lower *l, const Plan *plan, IrTensor *tensor)
+{
+    const IrExpr **strides = NEW_ARRAY(l->arena, const IrExpr *, (size_t)plan->rank + 1);
+    const IrExpr *place = ir_index(l->k, 1);
+    for (int i = plan->rank - 1; i >= 0; i--) {
+        int d = plan->order[i];
+        int64_t pad = i == plan->rank - 1 ? plan->pad : 0;
+        strides[d] = place;
+        place = times(l, place, ir_binary(l->k, IR_ADD, tensor->extents[d], ir_index(l->k, pad)));
+    }
+    tensor->strides = strides;
+    tensor->storage = place;
+}
+
+/* Where only the slowest extent is not constant, all but the size is. */
+static bool launch_slowest(Lower *l, const Ast *node, IrTensor *tensor, const Plan *plan)
+{
+    int64_t extents[MAX_RANK];
+    int slowest = plan->order[0];
+    for (int d = 0; d < plan->rank; d++) {
+        if (d != slowest && !ir_is_const(tensor->extents[d])) return false;
+        extents[d] = d == slowest ? 1 : tensor->extents[d]->value.i;
+    }
+    if (plan->rank < 2) return false;
+    const IrLayout *layout = lower_layout(l, node, plan->rank, extents, tensor->elem);
+    tensor->layout = layout;
+    tensor->storage = times(l, tensor->extents[slowest], ir_index(l->k, layout->size));
+    return true;
+}
+
+void lower_launch_layout(Lower *l, const Ast *node, IrTensor *tensor)
+{
+    Plan plan = {.rank = tensor->rank, .elem = tensor->elem};
+    bool mapped = false;
+    for (int d = 0; d < tensor->rank; d++) plan.order[d] = d;
+    const Ast *parts = KID(node, Layout, parts);
+    for (uint32_t i = 0; i < parts->count; i++) {
+        if (parts->kid[i]->kind == AST_LayoutWord)
+            layout_word(l, parts->kid[i], &plan);
+        else
+            mapped = true;
+    }
+    if (mapped)
+        lower_error(l, LAYOUT, node->span, "a mapping needs compile-time extents");
+    else if (!plan.swizzle)
+        launch_strides(l, &plan, tensor);
+    else if (!launch_slowest(l, node, tensor, &plan))
+        lower_error(l, LAYOUT, node->span,
+                    "`swizzle` needs compile-time extents of all but the slowest dimension");
+}

@@ -178,27 +178,10 @@ static void add_strides(Lower *l, IrTensor *tensor)
     tensor->strides = strides;
 }
 
-bool lower_for_host(const IrExpr *e)
-{
-    static const bool ops[IR_OP_COUNT] = {
-        [IR_CONST] = true, [IR_SIZE] = true,   [IR_ARG] = true,    [IR_CAST] = true,
-        [IR_NEG] = true,   [IR_NOT] = true,    [IR_ADD] = true,    [IR_SUB] = true,
-        [IR_MUL] = true,   [IR_DIV] = true,    [IR_MOD] = true,    [IR_MIN] = true,
-        [IR_MAX] = true,   [IR_BITAND] = true, [IR_AND] = true,    [IR_BITOR] = true,
-        [IR_OR] = true,    [IR_BITXOR] = true, [IR_SHL] = true,    [IR_SHR] = true,
-        [IR_EQ] = true,    [IR_NE] = true,     [IR_LT] = true,     [IR_LE] = true,
-        [IR_GT] = true,    [IR_GE] = true,     [IR_SELECT] = true,
-    };
-    if (!ops[e->op] || vocab_elem_is_float(e->type.elem) || e->type.lanes > 1) return false;
-    for (uint32_t i = 0; i < e->count; i++)
-        if (!lower_for_host(e->args[i])) return false;
-    return true;
-}
-
 /* `e`, or a constant after a report: the host computes it from what it knows before the launch. */
 static const IrExpr *for_host(Lower *l, const IrExpr *e, Span span)
 {
-    if (lower_for_host(e)) return e;
+    if (ir_for_host(e)) return e;
     if (!l->failed)
         lower_error(l, LAUNCH, span,
                     "the host computes this from sizes and integer parameters alone, without "
@@ -373,7 +356,7 @@ static void check_shared(Lower *l, const Ast *decl)
     int64_t bytes = 0;
     for (size_t i = 0; i < l->k->tensors.len; i++) {
         const IrTensor *t = l->k->tensors.data[i];
-        if (t->space == IR_SHARED && !t->scope)
+        if (t->space == IR_SHARED && !t->scope && ir_tensor_size(t) > 0)
             bytes += (ir_tensor_size(t) * vocab_elem(t->elem)->bits + 7) / 8;
     }
     if (l->options->shared_limit && bytes > l->options->shared_limit)
@@ -387,6 +370,7 @@ static Lower *create(Arena *arena, Program *program, const LowerOptions *options
     *l = (Lower){.arena = arena, .program = program, .diags = program->diags, .options = options};
     l->k = ir_kernel_create(arena, program->diags, name);
     l->env = base_map(arena);
+    l->pinned = base_map(arena);
     ir_set_origin(l->k, ir_origin(l->k, ORIGIN_SOURCE, (Span){0, 0}, 0, "lower"));
     l->block = l->k->body;
     return l;

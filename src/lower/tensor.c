@@ -25,22 +25,59 @@ static void constants(Lower *l, int rank, const int64_t *extents, const IrExpr *
     for (int d = 0; d < rank; d++) out[d] = ir_index(l->k, extents[d]);
 }
 
+/* Extents that are known at launch at the latest; false after a report. Where all are constants,
+ * *fixed, they are as checked as any. */
+static bool launch_extents(Lower *l, const Ast *list, const IrExpr **shape, bool *fixed)
+{
+    bool failed = l->failed, good = true;
+    *fixed = true;
+    l->failed = false;
+    for (uint32_t d = 0; d < list->count && d < MAX_RANK; d++) {
+        const IrExpr *e = lower_at_launch(l, lower_index(l, list->kid[d]));
+        if (!e && !l->failed) lower_error(l, NOT_AT_LAUNCH, list->kid[d]->span);
+        good = good && e && !l->failed;
+        if (!good) continue;
+        shape[d] = e;
+        *fixed = *fixed && ir_is_const(e);
+        if (ir_is_const(e) && e->value.i < 1) {
+            lower_error(l, BAD_EXTENT, list->kid[d]->span, lower_number(l, e->value.i));
+            good = false;
+        }
+    }
+    l->failed |= failed;
+    return good;
+}
+
+static bool product_fits(Lower *l, const Ast *list, const IrExpr *const *shape, int64_t *extents)
+{
+    int64_t product = 1;
+    for (uint32_t d = 0; d < list->count; d++) {
+        extents[d] = shape[d]->value.i;
+        if (base_mul(product, extents[d], &product) && product <= INT32_MAX) continue;
+        lower_error(l, TOO_LARGE, list->span);
+        return false;
+    }
+    return true;
+}
+
 void lower_shared(Lower *l, const Ast *node)
 {
-    const Ast *list = KID(node, Shared, extents);
+    const Ast *list = KID(node, Shared, extents), *layout = KID(node, Shared, layout);
     int64_t extents[MAX_RANK];
     const IrExpr *shape[MAX_RANK];
+    bool fixed;
     if (!node->symbol) return;
-    if (!extents_of(l, list, extents)) {
-        lower_bind(l, node->symbol, value_poison());
-        return;
-    }
+    lower_bind(l, node->symbol, value_poison());
+    if (!launch_extents(l, list, shape, &fixed)) return;
+    if (fixed && !product_fits(l, list, shape, extents)) return;
     int rank = (int)list->count;
     Elem elem = lower_ir_type(l, node->symbol->type->of).elem;
-    constants(l, rank, extents, shape);
     lower_at(l, node);
     IrTensor *tensor = ir_new_tensor(l->k, node->name, IR_SHARED, elem, rank, shape);
-    tensor->layout = lower_layout(l, KID(node, Shared, layout), rank, extents, elem);
+    if (fixed)
+        tensor->layout = lower_layout(l, layout, rank, extents, elem);
+    else if (layout)
+        lower_launch_layout(l, layout, tensor);
     tensor->scope = l->scope;
     tensor->read = tensor->written = true;
     lower_bind(l, node->symbol, value_view(lower_whole(l, tensor)));

@@ -69,6 +69,7 @@ bool hd_cpu_launch(HdCpuPool *pool, const HdCall *call, const HdCpuOptions *opti
         .print = prints ? options->print : cpu_drop_line,
         .print_state = prints ? options->print_state : NULL,
         .scratch = hd_scratch_get,
+        .shared_bytes = call->shared_bytes,
     };
     if (call->instance->resident) {
         if (!hd_resident_run(pool, &job, failure)) return false;

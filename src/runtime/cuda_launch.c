@@ -136,19 +136,26 @@ void hd_cuda_module_destroy(HdCudaModule *m)
 
 /* ---- functions ----------------------------------------------------------------------------- */
 
-static bool cuda_prepare_function(HdCudaModule *m, const HdInstanceInfo *instance, HdCuFunction f,
-                                  HdFailure *failure)
+static bool cuda_permit_shared(HdCudaModule *m, int64_t bytes, HdCuFunction f, HdFailure *failure)
 {
     enum { SHARED_WITHOUT_OPTIN = 48 << 10 };
-    if (instance->shared_bytes > m->properties.shared_limit)
+    if (bytes > m->properties.shared_limit)
         return hd_fail(failure, HD_BAD_CALL,
                        "the kernel needs %" PRId64 " bytes of shared memory a block, and %s has %d",
-                       instance->shared_bytes, m->properties.name, m->properties.shared_limit);
-    if (instance->shared_bytes <= SHARED_WITHOUT_OPTIN) return true;
-    return hd_cuda_ok(
-        m->cuda,
-        m->cuda->driver.function_set(f, HD_CU_FUNCTION_DYNAMIC_SHARED, (int)instance->shared_bytes),
-        "give the kernel its shared memory", failure);
+                       bytes, m->properties.name, m->properties.shared_limit);
+    if (bytes <= SHARED_WITHOUT_OPTIN) return true;
+    return hd_cuda_ok(m->cuda,
+                      m->cuda->driver.function_set(f, HD_CU_FUNCTION_DYNAMIC_SHARED, (int)bytes),
+                      "give the kernel its shared memory", failure);
+}
+
+/* What a launch asks for beyond what is constant. */
+static bool cuda_prepare_shared(HdCudaModule *m, const HdCall *call, HdCuFunction f,
+                                HdFailure *failure)
+{
+    if (!call->instance->shared) return true;
+    return hd_call_shared_fits(call, m->properties.shared_limit, m->properties.name, failure) &&
+           cuda_permit_shared(m, call->shared_bytes, f, failure);
 }
 
 static bool cuda_add_entry(HdCudaModule *m, CudaEntry entry, HdFailure *failure)
@@ -174,7 +181,7 @@ static bool cuda_find_function(HdCudaModule *m, const HdInstanceInfo *instance,
     }
     int result = m->cuda->driver.function_get(f, m->module, variant->cuda_entry);
     return hd_cuda_ok(m->cuda, result, "find the kernel in its module", failure) &&
-           cuda_prepare_function(m, instance, *f, failure) &&
+           cuda_permit_shared(m, instance->shared_bytes, *f, failure) &&
            cuda_add_entry(m, (CudaEntry){variant, *f}, failure);
 }
 
@@ -232,7 +239,7 @@ static bool cuda_check_resident(const CudaLaunch *l, HdFailure *failure)
     const HdInstanceInfo *instance = l->call->instance;
     int per_processor = 0;
     int result = l->m->cuda->driver.occupancy(&per_processor, l->function, instance->block,
-                                              (size_t)instance->shared_bytes);
+                                              (size_t)l->call->shared_bytes);
     if (!hd_cuda_ok(l->m->cuda, result, "tell how many blocks fit", failure)) return false;
     int64_t most = (int64_t)per_processor * l->m->properties.processors;
     if (l->call->blocks <= most) return true;
@@ -273,7 +280,7 @@ static bool cuda_submit(CudaLaunch *l, HdFailure *failure)
     values[n++] = &l->trap;
     if (call->instance->resident) values[n++] = &l->barrier;
     unsigned threads = (unsigned)call->instance->block;
-    unsigned shared = (unsigned)call->instance->shared_bytes;
+    unsigned shared = (unsigned)call->shared_bytes;
     int result = call->instance->resident
                      ? driver->launch_cooperative(l->function, l->grid_x, l->grid_y, 1, threads, 1,
                                                   1, shared, l->stream, values)
@@ -321,8 +328,8 @@ static bool cuda_run(CudaLaunch *l, const HdCudaOptions *options, HdFailure *fai
     const HdInstanceInfo *instance = l->call->instance;
     const HdDriver *driver = &l->m->cuda->driver;
     if (!cuda_find_function(l->m, instance, l->call->variant, &l->function, failure) ||
-        !cuda_fit_grid(l, failure) || (instance->resident && !cuda_check_resident(l, failure)) ||
-        !cuda_prepare_state(l, failure))
+        !cuda_prepare_shared(l->m, l->call, l->function, failure) || !cuda_fit_grid(l, failure) ||
+        (instance->resident && !cuda_check_resident(l, failure)) || !cuda_prepare_state(l, failure))
         return false;
     bool wait = !options->async || options->seconds || l->trap || l->barrier;
     bool ok = (options->seconds ? cuda_submit_timed(l, failure) : cuda_submit(l, failure)) &&

@@ -372,6 +372,85 @@ static bool host_bind_grid(HdCall *call, HdFailure *failure)
     return true;
 }
 
+/* ---- shared memory ------------------------------------------------------------------------- */
+
+static void host_shared_place(const HdCall *call, const HdSharedInfo *s, HdText *text)
+{
+    hd_text_add(text, "%s:%d: ", s->file ? s->file : "?", s->line);
+    hd_text_add(text, "shared tensor `%s` of %s ", s->name, call->kernel->name);
+}
+
+static bool host_check_shared_extents(const HdCall *call, const HdSharedInfo *s, HdFailure *failure)
+{
+    for (int d = 0; d < s->rank; d++) {
+        int64_t value;
+        const char *error = hd_host_eval(s->extents[d], call, &value);
+        if (!error && value >= 0) continue;
+        HdText text = {failure->text, 0, sizeof failure->text};
+        failure->status = HD_BAD_CALL;
+        host_shared_place(call, s, &text);
+        hd_text_add(&text, "has extent `");
+        hd_host_print(s->extents[d], call->kernel, &text);
+        error ? hd_text_add(&text, "` in dimension %d: %s (", d, error)
+              : hd_text_add(&text, "` = %" PRId64 " in dimension %d (", value, d);
+        hd_host_values(s->extents[d], call, &text);
+        hd_text_add(&text, ")");
+        return false;
+    }
+    return true;
+}
+
+/* ": `row: f32[n]` takes 400000, `part: f32[8]` takes 32 (n = 100000)" */
+static void host_shared_list(const HdCall *call, HdText *text)
+{
+    const HdInstanceInfo *instance = call->instance;
+    for (int i = 0; i < instance->shared->count; i++) {
+        const HdSharedInfo *s = &instance->shared->tensors[i];
+        int64_t bytes;
+        const char *error = hd_host_eval(s->bytes, call, &bytes);
+        hd_text_add(text, "%s `%s: %s[", i ? "," : ":", s->name, s->elem);
+        for (int d = 0; d < s->rank; d++) {
+            if (d) hd_text_add(text, ", ");
+            hd_host_print(s->extents[d], call->kernel, text);
+        }
+        error ? hd_text_add(text, "]`: %s", error) : hd_text_add(text, "]` takes %" PRId64, bytes);
+    }
+    hd_text_add(text, " (");
+    hd_host_values(instance->shared->total, call, text);
+    hd_text_add(text, ")");
+}
+
+bool hd_call_shared_fits(const HdCall *call, int64_t limit, const char *where, HdFailure *failure)
+{
+    int64_t bytes = call->instance->shared_bytes;
+    const char *error = NULL;
+    if (call->instance->shared) error = hd_host_eval(call->instance->shared->total, call, &bytes);
+    if (!error && bytes <= limit) return true;
+    HdText text = {failure->text, 0, sizeof failure->text};
+    failure->status = HD_BAD_CALL;
+    hd_text_add(&text, "%s needs ", call->kernel->name);
+    error ? hd_text_add(&text, "uncountably many bytes (%s)", error)
+          : hd_text_add(&text, "%" PRId64 " bytes", bytes);
+    hd_text_add(&text, " of shared memory a block, and %s has %" PRId64, where, limit);
+    if (call->instance->shared) host_shared_list(call, &text);
+    return false;
+}
+
+static bool host_bind_shared(HdCall *call, DLDeviceType device_type, HdFailure *failure)
+{
+    const HdInstanceInfo *instance = call->instance;
+    call->shared_bytes = instance->shared_bytes;
+    if (!instance->shared || call->blocks == 0) return true;
+    for (int i = 0; i < instance->shared->count; i++)
+        if (!host_check_shared_extents(call, &instance->shared->tensors[i], failure)) return false;
+    char where[32];
+    snprintf(where, sizeof where, "sm_%d", instance->shared->arch);
+    /* A GPU's own limit is checked where it is known; this keeps the sum in bounds. */
+    int64_t limit = device_type == kDLCPU ? instance->shared->limit : INT32_MAX;
+    if (!hd_call_shared_fits(call, limit, where, failure)) return false;
+    return hd_host_eval(instance->shared->total, call, &call->shared_bytes) == NULL;
+}
+
 /* ---- the whole ----------------------------------------------------------------------------- */
 
 static bool host_call_alloc(HdCall *call, HdFailure *failure)
@@ -434,8 +513,9 @@ bool hd_call_bind(HdCall *call, const HdKernelInfo *kernel, const HdArg *args, i
                        kernel->param_count, kernel->param_count == 1 ? "" : "s", arg_count);
     if (!host_call_alloc(call, failure)) return false;
     if (host_bind_args(call, device_type, device_id, failure) &&
-        host_choose_instance(call, failure) && host_choose_variant(call, device_type, failure) &&
-        host_bind_grid(call, failure))
+        host_choose_instance(call, failure) && host_bind_grid(call, failure) &&
+        host_bind_shared(call, device_type, failure) &&
+        host_choose_variant(call, device_type, failure))
         return true;
     hd_call_release(call);
     return false;

@@ -67,7 +67,8 @@ typedef struct HdCall {
     const HdInstanceInfo *instance;
     const HdVariantInfo *variant;
     int64_t grid[3];
-    int64_t blocks; /* product of the grid; 0: nothing to launch */
+    int64_t blocks;       /* product of the grid; 0: nothing to launch */
+    int64_t shared_bytes; /* dynamic shared memory of a block */
 } HdCall;
 
 /* Checks and binds everything; on success the call is to be released, on failure there is nothing
@@ -75,6 +76,9 @@ typedef struct HdCall {
 bool hd_call_bind(HdCall *call, const HdKernelInfo *kernel, const HdArg *args, int arg_count,
                   DLDeviceType device_type, int device_id, HdFailure *failure);
 void hd_call_release(HdCall *call);
+
+/* Do the block's shared tensors fit into `limit` bytes, which `where` has? */
+bool hd_call_shared_fits(const HdCall *call, int64_t limit, const char *where, HdFailure *failure);
 
 /* The trap's message, "file.hd:12:5: index 7 is out of bounds …". */
 bool hd_trap_fail(const HdInstanceInfo *instance, const HdTrap *trap, HdFailure *failure);

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define HD_ABI_VERSION 1
+#define HD_ABI_VERSION 2
 
 /* ---- host expressions: what the host computes at launch -------------------------------------
  * Reverse Polish code over int64, run by `hd_host_eval`, operands inline. Arithmetic is checked:
@@ -108,6 +108,7 @@ typedef struct HdCpuArgs {
     void (*print)(void *print_state, const char *text); /* one finished line of `print` */
     void *(*scratch)(void *pool, uint64_t bytes);       /* 64-byte aligned */
     void *pool;
+    int64_t shared_bytes; /* of a block, dynamic */
 } HdCpuArgs;
 /* Runs logical blocks [begin, end), numbered x fastest, in increasing order: ranges are handed out
  * in increasing order too, so an `await` on a block of lower index always ends. A resident kernel
@@ -127,7 +128,26 @@ typedef void (*HdCpuKernel)(const HdCpuArgs *args, int64_t begin, int64_t end);
  *     blockIdx.x + (long long)gridDim.x * blockIdx.y
  * gridDim.y is 1 unless the product of the extents exceeds 2^31 - 1; only then may the number
  * reach the product, and such blocks return at once. The block is (block, 1, 1) threads in
- * hardware; block_dims are for the kernel to derive. Dynamic shared memory is `shared_bytes`. */
+ * hardware; block_dims are for the kernel to derive. Dynamic shared memory is `shared_bytes`, or
+ * `shared->total` where that is not NULL. */
+
+/* A shared tensor of an instance some of whose shared extents are known at launch only. */
+typedef struct HdSharedInfo {
+    const char *name, *elem;
+    int rank;
+    const HdHostExpr *extents;
+    HdHostExpr bytes; /* of its storage, padding included */
+    const char *file;
+    int line;
+} HdSharedInfo;
+
+typedef struct HdSharedSizes {
+    HdHostExpr total; /* bytes of a block's shared memory */
+    int count;
+    const HdSharedInfo *tensors;
+    int arch;      /* on the CPU a block may have what this architecture has, so that what runs */
+    int64_t limit; /* there runs on such a GPU: bytes */
+} HdSharedSizes;
 
 typedef struct HdVariantInfo {
     HdHostExpr guard;       /* taken where true; the last variant has NULL */
@@ -149,6 +169,7 @@ typedef struct HdInstanceInfo {
     const HdVariantInfo *variants;
     int site_count;
     const HdSiteInfo *sites;
+    const HdSharedSizes *shared; /* NULL: shared memory is all known when compiled */
 } HdInstanceInfo;
 
 typedef struct HdKernelInfo {

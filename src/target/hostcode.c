@@ -1,5 +1,6 @@
 /* From IR expressions to host code; what a variant demands of a call. */
 #include "target/hostcode.h"
+#include "target/shared.h"
 
 /* HD_X_CONST is no operator of the IR, so 0 marks what the host cannot compute. */
 static const uint8_t HOST_OPS[IR_OP_COUNT] = {
@@ -104,6 +105,23 @@ static void narrow_index(Guard *g)
     few_blocks(g);
 }
 
+static void small_parts(Guard *g, const IrExpr *e)
+{
+    for (uint32_t i = 0; i < e->count; ++i) small_parts(g, e->args[i]);
+    if (e->count == 0) return;
+    HostCode code = {0};
+    host_code_add(g->arena, &code, e);
+    demand(g, code, HD_X_LE, (int64_t)1 << 30);
+}
+
+/* Where shared tensors lie is computed by the kernel too: no step of it overflows. */
+static void narrow_shared(Guard *g, const TargetVariant *variant)
+{
+    if (!variant->cuda) return;
+    TargetShared shared = target_place_shared(variant->cuda);
+    if (shared.at_launch) small_parts(g, shared.total);
+}
+
 static void row_aligned(Guard *g, const IrExpr *step, int bits, int bytes)
 {
     HostCode code = {0};
@@ -132,7 +150,10 @@ static void aligned(Guard *g, int bytes)
 HostGuard host_code_guard(Arena *arena, const IrKernel *kernel, const TargetVariant *variant)
 {
     Guard g = {.arena = arena, .kernel = kernel};
-    if (variant->index_bits == 32) narrow_index(&g);
+    if (variant->index_bits == 32) {
+        narrow_index(&g);
+        narrow_shared(&g, variant);
+    }
     if (variant->alignment > 1) aligned(&g, variant->alignment);
     return g.terms;
 }

@@ -1,6 +1,7 @@
 /* The manifest: what a compiled module holds, as JSON. Its form is written down in docs/cli.md. */
 #include "runtime/host.h"
 #include "target/hostcode.h"
+#include "target/shared.h"
 
 enum { HOST_TEXT = 1024 };
 
@@ -133,6 +134,33 @@ static void sites(Manifest *m, const TargetInstance *instance)
     }
 }
 
+static void shared_tensors(Manifest *m, const TargetInstance *instance)
+{
+    IrKernel *k = target_shared_kernel(instance);
+    TargetShared shared = target_place_shared(k);
+    if (!shared.at_launch) return;
+    base_sb_str(m->out, "\n      \"shared_bytes\": ");
+    expr_text(m, shared.total);
+    base_sb_str(m->out, ", \"shared\": [");
+    bool first = true;
+    for (size_t i = 0; i < k->tensors.len; ++i) {
+        const IrTensor *x = k->tensors.data[i];
+        if (x->space != IR_SHARED) continue;
+        base_sb_str(m->out, first ? "\n       {" : ",\n       {");
+        first = false;
+        string(m, "name", x->name->text);
+        base_sb_printf(m->out, ", \"elem\": \"%s\", \"extents\": [", vocab_elem(x->elem)->text);
+        for (int d = 0; d < x->rank; ++d) {
+            if (d) base_sb_str(m->out, ", ");
+            expr_text(m, x->extents[d]);
+        }
+        base_sb_str(m->out, "], \"bytes\": ");
+        expr_text(m, target_tensor_bytes(k, x));
+        base_sb_char(m->out, '}');
+    }
+    base_sb_str(m->out, "],");
+}
+
 static void instance(Manifest *m, const TargetInstance *instance)
 {
     const IrKernel *k = instance->kernel;
@@ -150,9 +178,10 @@ static void instance(Manifest *m, const TargetInstance *instance)
     base_sb_printf(m->out, "],\n      \"block\": [%lld, %lld, %lld], \"threads\": %lld,",
                    (long long)k->block_dims[0], (long long)k->block_dims[1],
                    (long long)k->block_dims[2], (long long)k->block_size);
-    base_sb_printf(m->out,
-                   " \"dynamic_shared_bytes\": %lld, \"resident\": %s,\n      \"requires\": [",
+    base_sb_printf(m->out, " \"dynamic_shared_bytes\": %lld, \"resident\": %s,",
                    (long long)instance->shared_bytes, k->resident ? "true" : "false");
+    shared_tensors(m, instance);
+    base_sb_str(m->out, "\n      \"requires\": [");
     requirements(m);
     base_sb_str(m->out, "],\n      \"variants\": [");
     for (int i = 0; i < instance->variant_count; ++i) {

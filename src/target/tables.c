@@ -2,12 +2,14 @@
  * as `static const` data called hd_<what>_<number>. */
 #include "target/cfamily.h"
 #include "target/hostcode.h"
+#include "target/shared.h"
 
 #include <ctype.h>
 
 typedef struct Tables {
     Arena *arena;
     Sb *out;
+    const TargetModule *module;
     const IrKernel *kernel;
     int next; /* number of the next host expression */
 } Tables;
@@ -198,6 +200,42 @@ static void sites_table(Tables *t, const TargetInstance *instance, const char *n
     base_sb_str(t->out, "    {0}};\n");
 }
 
+/* Rows for what a launch must count, of which the code as compiled for a GPU decides. */
+static void shared_table(Tables *t, const TargetInstance *instance, const char *name, Sb *tail)
+{
+    IrKernel *k = target_shared_kernel(instance);
+    TargetShared shared = target_place_shared(k);
+    if (!shared.at_launch) {
+        base_sb_str(tail, "NULL");
+        return;
+    }
+    int count = 0;
+    Sb rows = base_sb(t->arena);
+    for (size_t i = 0; i < k->tensors.len; ++i) {
+        const IrTensor *x = k->tensors.data[i];
+        if (x->space != IR_SHARED) continue;
+        const char *bytes = host_expr(t, target_tensor_bytes(k, x));
+        Sb extents = base_sb(t->arena);
+        for (int d = 0; d < x->rank; ++d)
+            base_sb_printf(&extents, "%s, ", host_expr(t, x->extents[d]));
+        base_sb_printf(t->out, "static const HdHostExpr %s_shared_%d[] = {%sNULL};\n", name, count,
+                       base_sb_text(&extents));
+        base_sb_str(&rows, "    {");
+        cfamily_string(&rows, x->name->text);
+        base_sb_printf(&rows, ", \"%s\", %d, %s_shared_%d, %s, ", vocab_elem(x->elem)->text,
+                       x->rank, name, count++, bytes);
+        place(t, k, x->origin, &rows, false);
+        base_sb_str(&rows, "},\n");
+    }
+    const char *total = host_expr(t, shared.total);
+    base_sb_printf(t->out, "static const HdSharedInfo %s_tensors[] = {\n%s};\n", name,
+                   base_sb_text(&rows));
+    base_sb_printf(t->out,
+                   "static const HdSharedSizes %s_sizes = {%s, %d, %s_tensors, %d, %lld};\n", name,
+                   total, count, name, t->module->shared_arch, (long long)t->module->shared_limit);
+    base_sb_printf(tail, "&%s_sizes", name);
+}
+
 static void instance_row(Tables *t, const TargetInstance *instance, int kernel, int number,
                          Sb *rows)
 {
@@ -207,6 +245,8 @@ static void instance_row(Tables *t, const TargetInstance *instance, int kernel, 
     requires_table(t, name);
     variants_table(t, instance, name);
     sites_table(t, instance, name);
+    Sb shared = base_sb(t->arena);
+    shared_table(t, instance, name, &shared);
     for (int d = 0; d < 3; ++d) grid[d] = k->grid[d] ? host_expr(t, k->grid[d]) : "NULL";
     base_sb_str(rows, "    {");
     cfamily_string(rows, k->instance ? k->instance : "");
@@ -215,8 +255,8 @@ static void instance_row(Tables *t, const TargetInstance *instance, int kernel, 
     base_sb_printf(rows, "{%lld, %lld, %lld}, %lld, %s, ", (long long)k->block_dims[0],
                    (long long)k->block_dims[1], (long long)k->block_dims[2],
                    (long long)instance->shared_bytes, k->resident ? "true" : "false");
-    base_sb_printf(rows, "%d, %s_variants, %zu, %s_sites},\n", instance->variant_count, name,
-                   instance->sites.len, name);
+    base_sb_printf(rows, "%d, %s_variants, %zu, %s_sites, %s},\n", instance->variant_count, name,
+                   instance->sites.len, name, base_sb_text(&shared));
 }
 
 static void kernel_row(Tables *t, const TargetKernel *kernel, int number, Sb *rows)
@@ -255,7 +295,7 @@ static void image_row(Tables *t, const TargetImage *image, int number, Sb *rows)
 
 void target_tables(Arena *arena, const TargetModule *module, Sb *out)
 {
-    Tables t = {.arena = arena, .out = out};
+    Tables t = {.arena = arena, .out = out, .module = module};
     Sb kernels = base_sb(arena), images = base_sb(arena);
     base_sb_str(out, "\n#ifndef NULL\n#define NULL ((void *)0)\n#endif\n\n");
     for (int i = 0; i < module->kernel_count; ++i) kernel_row(&t, &module->kernels[i], i, &kernels);

@@ -52,8 +52,10 @@ typedef struct TargetModule {
     TargetKernel *kernels;
     int image_count;
     TargetImage *images;
-    bool check; /* --check: the CPU's accesses are watched */
-    bool brief; /* CUDA text for people: `#line` only where the .hd line changes */
+    int shared_arch;      /* whose shared memory bounds the sizes known at launch, on the CPU too */
+    int64_t shared_limit; /* bytes that a block may have there */
+    bool check;           /* --check: the CPU's accesses are watched */
+    bool brief;           /* CUDA text for people: `#line` only where the .hd line changes */
 } TargetModule;
 
 /* The site's number in the instance's table. */

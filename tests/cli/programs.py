@@ -37,6 +37,32 @@ def shapes_that_disagree_name_both_arguments():
 
 
 @test
+def shared_memory_is_counted_at_launch():
+    text = """kernel k(x: f32[n], s: i32, y: out f32[n]) launch grid(cdiv(n, 32)), block(32) {
+    shared a: f32[n - index(s)]
+    shared b: f32[16]
+    if thread == 0 { a[0] = x[0]; b[0] = 0.0 }
+    sync
+    y[block.x * 32 + thread] = a[0] + b[0]
+}
+"""
+    run(text, "k", "n=32", "--in", "s=0", want=DONE)
+    run(text, "k", "n=0", "--in", "s=5", want=DONE)
+    for args, parts in [(["n=50000", "--in", "s=0"], ["k needs 200064 bytes of shared memory a block, and sm_80 has 166912", "`a: f32[n - s]` takes 200000", "`b: f32[16]` takes 64", "n = 50000, s = 0"]),
+                        (["n=32", "--in", "s=40"], [":2: shared tensor `a` of k has extent `n - s` = -8 in dimension 0 (n = 32, s = 40)"]),
+                        (["n=32", "--in", "s=-2147483648"], ["`a: f32[n - s]` takes 8589934720"])]:
+        message = run(text, "k", *args).message
+        for part in parts:
+            assert part in message, (part, message)
+    message = run(text, "k", "n=50000", "--in", "s=0", "--arch=sm_75").message
+    assert "sm_75 has 65536" in message, message
+    run(text, "k", "n=50016", "--in", "s=0", "--arch=sm_90", want=DONE)
+    message = run("kernel k(x: i64, y: out f32[n]) launch grid(1), block(1) {\n    shared a: f64[index(x), 8]\n    a[0, 0] = 1.0\n    y[0] = f32(a[0, 0])\n}\n",
+                  "k", "n=1", "--in", "x=9223372036854775807").message
+    assert "integer overflow" in message and "x = 9223372036854775807" in message, message
+
+
+@test
 def conditions_that_fail_show_the_values():
     run(EVEN, "n=4", want=DONE)
     message = run(EVEN, "n=5", want=CALL).message

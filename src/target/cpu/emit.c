@@ -5,6 +5,7 @@
  * knows what the host has checked: nothing overlaps. */
 #include "runtime/library.h"
 #include "target/cpu/cpu.h"
+#include "target/shared.h"
 #include "target/texts.h"
 
 /* Local arrays above this many bytes lie in the worker's memory: a resident kernel's stack is
@@ -23,7 +24,7 @@ int64_t target_cpu_bytes(const IrTensor *t)
 
 bool target_cpu_is_large(const IrTensor *t)
 {
-    return target_cpu_bytes(t) > LARGE;
+    return ir_tensor_size(t) < 0 || target_cpu_bytes(t) > LARGE;
 }
 
 bool target_cpu_has_bound(const IrExpr *e)
@@ -209,28 +210,55 @@ static void blocks_function(Cpu *cpu, const Uses *uses)
     cfamily_line(w, "}");
 }
 
+/* The bytes of a tensor in the worker's memory, and a line more, so that the next one's accesses do
+ * not meet its own in the cache. */
+static const IrExpr *room(IrKernel *k, const IrTensor *t)
+{
+    const IrExpr *bytes = target_tensor_bytes(k, t);
+    bytes = ir_binary(k, IR_ADD, bytes, ir_index(k, 2 * ALIGN - 1));
+    return ir_binary(k, IR_MUL, ir_binary(k, IR_DIV, bytes, ir_index(k, ALIGN)),
+                     ir_index(k, ALIGN));
+}
+
+static const char *expr_text(CWriter *w, const IrExpr *e)
+{
+    Sb text = base_sb(w->kernel->arena), *out = w->out;
+    w->out = &text;
+    cfamily_expr(w, e, C_UNARY);
+    w->out = out;
+    return base_sb_text(&text);
+}
+
 static void entry_function(Cpu *cpu, const Uses *uses)
 {
     CWriter *w = &cpu->w;
-    Sb call = base_sb(w->kernel->arena);
-    int64_t bytes = 0;
+    IrKernel *k = w->kernel;
+    Sb call = base_sb(k->arena);
+    const IrExpr *bytes = ir_index(k, 0);
     for (size_t i = 0; i < cpu->kernel->tensors.len; ++i) {
         const IrTensor *t = cpu->kernel->tensors.data[i];
         if (!uses->tensors[i] || !is_parameter(t)) continue;
         if (t->space == IR_PARAM) {
             base_sb_printf(&call, ",\n        args->tensors[%d]", t->param);
         } else {
-            base_sb_printf(&call, ",\n        (void *)(hd_memory + %lld)", (long long)bytes);
-            bytes += (target_cpu_bytes(t) + ALIGN - 1) / ALIGN * ALIGN + ALIGN;
+            base_sb_printf(&call, ",\n        (void *)(hd_memory + %s)", expr_text(w, bytes));
+            bytes = ir_binary(k, IR_ADD, bytes, room(k, t));
         }
     }
     cfamily_line(w, "static void %s(const HdCpuArgs *args, int64_t begin, int64_t end)",
                  cpu->symbol);
     cfamily_line(w, "{");
-    if (bytes) {
-        cfamily_line(w, "    char *hd_memory = args->scratch(args->pool, %lld);", (long long)bytes);
-        cfamily_line(w, "    if (!hd_memory) return;");
+    ++w->depth;
+    if (!ir_is_const(bytes)) {
+        cfamily_line(w, "typedef int%d_t hd_index;", w->index_bits);
+        sizes(cpu);
     }
+    if (!ir_is_int(bytes, 0)) {
+        const char *count = expr_text(w, bytes);
+        cfamily_line(w, "char *hd_memory = args->scratch(args->pool, (uint64_t)%s);", count);
+        cfamily_line(w, "if (!hd_memory) return;");
+    }
+    --w->depth;
     cfamily_line(w, "    %s_blocks(args, begin, end%s);", cpu->symbol, base_sb_text(&call));
     cfamily_line(w, "}");
     base_sb_char(w->out, '\n');

@@ -3,10 +3,10 @@
 #define TARGET_CUDA_CUDA_H
 
 #include "target/cfamily.h"
-#include "target/target.h"
+#include "target/shared.h"
 
 /* What a kernel may have in static shared memory; more is dynamic. */
-enum { CUDA_STATIC_SHARED = 48 * 1024, CUDA_ALIGN = 16, CUDA_BARRIERS = 16 };
+enum { CUDA_STATIC_SHARED = 48 * 1024, CUDA_BARRIERS = 16 };
 
 /* A named barrier of the groups of `threads` threads inside threads [begin, begin + size). */
 typedef struct CudaBarrier {
@@ -22,9 +22,8 @@ typedef struct Cuda {
     bool awaiting; /* inside the condition of an `await`: loads are not to be remembered */
     bool waits;    /* the kernel has barriers that an ended thread would hold up for ever */
     bool traps;
-    bool overlaid;      /* scopes share storage: a barrier opens each */
-    int64_t shared;     /* bytes of dynamic shared memory; 0: it is static */
-    int64_t *shared_at; /* of each shared tensor, where they share one array; else NULL */
+    bool overlaid;                 /* scopes share storage: a barrier opens each */
+    TargetShared shared;           /* where all lie in one array of dynamic size; else no `at` */
     int64_t role_begin, role_size; /* threads that run the current role */
     VEC(CudaBarrier) barriers;
     int next_barrier;
@@ -49,6 +48,5 @@ bool target_cuda_is_local(const IrTensor *t); /* in a thread's registers */
 /* Decides where shared tensors lie; before the body is written. */
 void target_cuda_place_shared(Cuda *cuda);
 void target_cuda_declare_shared(Cuda *cuda, const Map *words);
-int64_t target_cuda_bytes(const IrTensor *t);
 
 #endif

@@ -200,11 +200,24 @@ static bool survey(void *user, IrStmt *s)
     return true;
 }
 
+/* Declares what the body uses of shared memory; the words of both texts. */
+static Map shared_words(Cuda *cuda, const Sb *body, Sb *declarations)
+{
+    Arena *arena = cuda->kernel->arena;
+    Sb all = base_sb(arena);
+    Map words = target_cuda_words(arena, body->data ? body->data : "", body->len);
+    cuda->w.out = declarations;
+    target_cuda_declare_shared(cuda, &words);
+    base_sb_mem(&all, body->data ? body->data : "", body->len);
+    base_sb_mem(&all, declarations->data ? declarations->data : "", declarations->len);
+    return target_cuda_words(arena, base_sb_text(&all), all.len);
+}
+
 static void emit_variant(TargetInstance *instance, TargetVariant *variant, const char *symbol,
                          bool brief, Sb *out)
 {
     IrKernel *k = variant->cuda;
-    Sb body = base_sb(k->arena);
+    Sb body = base_sb(k->arena), declarations = base_sb(k->arena);
     Cuda cuda = {.instance = instance, .kernel = k, .symbol = symbol, .next_barrier = 1};
     cuda.role_size = k->block_size;
     cuda.w = cfamily_writer(k, &body, &HOOKS, &cuda, variant->index_bits);
@@ -214,7 +227,7 @@ static void emit_variant(TargetInstance *instance, TargetVariant *variant, const
     target_cuda_place_shared(&cuda);
     cuda.w.depth = 1;
     cfamily_block(&cuda.w, k->body);
-    Map words = target_cuda_words(k->arena, body.data ? body.data : "", body.len);
+    Map words = shared_words(&cuda, &body, &declarations);
     cuda.w.out = out;
     cuda.w.depth = 0;
     base_sb_printf(out, "// %s%s%s\n", k->name->text, k->instance && *k->instance ? " " : "",
@@ -224,12 +237,13 @@ static void emit_variant(TargetInstance *instance, TargetVariant *variant, const
     cfamily_line(&cuda.w, "{");
     ++cuda.w.depth;
     sizes(&cuda, &words);
-    target_cuda_declare_shared(&cuda, &words);
+    base_sb_mem(out, base_sb_text(&declarations), declarations.len);
     local_arrays(&cuda, &words);
     base_sb_mem(out, body.data ? body.data : "", body.len);
     base_sb_str(out, "}\n\n");
     variant->cuda_entry = symbol;
-    if (cuda.shared > instance->shared_bytes) instance->shared_bytes = cuda.shared;
+    int64_t bytes = cuda.shared.at && !cuda.shared.at_launch ? cuda.shared.total->value.i : 0;
+    if (bytes > instance->shared_bytes) instance->shared_bytes = bytes;
 }
 
 void target_cuda_emit(Arena *arena, TargetModule *module, Sb *out)

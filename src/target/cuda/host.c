@@ -14,7 +14,7 @@ static void argument(Cuda *cuda, const IrParam *p, size_t number, Sb *out)
                        number);
 }
 
-static void wrapper(TargetInstance *instance, TargetVariant *variant, Sb *out)
+static void wrapper(TargetVariant *variant, Sb *out)
 {
     IrKernel *k = variant->cuda;
     Cuda cuda = {.kernel = k};
@@ -22,9 +22,10 @@ static void wrapper(TargetInstance *instance, TargetVariant *variant, Sb *out)
     variant->cpu_symbol = base_format(k->arena, "%s_host", variant->cuda_entry);
     base_sb_printf(out,
                    "static void %s(const HdCpuArgs *args, int64_t begin, int64_t end)\n{\n"
-                   "    hd_host::launch(args, begin, end, %lld, %s, %lld, [=] {\n        %s(",
+                   "    hd_host::launch(args, begin, end, %lld, %s, args->shared_bytes, [=] {\n"
+                   "        %s(",
                    variant->cpu_symbol, (long long)k->block_size, k->resident ? "true" : "false",
-                   (long long)instance->shared_bytes, variant->cuda_entry);
+                   variant->cuda_entry);
     for (size_t i = 0; i < k->params.len; ++i) argument(&cuda, &k->params.data[i], i, out);
     for (size_t i = 0; i < k->sizes.len; ++i) base_sb_printf(out, "args->sizes[%zu], ", i);
     base_sb_printf(out,
@@ -42,7 +43,7 @@ void target_cuda_host_module(Arena *arena, TargetModule *module, Sb *out)
         for (int j = 0; j < module->kernels[i].instance_count; ++j) {
             TargetInstance *instance = &module->kernels[i].instances[j];
             for (int v = 0; v < instance->variant_count; ++v)
-                if (instance->variants[v].cuda) wrapper(instance, &instance->variants[v], out);
+                if (instance->variants[v].cuda) wrapper(&instance->variants[v], out);
         }
     target_tables(arena, module, out);
 }

@@ -73,6 +73,7 @@ static const char everything[] =
     "tile row.6: f32[2, 64] over (repeat(2, 2) * spatial(32, 4) * repeat(1, 2)).drop(1)\n"
     "private p.7: i4[4]\n"
     "table t.8: f32[4] = 1.0, -2.5, inf, nan\n"
+    "shared sl.10: f32[$m, 8] strides (1, $m + 1) storage ($m + 1) * 8\n"
     "{\n"
     "    let i0.0: index = bid.x * 64 + tid\n"
     "    var x.1: f32 = 0.0:f32\n"

@@ -95,7 +95,7 @@ static const char sample_tables[] =
     "static const HdVariantInfo relay_v[] = {{0, \"\", relay_0_0, 0}};\n"
     "static const HdVariantInfo trap_v[] = {{0, \"\", trap_0_0, 0}};\n"
     "static const HdVariantInfo scratchy_v[] = {{0, \"\", scratchy_0_0, 0}};\n"
-    "#define I(g, res, v, ns, s) {\"\", 0, 0, {g, 0, 0}, 1, {1, 1, 1}, 0, res, 1, v, ns, s}\n"
+    "#define I(g, res, v, ns, s) {\"\", 0, 0, {g, 0, 0}, 1, {1, 1, 1}, 0, res, 1, v, ns, s, 0}\n"
     "static const HdInstanceInfo add_i[] = {I(by_16, 0, add_v, 0, 0)};\n"
     "static const HdInstanceInfo chain_i[] = {I(by_1, 0, chain_v, 0, 0)};\n"
     "static const HdInstanceInfo relay_i[] = {I(by_1, 1, relay_v, 0, 0)};\n"

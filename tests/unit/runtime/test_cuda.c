@@ -77,7 +77,7 @@ static const HdVariantInfo other_v[] = {{NULL, "plain", NULL, "other"}};
     {                                                                                              \
         {                                                                                          \
             "i", 0, NULL, {g, NULL, NULL}, 128, {128, 1, 1}, shared, res, 1, v, n,                 \
-                n ? sites : NULL                                                                   \
+                n ? sites : NULL, NULL                                                             \
         }                                                                                          \
     }
 static const HdInstanceInfo add_i[] = INSTANCE(by_16, 65536, false, add_v, 0);
@@ -86,6 +86,21 @@ static const HdInstanceInfo resident_i[] = INSTANCE(by_1, 1024, true, resident_v
 static const HdInstanceInfo huge_i[] = INSTANCE(huge, 0, false, other_v, 0);
 static const HdInstanceInfo too_huge_i[] = INSTANCE(too_huge, 0, false, other_v, 0);
 static const HdInstanceInfo greedy_i[] = INSTANCE(by_16, 300000, false, greedy_v, 0);
+/* A block's row of n elements, and 16 bytes more. */
+static const int64_t row_bytes[] = {HD_X_SIZE, 0, HD_X_CONST, 4, HD_X_MUL, HD_X_END};
+static const int64_t all_bytes[] = {HD_X_SIZE,  0,  HD_X_CONST, 4,       HD_X_MUL,
+                                    HD_X_CONST, 16, HD_X_ADD,   HD_X_END};
+static const HdHostExpr row_extents[] = {by_1, NULL};
+static const HdSharedInfo kept_rows[] = {{"row", "f32", 1, row_extents, row_bytes, "t.hd", 2}};
+static const HdSharedSizes sizes = {all_bytes, 1, kept_rows, 80, 166912};
+static const HdVariantInfo kept_v[] = {{NULL, "plain", NULL, "kept"}};
+static const HdInstanceInfo kept_i[] = {{.label = "i",
+                                         .grid = {by_16, NULL, NULL},
+                                         .block = 128,
+                                         .block_dims = {128, 1, 1},
+                                         .variant_count = 1,
+                                         .variants = kept_v,
+                                         .shared = &sizes}};
 static const HdKernelInfo kernels[] = {
     {"add", 3, vectors, 1, size_names, 1, add_i},
     {"trap", 1, vectors, 1, size_names, 1, trap_i},
@@ -93,6 +108,7 @@ static const HdKernelInfo kernels[] = {
     {"huge", 1, vectors, 1, size_names, 1, huge_i},
     {"too_huge", 1, vectors, 1, size_names, 1, too_huge_i},
     {"greedy", 1, vectors, 1, size_names, 1, greedy_i},
+    {"kept", 1, vectors, 1, size_names, 1, kept_i},
 };
 #define IMAGE(arch, ptx, text)                                                                     \
     {                                                                                              \
@@ -102,7 +118,7 @@ static const HdImageInfo images[] = {
     IMAGE(75, true, "ptx75"),    IMAGE(80, false, "cubin80"),    IMAGE(80, true, "ptx80"),
     IMAGE(90, false, "cubin90"), IMAGE(100, true, "refused100"),
 };
-static const HdModuleInfo module = {HD_ABI_VERSION, "m", 6, kernels, 5, images};
+static const HdModuleInfo module = {HD_ABI_VERSION, "m", 7, kernels, 5, images};
 
 typedef struct {
     HdRuntime *runtime;
@@ -297,6 +313,35 @@ static void test_grids(void **state)
     fake_close(&fake);
 }
 
+/* Shared memory whose size the launch computes: asked for, permitted above 48 KiB, bounded. */
+static void test_shared_sizes(void **state)
+{
+    (void)state;
+    Fake fake = fake_open();
+    Setup s;
+    setup(&s, 100);
+    *fake.log = '\0';
+    assert_true(launch(&s, "kept", 1, NULL));
+    assert_non_null(strstr(fake.log, "shared 416 "));
+    assert_null(strstr(fake.log, "cuFuncSetAttribute"));
+    teardown(&s);
+    setup(&s, 50000); /* more than the CPU's bound, which is another's */
+    *fake.log = '\0';
+    assert_true(launch(&s, "kept", 1, NULL));
+    assert_non_null(strstr(fake.log, "shared 200016 "));
+    assert_non_null(strstr(fake.log, "cuFuncSetAttribute"));
+    teardown(&s);
+    setup(&s, 60000);
+    *fake.log = '\0';
+    assert_false(launch(&s, "kept", 1, NULL));
+    assert_string_equal(s.failure.text,
+                        "kept needs 240016 bytes of shared memory a block, and Fake GPU 0 has "
+                        "232448: `row: f32[n]` takes 240000 (n = 60000)");
+    assert_null(strstr(fake.log, "cuLaunch"));
+    teardown(&s);
+    fake_close(&fake);
+}
+
 /* Each call that can fail does: reported, nothing leaked. */
 static void test_failures(void **state)
 {
@@ -392,10 +437,11 @@ static void test_async_and_use(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_add),       cmocka_unit_test(test_devices),
-        cmocka_unit_test(test_images),    cmocka_unit_test(test_traps_and_resident),
-        cmocka_unit_test(test_grids),     cmocka_unit_test(test_failures),
-        cmocka_unit_test(test_no_driver), cmocka_unit_test(test_async_and_use),
+        cmocka_unit_test(test_add),          cmocka_unit_test(test_devices),
+        cmocka_unit_test(test_images),       cmocka_unit_test(test_traps_and_resident),
+        cmocka_unit_test(test_grids),        cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_no_driver),    cmocka_unit_test(test_async_and_use),
+        cmocka_unit_test(test_shared_sizes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
