@@ -18,7 +18,9 @@ typedef struct Images {
 
 static bool build_image(Images *im, Compile *s, int arch, bool ptx)
 {
-    RuntimeNvrtcOptions options = {.arch = arch, .line_info = true};
+    RuntimeNvrtcOptions options = {.arch = arch,
+                                   .specific = arch >= 90 && target_cuda_is_specific(im->source),
+                                   .line_info = true};
     RuntimeNvrtcResult r;
     const char *name = base_format(s->arena, "%s.cu", im->module->name);
     TargetImage *images = im->module->images;

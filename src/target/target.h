@@ -71,6 +71,8 @@ void target_cpu_emit(Arena *arena, TargetModule *module, Sb *out);
 /* The CUDA C++ of every variant with `cuda`, and what they need of the device prelude: one text
  * for NVRTC, which must not contract (--fmad=false). Fills cuda_entry, shared_bytes, sites. */
 void target_cuda_emit(Arena *arena, TargetModule *module, Sb *out);
+/* Does the text use instructions that exist on exactly one architecture (sm_90a)? */
+bool target_cuda_is_specific(const char *text);
 /* The same text and the tables as C++ for the host, whose kernels pass for CPU kernels; tests only:
  * it includes tests/cuda_host/cuda_host.h. */
 void target_cuda_host_module(Arena *arena, TargetModule *module, Sb *out);

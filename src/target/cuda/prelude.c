@@ -150,3 +150,8 @@ void target_cuda_prelude(Arena *arena, const char *text, size_t len, Sb *out)
         base_sb_char(out, '\n');
     }
 }
+
+bool target_cuda_is_specific(const char *text)
+{
+    return strstr(text, "wgmma.") || strstr(text, "setmaxnreg.");
+}
