@@ -202,6 +202,8 @@ static int64_t shared_limit(int arch)
     return 99 * 1024;
 }
 
+enum { ALIGNED = 16, MAX_VARIANTS = 4 };
+
 typedef struct Build {
     const CompileOptions *options;
     TargetModule *module;
@@ -230,6 +232,7 @@ static bool run_passes(Compile *s, const CompileOptions *o, IrKernel *kernel, bo
                         .check = o->check,
                         .shuffle_threads = o->shuffle_threads,
                         .verify = o->verify,
+                        .performance = o->performance && !cpu && variant->alignment == ALIGNED,
                         .index_bits = variant->index_bits,
                         .alignment = variant->alignment,
                         .print_after = o->print_after,
@@ -256,8 +259,6 @@ static bool add_variant(Compile *s, const CompileOptions *o, const Symbol *kerne
     instance->variant_count++;
     return true;
 }
-
-enum { ALIGNED = 16, MAX_VARIANTS = 4 };
 
 /* The CPU's code takes 64-bit indices and any alignment; CUDA's is versioned. */
 static bool build_instance(Compile *s, const CompileOptions *o, const Symbol *kernel,
@@ -360,7 +361,9 @@ enum { MAX_POINTS = 4096 }; /* of a tune space that `check` looks at */
 static LowerStatus check_point(Compile *s, const CompileOptions *o, const Symbol *kernel,
                                const LowerPoint *point)
 {
-    TargetVariant variant = {.index_bits = 64, .alignment = 1};
+    /* What is said of speed is said of the variant that is meant to be fast. */
+    bool fast = o->performance && o->cuda;
+    TargetVariant variant = {.index_bits = fast ? 32 : 64, .alignment = fast ? ALIGNED : 1};
     IrKernel *k;
     s->scratch = base_arena_create(&s->escape);
     LowerStatus status = lower_one(s, s->scratch, o, kernel, !o->cuda, point, &k);

@@ -128,6 +128,14 @@ static uint64_t diag_key(DiagCode code, Span span)
     return base_hash(key, sizeof key, 0);
 }
 
+/* Warnings that nobody wants. */
+static bool unwanted(const Diags *diags, DiagCode code)
+{
+    Severity severity = infos[code].severity;
+    if (severity == SEVERITY_PERFORMANCE && !diags->performance) return true;
+    return diags->silent[code] && severity != SEVERITY_ERROR;
+}
+
 /* True if the same code stands at the same span already; a colliding hash keeps both. */
 static bool seen(const Diags *diags, uint64_t key, DiagCode code, Span span)
 {
@@ -145,7 +153,7 @@ Diag *diag_report_args(Diags *diags, DiagCode code, Span span, int count, const 
 {
     uint64_t key = diag_key(code, span);
     bool muted = (span.begin >= diags->muted.begin && span.begin < diags->muted.end) ||
-                 (diags->silent[code] && infos[code].severity == SEVERITY_WARNING);
+                 unwanted(diags, code);
     if (muted || (span.begin != 0 && seen(diags, key, code, span))) {
         diags->ignored = (Diag){.code = code, .span = span};
         return &diags->ignored;
@@ -153,6 +161,7 @@ Diag *diag_report_args(Diags *diags, DiagCode code, Span span, int count, const 
     Diag *diag = NEW(diags->arena, Diag);
     diag->code = code;
     diag->severity = infos[code].severity;
+    if (diag->severity == SEVERITY_PERFORMANCE) diag->severity = SEVERITY_WARNING;
     if (diag->severity == SEVERITY_WARNING && diags->warnings_as_errors)
         diag->severity = SEVERITY_ERROR;
     diag->span = span;

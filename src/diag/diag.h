@@ -29,7 +29,12 @@ typedef struct Position {
     uint32_t line, column; /* from 1; columns count code points */
 } Position;
 
-typedef enum { SEVERITY_ERROR, SEVERITY_WARNING, SEVERITY_NOTE } Severity;
+typedef enum {
+    SEVERITY_ERROR,
+    SEVERITY_WARNING,
+    SEVERITY_NOTE,
+    SEVERITY_PERFORMANCE, /* of rows only: a warning that is dropped unless it is wanted */
+} Severity;
 
 typedef enum {
     DIAG_NONE,
@@ -60,6 +65,7 @@ typedef struct Diags {
     size_t errors, warnings;
     uint32_t next_base;
     bool warnings_as_errors;
+    bool performance;        /* warnings about speed are wanted */
     bool silent[DIAG_COUNT]; /* warnings that are not wanted */
     Map seen;                /* from code and span to the diagnostic, to drop repetitions */
     Diag ignored;            /* where labels of a suppressed diagnostic go */

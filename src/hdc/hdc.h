@@ -39,9 +39,9 @@ typedef struct Options {
     int64_t workers;
     uint64_t seed;
     bool check, diagnostics_json, verbose, time_passes, warnings_as_errors, json_flag, fmt_check;
-    bool shuffle, generic, help;
-    Sb printed;      /* what --print-after left */
-    double *seconds; /* by pass, for --time-passes */
+    bool shuffle, generic, help, performance; /* -Wperf */
+    Sb printed;                               /* what --print-after left */
+    double *seconds;                          /* by pass, for --time-passes */
 } Options;
 
 /* False: a message was printed; the exit status is EXIT_CALL. */

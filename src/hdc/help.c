@@ -7,7 +7,7 @@ void help_overview(FILE *out)
     for (const Verb *v = verbs; v->name; v++)
         fprintf(out, "  hdc %s\n        %s\n", v->synopsis, v->summary);
     fputs("\nCommon options: --target=cpu,cuda --arch=sm_80,sm_90a -D name=value --check -Werror\n"
-          "  -Wno-CODE --diagnostics=json --seed N --device=cpu|cuda:0 -v --time-passes\n"
+          "  -Wperf -Wno-CODE --diagnostics=json --seed N --device=cpu|cuda:0 -v --time-passes\n"
           "  --print-after=PASS --stop-after=PASS --shuffle --generic\n"
           "Exit status: 0 done, 1 the program is wrong or a test failed, 2 the call is wrong,\n"
           "  3 the environment is lacking or a launch failed, 4 internal error\n",

@@ -152,6 +152,7 @@ CompileOptions compile_options(Options *o)
                             .defines = o->defines.data,
                             .check = o->check,
                             .shuffle_threads = o->shuffle,
+                            .performance = o->performance,
                             .verify = verify || getenv("HD_VERIFY") != NULL,
                             .print_after = o->print_after,
                             .stop_after = o->stop_after,
@@ -178,6 +179,7 @@ Compile *open_session(Options *o, const char *path, ExitStatus *status)
         return NULL;
     }
     s->diags->warnings_as_errors = o->warnings_as_errors;
+    s->diags->performance = o->performance;
     for (size_t i = 0; i < o->silenced.len; i++) s->diags->silent[o->silenced.data[i]] = true;
     say(o, "reads %s", path);
     CompileStatus loaded = compile_load(s, path, NULL, 0);

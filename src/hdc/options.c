@@ -111,6 +111,7 @@ static const FlagOption flag_options[] = {
     {"-v", offsetof(Options, verbose)},
     {"--verbose", offsetof(Options, verbose)},
     {"--time-passes", offsetof(Options, time_passes)},
+    {"-Wperf", offsetof(Options, performance)},
     {"-Werror", offsetof(Options, warnings_as_errors)},
     {"--shuffle", offsetof(Options, shuffle)},
     {"--generic", offsetof(Options, generic)},

@@ -19,6 +19,7 @@ typedef struct PassOptions {
     bool check;           /* --check: every access trapped, per-worker execution */
     bool shuffle_threads; /* CPU: seeded order of a block's threads */
     bool verify;          /* run the verifier after each pass */
+    bool performance;     /* report what costs time (W02xx): CUDA's variant of aligned tensors */
     int index_bits;       /* 32 or 64: width of `index` in this variant */
     int alignment;        /* bytes every tensor parameter's base and rows are known to be aligned to
                              in this variant (the guard proves it); element size else */

@@ -195,13 +195,27 @@ static void warnings(void **state)
     Session *s = *state;
     DiagCode warning = DIAG_NONE;
     for (DiagCode code = 1; code < DIAG_COUNT; code++)
-        if (diag_code_text(code)[0] == 'W') warning = code;
+        if (strncmp(diag_code_text(code), "W01", 3) == 0) warning = code;
     if (warning == DIAG_NONE) skip();
     assert_int_equal(diag_report(s->diags, warning, ((Span){0, 0}))->severity, SEVERITY_WARNING);
     s->diags->warnings_as_errors = true;
     assert_int_equal(diag_report(s->diags, warning, ((Span){0, 0}))->severity, SEVERITY_ERROR);
     assert_int_equal(s->diags->warnings, 1);
     assert_int_equal(s->diags->errors, 1);
+}
+
+static void warnings_about_speed(void **state)
+{
+    Session *s = *state;
+    diag_report(s->diags, DIAG_SIMT_PRODUCT, ((Span){0, 0}), "so");
+    assert_int_equal(s->diags->list.len, 0);
+    s->diags->performance = true;
+    Diag *d = diag_report(s->diags, DIAG_SIMT_PRODUCT, ((Span){0, 0}), "so");
+    assert_int_equal(d->severity, SEVERITY_WARNING);
+    s->diags->silent[DIAG_SIMT_PRODUCT] = true;
+    diag_report(s->diags, DIAG_SIMT_PRODUCT, ((Span){0, 0}), "so");
+    assert_int_equal(s->diags->list.len, 1);
+    assert_int_equal(s->diags->warnings, 1);
 }
 
 /* ---- JSON, by a reader of its grammar */
@@ -277,10 +291,10 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_session, close_session)
     const struct CMUnitTest tests[] = {
-        TEST(positions), TEST(coordinates_run_out), TEST(codes),
-        TEST(templates), TEST(repetition),          TEST(suggestions),
-        TEST(text),      TEST(endless_line),        TEST(warnings),
-        TEST(json),
+        TEST(positions), TEST(coordinates_run_out),  TEST(codes),
+        TEST(templates), TEST(repetition),           TEST(suggestions),
+        TEST(text),      TEST(endless_line),         TEST(warnings),
+        TEST(json),      TEST(warnings_about_speed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
