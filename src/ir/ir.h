@@ -47,6 +47,7 @@ enum IrFlags {
     IR_ASYNC = 8192,   /* TASKS, STORE of a LOAD: an asynchronous copy, there after WAIT */
     IR_FORCED = 16384, /* TASKS: of an instruction written by hand, `text` (IR_MMA: its PTX;
                           IR_COPY: "ldmatrix", "stmatrix"); another choice is an error */
+    IR_PREFETCH = 32768, /* FOR, CPU: loads elements in a row, only to have them near */
 };
 
 /* A scalar (lanes 1) or vector element type. */

@@ -4,19 +4,13 @@
 #include <inttypes.h>
 
 const IrWord ir_flag_words[] = {
-    {"unroll", IR_UNROLL},
-    {"elidable", IR_ELIDABLE},
-    {"auto", IR_AUTO},
-    {"copy", IR_COPY},
-    {"once", IR_ONCE},
-    {"threads", IR_THREADS},
-    {"together", IR_TOGETHER},
-    {"agreed", IR_AGREED},
-    {"stream", IR_STREAM},
-    {"mma", IR_MMA},
-    {"async", IR_ASYNC},
-    {"forced", IR_FORCED},
-    {NULL, 0},
+    {"unroll", IR_UNROLL},     {"elidable", IR_ELIDABLE},
+    {"auto", IR_AUTO},         {"copy", IR_COPY},
+    {"once", IR_ONCE},         {"threads", IR_THREADS},
+    {"together", IR_TOGETHER}, {"agreed", IR_AGREED},
+    {"stream", IR_STREAM},     {"mma", IR_MMA},
+    {"async", IR_ASYNC},       {"forced", IR_FORCED},
+    {"prefetch", IR_PREFETCH}, {NULL, 0},
 };
 const char *const ir_scope_words[4] = {"warp", "group", "block", "grid"};
 const char *const ir_order_words[4] = {"relaxed", "acquire", "release", "acq_rel"};

@@ -2,7 +2,14 @@
 #ifndef TARGET_TEXTS_H
 #define TARGET_TEXTS_H
 
-enum { TEXT_CPU_PRELUDE, TEXT_CPU_ATOMICS, TEXT_CPU_WATCH, TEXT_CUDA_PRELUDE, TEXT_CUDA_SYNC };
+enum {
+    TEXT_CPU_PRELUDE,
+    TEXT_CPU_ROWS,
+    TEXT_CPU_ATOMICS,
+    TEXT_CPU_WATCH,
+    TEXT_CUDA_PRELUDE,
+    TEXT_CUDA_SYNC
+};
 
 const char *target_text(int which);
 

@@ -304,6 +304,7 @@ static void emit_variant(Arena *arena, TargetInstance *instance, TargetVariant *
 void target_cpu_emit(Arena *arena, TargetModule *module, Sb *out)
 {
     base_sb_str(out, target_text(TEXT_CPU_PRELUDE));
+    base_sb_str(out, target_text(TEXT_CPU_ROWS));
     base_sb_str(out, target_text(TEXT_CPU_ATOMICS));
     base_sb_char(out, '\n');
     if (module->check) base_sb_str(out, target_text(TEXT_CPU_WATCH));

@@ -139,7 +139,7 @@ static void await(CWriter *w, const IrStmt *s)
     cfamily_close(w, leaving(w));
 }
 
-/* ---- copies past the cache ------------------------------------------------------------------- */
+/* ---- rows past the cache, or into it --------------------------------------------------------- */
 
 static const IrExpr *at_start(void *user, const IrExpr *e)
 {
@@ -177,9 +177,22 @@ static bool stream(CWriter *w, const IrStmt *s)
     return true;
 }
 
+static bool prefetch(CWriter *w, const IrStmt *s)
+{
+    if (s->kind != IR_STMT_FOR || !(s->flags & IR_PREFETCH)) return false;
+    const IrExpr *load = s->body->stmts.data[0]->args[0];
+    cfamily_open(w);
+    put(w, "hd_prefetch(");
+    first_element(w, s, load->tensor, load->flags, load->args);
+    base_sb_printf(w->out, "%d * (int64_t)", vocab_elem_bytes(load->tensor->elem));
+    cfamily_expr(w, ir_binary(w->kernel, IR_SUB, s->args[1], s->args[0]), C_UNARY);
+    cfamily_close(w, ");");
+    return true;
+}
+
 bool target_cpu_stmt(CWriter *w, const IrStmt *s)
 {
-    if (vector_store(w, s) || stream(w, s)) return true;
+    if (vector_store(w, s) || stream(w, s) || prefetch(w, s)) return true;
     if (s->kind == IR_STMT_ATOMIC)
         atomic(w, s);
     else if (s->kind == IR_STMT_TRAP)
