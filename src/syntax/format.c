@@ -99,7 +99,7 @@ static bool is_unary(const Format *f, uint32_t i)
 static bool blank_before_open(const Format *f)
 {
     int before = last_kind(f);
-    if (before == TOK_FN) return false;
+    if (before == TOK_FN || before == TOK_PIPELINE) return false;
     if (f->first == TOK_IMPORT) return true;
     return !is_operand_end(before) || is_infix_word(f, f->last);
 }

@@ -116,6 +116,8 @@ static void spacing(void **unused)
          "fn f() {\n    a    // x\n    bbb  //y\n\n    c  // z\n}\n"},
         {"kernel k( x:f32 [ n ] )\nlaunch grid( 1 ),block( 2 )\n\n{ }",
          "kernel k(x: f32[n])\n    launch grid(1), block(2)\n{}\n"},
+        {"fn f() {\n  for p in range( 8 ) pipeline ( 3 ) { a }\n}",
+         "fn f() {\n    for p in range(8) pipeline(3) { a }\n}\n"},
         {"fn f() {\n  a;\n  -b\n}", "fn f() {\n    a;\n    -b\n}\n"},
         {"", ""},
         {"\n\n// only\n\n", "// only\n"},
