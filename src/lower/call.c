@@ -24,6 +24,34 @@ static void match_extent(Lower *l, const Ast *extent, const IrExpr *actual, cons
                     lower_expr_text(l, wanted));
 }
 
+static const char *task_text(Lower *l, const Mapping *m, int64_t worker, int64_t step)
+{
+    int64_t coords[MAX_RANK];
+    Sb out = base_sb(l->arena);
+    if (step >= m->steps) return "nothing more";
+    mapping_eval(m, worker, step, coords);
+    for (int d = 0; d < m->rank; d++)
+        base_sb_printf(&out, "%s%lld", d ? ", " : "(", (long long)coords[d]);
+    base_sb_char(&out, ')');
+    return base_sb_text(&out);
+}
+
+/* Both mappings, and the first worker and element in which they differ. */
+static void mapping_differs(Lower *l, const Mapping *actual, const Mapping *wanted, const Ast *arg)
+{
+    Diag *diag = lower_error(l, MAPPING_DIFFERS, arg->span, lower_mapping_text(l, actual),
+                             lower_mapping_text(l, wanted));
+    int64_t worker, step;
+    if (actual->workers != wanted->workers)
+        diag_note(l->diags, diag, "the tile lies over %lld workers, and %lld are wanted",
+                  (long long)actual->workers, (long long)wanted->workers);
+    else if (actual->steps >= 0 && wanted->steps >= 0 && actual->rank == wanted->rank &&
+             mapping_first_difference(actual, wanted, &worker, &step))
+        diag_note(l->diags, diag, "worker %lld holds %s in element %lld, where %s is wanted",
+                  (long long)worker, task_text(l, actual, worker, step), (long long)step,
+                  task_text(l, wanted, worker, step));
+}
+
 static void match_over(Lower *l, const Ast *over, const View *view, const Ast *arg)
 {
     const Mapping *actual = view->tensor->over;
@@ -38,9 +66,7 @@ static void match_over(Lower *l, const Ast *over, const View *view, const Ast *a
     }
     const Mapping *wanted =
         lower_mapping_solved(l, over, actual->rank, actual->shape, actual->workers);
-    if (wanted && !mapping_equal(wanted, actual))
-        lower_error(l, MAPPING_DIFFERS, arg->span, lower_mapping_text(l, actual),
-                    lower_mapping_text(l, wanted));
+    if (wanted && !mapping_equal(wanted, actual)) mapping_differs(l, actual, wanted, arg);
 }
 
 static void match_tensor(Lower *l, const Ast *param, const Value *value, const Ast *arg)
@@ -172,9 +198,20 @@ Value lower_inline(Lower *l, const Ast *body, const Type *result)
 
 /* ---- inlining -------------------------------------------------------------------------------- */
 
-static bool constraints_hold(Lower *l, const Ast *wheres, const Ast *at)
+static bool names_arch(const Ast *e)
+{
+    const Symbol *symbol = e->symbol;
+    if (symbol && symbol->kind == SYMBOL_SPECIAL && symbol->special == SPECIAL_ARCH) return true;
+    for (uint32_t i = 0; i < e->count; i++)
+        if (e->kid[i] && names_arch(e->kid[i])) return true;
+    return false;
+}
+
+/* The CPU computes what any architecture's `instruction` does. */
+static bool constraints_hold(Lower *l, const Ast *wheres, const Ast *at, bool instruction)
 {
     for (uint32_t i = 0; i < wheres->count; i++) {
+        if (instruction && l->options->cpu && names_arch(wheres->kid[i])) continue;
         const IrExpr *cond = lower_expr(l, wheres->kid[i]);
         if (ir_is_const(cond) && cond->value.i) continue;
         Span span = wheres->kid[i]->span;
@@ -222,11 +259,12 @@ static Value inline_call(Lower *l, const Ast *node, const Symbol *fn, int count,
         lower_error(l, CANNOT_INFER, node->span, g->name->text, decl->name->text);
         good = false;
     }
-    if (good && constraints_hold(l, KID(decl, Fn, wheres), node)) {
+    const Ast *body = KID(decl, Fn, body);
+    bool instruction = body->kind == AST_Str;
+    if (good && constraints_hold(l, KID(decl, Fn, wheres), node, instruction)) {
         const Type *type = fn->type && fn->type->kind == TYPE_FN ? fn->type->of : NULL;
-        const Ast *body = KID(decl, Fn, body);
-        if (body->kind == AST_Str)
-            lower_instruction(l, node, args, body->name->text);
+        if (instruction)
+            lower_instruction(l, node, decl, args);
         else
             result = lower_inline(l, body, type);
     }

@@ -220,9 +220,13 @@ void lower_copy(Lower *l, const Ast *call, const Ast *via);
 void lower_copy_values(Lower *l, const Ast *node, const View *dst, const Value *src);
 void lower_reduce(Lower *l, const Ast *call);
 void lower_async(Lower *l, const Ast *call); /* async_copy, commit, wait, ldmatrix, stmatrix */
-/* mma(acc, a, b); and a call of the instruction whose PTX is `text`. */
+/* mma(acc, a, b); and a call of the instruction `fn`, whose generics are bound. */
 void lower_mma(Lower *l, const Ast *call);
-void lower_instruction(Lower *l, const Ast *call, const Value *operands, const char *text);
+void lower_instruction(Lower *l, const Ast *call, const Ast *fn, const Value *operands);
+/* Gives the kernel the instructions that the architecture has for the types of a product, and the
+ * instruction `fn`, whose PTX name is the result (instruction.c). */
+void lower_find_instructions(Lower *l, const View *acc, const View *a, const View *b);
+const char *lower_add_instruction(Lower *l, const Ast *fn);
 /* `let h = f16(acc)`: a new tile with the values of a whole-tile expression, over its mapping. */
 Value lower_materialise(Lower *l, const Ast *node, const Name *name, Value value);
 

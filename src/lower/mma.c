@@ -12,51 +12,6 @@ typedef struct Product {
     const char *text; /* of the instruction that was called; NULL: any */
 } Product;
 
-/* ---- the instructions there are ----------------------------------------------------------------
- */
-
-static const Mapping *fragment_of(Lower *l, const Ast *param, Elem *elem)
-{
-    const Ast *type = KID(param, Param, type), *over = KID(type, TypeTensor, over);
-    const Ast *extents = KID(type, TypeTensor, extents);
-    int64_t shape[MAX_RANK];
-    *elem = lower_ir_type(l, param->symbol->type->of).elem;
-    for (uint32_t d = 0; d < extents->count; d++)
-        if (!lower_int(l, extents->kid[d], &shape[d])) return NULL;
-    return over ? lower_mapping_solved(l, over, (int)extents->count, shape, 0) : NULL;
-}
-
-static void add_instruction(Lower *l, const Ast *fn)
-{
-    const Ast *params = KID(fn, Fn, params), *wheres = KID(fn, Fn, wheres);
-    if (params->count != 3) return;
-    for (uint32_t i = 0; i < wheres->count; i++) {
-        const IrExpr *cond = lower_expr(l, wheres->kid[i]);
-        if (!ir_is_const(cond) || !cond->value.i) return;
-    }
-    IrInstruction in = {.text = KID(fn, Fn, body)->name->text};
-    in.acc = fragment_of(l, params->kid[0], &in.acc_elem);
-    in.a = fragment_of(l, params->kid[1], &in.a_elem);
-    in.b = fragment_of(l, params->kid[2], &in.b_elem);
-    if (in.acc) VEC_PUSH(l->arena, l->k->instructions, in);
-}
-
-/* What the library declares for the architecture, once in a kernel. */
-static void find_instructions(Lower *l)
-{
-    if (l->options->cpu || l->k->instructions.len) return;
-    for (size_t m = 0; m < l->program->modules.len; m++) {
-        const Module *module = l->program->modules.data[m];
-        if (!module->is_std || strncmp(module->path->text, "std.mma", 7) != 0) continue;
-        const Ast *items = KID(module->file, File, items);
-        for (uint32_t i = 0; i < items->count; i++) {
-            const Ast *item = items->kid[i];
-            if (item->kind == AST_Fn && KID(item, Fn, body)->kind == AST_Str)
-                add_instruction(l, item);
-        }
-    }
-}
-
 /* ---- operands ----------------------------------------------------------------------------------
  */
 
@@ -188,7 +143,7 @@ static void product(Lower *l, const Ast *node, const Value *operands, const char
     p.a = factor(l, node, operands[1]);
     p.b = factor(l, node, operands[2]);
     if (!p.a || !p.b || !check(l, &p)) return;
-    find_instructions(l);
+    if (!text) lower_find_instructions(l, p.acc, p.a, p.b);
     lower_barrier(l, true);
     product_loop(l, &p);
     lower_barrier(l, true);
@@ -202,7 +157,7 @@ void lower_mma(Lower *l, const Ast *call)
     product(l, call, operands, NULL);
 }
 
-void lower_instruction(Lower *l, const Ast *call, const Value *operands, const char *text)
+void lower_instruction(Lower *l, const Ast *call, const Ast *fn, const Value *operands)
 {
-    product(l, call, operands, text);
+    product(l, call, operands, lower_add_instruction(l, fn));
 }

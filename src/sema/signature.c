@@ -277,8 +277,11 @@ void sema_signature_check(Sema *s, Item *item)
 static const char *fault_of(const Ast *fn)
 {
     const Ast *params = KID(fn, Fn, params);
-    if (KID(fn, Fn, generics)->count || KID(fn, Fn, result))
-        return "it has neither generic parameters nor a result";
+    const Ast *generics = KID(fn, Fn, generics);
+    if (generics->count > 1 || (generics->count == 1 && generics->kid[0]->symbol &&
+                                generics->kid[0]->symbol->kind != SYMBOL_GENERIC_INT))
+        return "it has at most one generic parameter, a number of columns";
+    if (KID(fn, Fn, result)) return "it has no result";
     if (params->count != 3) return "its parameters are the sums, then the two factors";
     for (uint32_t i = 0; i < 3; i++) {
         const Ast *param = params->kid[i];
