@@ -265,14 +265,56 @@ static void entry_function(Cpu *cpu, const Uses *uses)
 }
 
 /* min(x, 89.0), where the C compiler shall not see the constant. */
-static bool plain_expr(CWriter *w, const IrExpr *e, CPrec prec)
+static bool bounded(CWriter *w, const IrExpr *e)
 {
-    if (!target_cpu_has_bound(e)) return target_cpu_vector(w, e, prec);
+    if (!target_cpu_has_bound(e)) return false;
     base_sb_printf(w->out, "hd_%s_bound_%s(", e->op == IR_MIN ? "min" : "max",
                    cfamily_suffix(w, e->type.elem));
     cfamily_expr(w, e->args[0], C_ANY);
     base_sb_printf(w->out, ", hd_bound_%u)", e->args[1]->id);
     return true;
+}
+
+/* a, b, c of min(min(a, b), c). */
+static int operands_of(const IrExpr *e, IrOp op, const IrExpr **operands)
+{
+    if (e->op != op || target_cpu_has_bound(e)) {
+        operands[0] = e;
+        return 1;
+    }
+    int count = operands_of(e->args[0], op, operands);
+    return count + operands_of(e->args[1], op, operands + count);
+}
+
+static int count_operands(const IrExpr *e, IrOp op)
+{
+    if (e->op != op || target_cpu_has_bound(e)) return 1;
+    return count_operands(e->args[0], op) + count_operands(e->args[1], op);
+}
+
+/* The least or greatest of several. */
+static bool extreme(CWriter *w, const IrExpr *e)
+{
+    enum { LEAST = 4, MOST = 64 };
+    const IrExpr *operands[MOST];
+    if ((e->op != IR_MIN && e->op != IR_MAX) || e->type.lanes != 1) return false;
+    int count = e->type.elem == ELEM_F32 ? count_operands(e, e->op) : 0;
+    if (count < LEAST || count > MOST) return false;
+    operands_of(e, e->op, operands);
+    base_sb_printf(w->out, "hd_range_%s_f32(", e->op == IR_MIN ? "min" : "max");
+    for (int i = 1; i < count; i++) base_sb_str(w->out, "hd_range_with_f32(");
+    for (int i = 0; i < count; i++) {
+        base_sb_str(w->out, i == 0 ? "hd_range_f32(" : ", ");
+        cfamily_expr(w, operands[i], C_ANY);
+        base_sb_str(w->out, ")");
+    }
+    base_sb_str(w->out, ")");
+    return true;
+}
+
+static bool plain_expr(CWriter *w, const IrExpr *e, CPrec prec)
+{
+    return bounded(w, e) || extreme(w, e) || target_cpu_vector(w, e, prec);
 }
 
 /* Watched accesses are long, and not unrolled: C compilers take minutes for hundreds of them. */

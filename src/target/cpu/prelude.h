@@ -335,11 +335,12 @@ HD_FN uint64_t hd_mulhi_u64(uint64_t a, uint64_t b)
 }
 
 /* ---- floats ---------------------------------------------------------------------------------- */
-/* Equal operands differ at most in the sign of zero: -0 is below +0. Of two choices that differ in
- * what they give for equal operands, the bits that both (or either) have are the result; written so
- * that no comparison waits for another. Beside a constant one comparison is enough. GCC makes
- * that one instruction only where it does not know the constant: kernels keep such bounds in
- * variables that are opaque to it, and call hd_min_bound, hd_max_bound. */
+/* Equal operands differ at most in the sign of zero: -0 is below +0. Two choices are made that
+ * differ in what they give for equal operands, and one of which is NaN where an operand is. Their
+ * bits together are the result, but that a maximum has the sign bit only where both have it.
+ * Beside a constant one comparison is enough. GCC makes that one instruction only where it does not
+ * know the constant: kernels keep such bounds in variables that are opaque to it, and call
+ * hd_min_bound, hd_max_bound. */
 #if defined(__x86_64__)
 #define HD_OPAQUE(x) __asm__("" : "+x"(x))
 #elif defined(__aarch64__)
@@ -349,23 +350,21 @@ HD_FN uint64_t hd_mulhi_u64(uint64_t a, uint64_t b)
 #endif
 #define HD_KNOWN(c) (__builtin_constant_p(c) && (c))
 #define HD_PLUS_ZERO(x) ((x) == 0 && !__builtin_signbit(x))
-#define HD_FLOAT(n, T, u, f)                                                                       \
+#define HD_FLOAT(n, T, u, U, f)                                                                    \
     HD_FN T hd_min_##n(T a, T b)                                                                   \
     {                                                                                              \
         if (HD_KNOWN(b > 0 || b < 0 || HD_PLUS_ZERO(b))) return b < a ? b : a;                     \
         T r = a < b ? a : b, q = b < a ? b : a;                                                    \
-        T same = hd_bitcast_##n##_##u(hd_bitcast_##u##_##n(r) | hd_bitcast_##u##_##n(q));          \
-        same = b != b ? b : same;                                                                  \
-        return a != a ? a : same;                                                                  \
+        return hd_bitcast_##n##_##u(hd_bitcast_##u##_##n(r) | hd_bitcast_##u##_##n(q));            \
     }                                                                                              \
     HD_FN T hd_max_##n(T a, T b)                                                                   \
     {                                                                                              \
         if (HD_KNOWN(b > 0 || b < 0)) return b > a ? b : a;                                        \
         if (HD_KNOWN(HD_PLUS_ZERO(b))) return a > b || a != a ? a : b;                             \
         T r = a > b ? a : b, q = b > a ? b : a;                                                    \
-        T same = hd_bitcast_##n##_##u(hd_bitcast_##u##_##n(r) & hd_bitcast_##u##_##n(q));          \
-        same = b != b ? b : same;                                                                  \
-        return a != a ? a : same;                                                                  \
+        U both = hd_bitcast_##u##_##n(r) & hd_bitcast_##u##_##n(q);                                \
+        U either = hd_bitcast_##u##_##n(r) | hd_bitcast_##u##_##n(q);                              \
+        return hd_bitcast_##n##_##u(both | (either & (U)-1 >> 1));                                 \
     }                                                                                              \
     HD_FN T hd_min_bound_##n(T a, T b)                                                             \
     {                                                                                              \
@@ -419,8 +418,39 @@ HD_FN uint64_t hd_mulhi_u64(uint64_t a, uint64_t b)
     {                                                                                              \
         return __builtin_isinf(a) != 0;                                                            \
     }
-HD_FLOAT(f32, float, u32, f)
-HD_FLOAT(f64, double, u64, )
+HD_FLOAT(f32, float, u32, uint32_t, f)
+HD_FLOAT(f64, double, u64, uint64_t, )
+
+/* The least or greatest of many: no order of comparing changes it, so three integers tell. `top` is
+ * the greatest as a signed integer: that of the positive ones, or their NaN. Among negative ones,
+ * integers grow away from zero; NaN comes beyond infinity. */
+typedef struct HdRange {
+    int32_t top;
+    uint32_t low, high;
+} HdRange;
+HD_FN HdRange hd_range_f32(float x)
+{
+    uint32_t u = hd_bitcast_u32_f32(x);
+    return (HdRange){(int32_t)u, u, u};
+}
+HD_FN HdRange hd_range_with_f32(HdRange r, float x)
+{
+    uint32_t u = hd_bitcast_u32_f32(x);
+    r.top = (int32_t)u > r.top ? (int32_t)u : r.top;
+    r.low = u < r.low ? u : r.low;
+    r.high = u > r.high ? u : r.high;
+    return r;
+}
+HD_FN float hd_range_max_f32(HdRange r)
+{
+    uint32_t greatest = r.top >= 0 ? (uint32_t)r.top : r.low;
+    return hd_bitcast_f32_u32(r.high > 0xff800000u ? r.high : greatest);
+}
+HD_FN float hd_range_min_f32(HdRange r)
+{
+    uint32_t least = r.high < 0x80000000u ? r.low : r.high;
+    return hd_bitcast_f32_u32(r.top > 0x7f800000 ? (uint32_t)r.top : least);
+}
 
 /* ---- vectors --------------------------------------------------------------------------------- */
 /* hd_f32x4 and its like; those ending in _at may lie at any element. */

@@ -17,6 +17,7 @@
 #pragma GCC diagnostic ignored "-Wpsabi"
 #include "runtime/module.h"
 #include "target/cpu/prelude.h"
+#include "target/cpu/rows.h"
 #pragma GCC diagnostic pop
 
 #include "vocab/scalar.h"
@@ -182,6 +183,31 @@ static void extremes(void **state)
     }
 }
 
+/* Of many: as if taken one after the other. */
+static void extremes_of_many(void **state)
+{
+    (void)state;
+    uint64_t seed = 78;
+    static const float special[] = {0.0f, -0.0f, NAN, -NAN, INFINITY, -INFINITY, 1.0f, -1.0f};
+    for (int n = 0; n < 200000; n++) {
+        Scalar lo = {0}, hi = {0};
+        HdRange range = {0};
+        uint64_t kind = next_random(&seed) % 4, count = 2 + next_random(&seed) % 9;
+        for (uint64_t i = 0; i < count; i++) {
+            float x = some_float(&seed);
+            uint64_t which = next_random(&seed) % BASE_LEN(special);
+            if (kind == 0 || which == i) x = special[which];
+            if (kind == 1 && x == x) x = copysignf(x, -1.0f);
+            Scalar s = of_f32(x);
+            range = i ? hd_range_with_f32(range, x) : hd_range_f32(x);
+            if (i == 0) lo = hi = s;
+            assert_true(scalar_binary(OP_MIN, lo, s, &lo) && scalar_binary(OP_MAX, hi, s, &hi));
+        }
+        assert_true(same_f32(hd_range_min_f32(range), lo.f));
+        assert_true(same_f32(hd_range_max_f32(range), hi.f));
+    }
+}
+
 static void division(void **state)
 {
     (void)state;
@@ -231,7 +257,8 @@ int main(void)
         cmocka_unit_test(test_stream), cmocka_unit_test(widening),
         cmocka_unit_test(rounding),    cmocka_unit_test(fused),
         cmocka_unit_test(to_integers), cmocka_unit_test(from_integers),
-        cmocka_unit_test(extremes),    cmocka_unit_test(division),
+        cmocka_unit_test(extremes),    cmocka_unit_test(extremes_of_many),
+        cmocka_unit_test(division),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
