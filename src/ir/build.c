@@ -236,6 +236,13 @@ static int64_t multiple_binary(const IrExpr *e, int depth)
     return base_gcd(a, b); /* + - % min max */
 }
 
+/* Bits keep the zeros that both have at the end. */
+static int64_t multiple_bits(const IrExpr *e, int depth)
+{
+    int64_t common = base_gcd(multiple_of(e->args[0], depth), multiple_of(e->args[1], depth));
+    return common & -common;
+}
+
 static int64_t multiple_of(const IrExpr *e, int depth)
 {
     if (e->op == IR_CONST) {
@@ -250,6 +257,7 @@ static int64_t multiple_of(const IrExpr *e, int depth)
     if (e->op == IR_CAST && ir_is_integer(e->args[0]) && keeps(e->args[0], ELEM_INDEX))
         return multiple_of(e->args[0], depth - 1);
     if (e->op >= IR_ADD && e->op <= IR_MAX) return multiple_binary(e, depth - 1);
+    if (e->op >= IR_BITAND && e->op <= IR_BITXOR) return multiple_bits(e, depth - 1);
     return 1;
 }
 

@@ -24,6 +24,51 @@ static const IrExpr *row_major(IrKernel *k, int rank, const IrExpr *const *exten
     return sum ? sum : ir_index(k, 0);
 }
 
+/* Moves the terms of `from` that `unit` divides, and what it divides of the constant, to `to`. */
+static void take_multiples(Linear *from, int64_t unit, Linear *to)
+{
+    int kept = 0;
+    for (int i = 0; i < from->count; i++) {
+        int64_t factor = ir_multiple(from->terms[i].atom);
+        bool whole = ((__int128)factor * from->terms[i].coef) % unit == 0;
+        if (whole)
+            to->terms[to->count++] = from->terms[i];
+        else
+            from->terms[kept++] = from->terms[i];
+    }
+    from->count = kept;
+    int64_t low = base_floor_mod(from->constant, unit);
+    to->constant = from->constant - low;
+    from->constant = low;
+}
+
+/* The exclusive or changes `bits` bits from `to` on. What lies above them in the sum can be added
+ * afterwards, and so can what lies below them: elements that a swizzle keeps together stay
+ * consecutive, and a counter of whole periods costs an addition. */
+static const IrExpr *swizzled(IrKernel *k, const IrLayout *layout, const IrExpr *sum)
+{
+    int64_t unit = (int64_t)1 << layout->swizzle_to;
+    int64_t period = (int64_t)1 << layout->swizzle_bits;
+    const IrExpr *line = ir_binary(k, IR_DIV, sum, ir_index(k, (int64_t)1 << layout->swizzle_from));
+    const IrExpr *key = ir_binary(k, IR_MOD, line, ir_index(k, period));
+    Linear low = {0}, middle = {0}, high = {0};
+    if (layout->swizzle_from < layout->swizzle_to || !ir_linear_add(&low, sum, 1))
+        return ir_binary(k, IR_BITXOR, sum, ir_binary(k, IR_MUL, key, ir_index(k, unit)));
+    take_multiples(&low, unit * period, &high);
+    take_multiples(&low, unit, &middle);
+    Interval below = ir_linear_range(&low);
+    const IrExpr *rest = ir_linear_build(k, &low), *units = ir_linear_build(k, &middle);
+    if (below.lo < 0 || below.hi >= unit) {
+        units = ir_binary(k, IR_ADD, units, rest);
+        rest = ir_binary(k, IR_MOD, units, ir_index(k, unit));
+    }
+    units = ir_binary(k, IR_DIV, units, ir_index(k, unit));
+    const IrExpr *moved = ir_binary(k, IR_BITXOR, units, key);
+    moved = ir_binary(k, IR_MUL, moved, ir_index(k, unit));
+    moved = ir_binary(k, IR_ADD, moved, rest);
+    return ir_binary(k, IR_ADD, moved, ir_linear_build(k, &high));
+}
+
 static const IrExpr *by_digits(IrKernel *k, const IrLayout *layout, const IrExpr *const *index)
 {
     const IrExpr *sum = NULL;
@@ -35,11 +80,7 @@ static const IrExpr *by_digits(IrKernel *k, const IrLayout *layout, const IrExpr
         sum = add(k, sum, mul(k, v, ir_index(k, d->place)));
     }
     if (!sum) return ir_index(k, 0);
-    if (layout->swizzle_bits == 0) return sum;
-    const IrExpr *bits = ir_binary(k, IR_SHR, sum, ir_index(k, layout->swizzle_from));
-    bits = ir_binary(k, IR_BITAND, bits, ir_index(k, ((int64_t)1 << layout->swizzle_bits) - 1));
-    bits = ir_binary(k, IR_SHL, bits, ir_index(k, layout->swizzle_to));
-    return ir_binary(k, IR_BITXOR, sum, bits);
+    return layout->swizzle_bits ? swizzled(k, layout, sum) : sum;
 }
 
 static const IrExpr *by_strides(IrKernel *k, const IrTensor *t, const IrExpr *const *index)

@@ -13,27 +13,45 @@ typedef struct Plan {
     int swizzle_bits, swizzle_from, swizzle_to;
 } Plan;
 
-static int log2_floor(int64_t x)
+static int zeros_at_end(int64_t x)
 {
-    int bits = 0;
-    while (x > 1) {
-        x >>= 1;
-        bits++;
-    }
-    return bits;
+    return x ? __builtin_ctzll((uint64_t)x) : 0;
 }
 
-/* The default swizzle exchanges the 16-byte chunks of a line among 8 lines: chunk ^= line % 8, as
- * shared memory has 32 banks of 4 bytes, eight chunks wide. */
+/* The default swizzle. Shared memory has 32 banks of 4 bytes: eight chunks of 16 bytes, and a
+ * phase of a 16-byte access is 8 lanes of one chunk each. The lanes of such a phase take the same
+ * chunk of 8 lines in a row, or 8 chunks of a line in a row, and must meet 8 different chunk
+ * columns. If a line has 2^t times an odd number of chunks, 8 lines repeat their chunk columns
+ * 2^min(t, 3) times: so many chunks change places, by the number of the period of max(8, 2^t)
+ * chunks that they lie in. With t = 0 there is nothing to do. A line that is no whole number of
+ * chunks is filled up to one. */
 static void default_swizzle(Plan *plan)
 {
-    int64_t bytes = vocab_elem_bytes(plan->elem), line = plan->extents[plan->order[plan->rank - 1]];
-    int chunk = log2_floor(16 / bytes), line_bits = log2_floor(line);
-    int bits = line_bits - chunk < 3 ? line_bits - chunk : 3;
-    bool power = ((int64_t)1 << line_bits) == line;
-    plan->swizzle_bits = power && bits > 0 ? bits : 0;
-    plan->swizzle_from = line_bits > chunk + bits ? line_bits : chunk + bits;
-    plan->swizzle_to = chunk;
+    int64_t chunk = 16 * 8 / vocab_elem(plan->elem)->bits;
+    int64_t extent = plan->extents[plan->order[plan->rank - 1]], line = extent + plan->pad;
+    if (line % chunk && plan->pad == 0 && !plan->mapping) {
+        if (line > chunk) plan->pad = chunk - line % chunk;
+        line += plan->pad;
+    }
+    int free = line % chunk == 0 ? zeros_at_end(line / chunk) : 0;
+    plan->swizzle_bits = free < 3 ? free : 3;
+    plan->swizzle_to = zeros_at_end(chunk);
+    plan->swizzle_from = plan->swizzle_to + (free < 3 ? 3 : free);
+}
+
+static void given_swizzle(Lower *l, const Ast *word, const int64_t *value, Plan *plan)
+{
+    bool small = value[0] <= 32 && value[1] <= 32 && value[2] <= 32;
+    if (!small || KID(word, LayoutWord, args)->count != 3 || value[0] < 1 || value[1] < 0 ||
+        value[2] < 1) {
+        lower_error(l, LAYOUT, word->span,
+                    "`swizzle` takes nothing, or three numbers: how many bits (at least 1), from "
+                    "which on (at least 0), and by how many they are shifted (at least 1)");
+        return;
+    }
+    plan->swizzle_bits = (int)value[0];
+    plan->swizzle_from = (int)(value[1] + value[2]);
+    plan->swizzle_to = (int)value[1];
 }
 
 static void layout_word(Lower *l, const Ast *word, Plan *plan)
@@ -58,11 +76,7 @@ static void layout_word(Lower *l, const Ast *word, Plan *plan)
         plan->pad = value[0];
     } else if (strcmp(name, "swizzle") == 0) {
         plan->swizzle = true;
-        if (args->count == 3) {
-            plan->swizzle_bits = (int)value[0];
-            plan->swizzle_from = (int)(value[1] + value[2]);
-            plan->swizzle_to = (int)value[1];
-        }
+        if (args->count) given_swizzle(l, word, value, plan);
     } else {
         lower_error(l, LAYOUT, word->span, lower_text(l, "`%s` is for kernel parameters", name));
     }
@@ -118,6 +132,9 @@ static const IrLayout *build(Lower *l, const Plan *plan)
         layout->swizzle_bits = plan->swizzle_bits;
         layout->swizzle_from = plan->swizzle_from;
         layout->swizzle_to = plan->swizzle_to;
+        /* elements move within blocks of this size */
+        int64_t block = (int64_t)1 << (plan->swizzle_to + plan->swizzle_bits);
+        layout->size = (layout->size + block - 1) / block * block;
     }
     return layout;
 }

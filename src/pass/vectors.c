@@ -1,6 +1,6 @@
-/* vectors - consecutive unrolled accesses become one wide access.
+/* vectors - consecutive accesses of a loop become one wide access.
  *
- * An unrolled loop of constant trips whose body is straight-line code (perhaps under one condition)
+ * A loop of constant trips, unrolled or short, whose body is straight-line code (perhaps under one condition)
  * is cut into groups of v iterations. An access whose offset is the loop's counter plus a multiple
  * of its width is made once for the group: a load before the group's iterations, a store after
  * them. A guard is tested once if it provably decides all of a group alike, which needs the sizes
@@ -372,7 +372,8 @@ static bool try_loop(PassContext *ctx, const PassFacts *facts, IrBlock *to, IrSt
 {
     int64_t lo, step;
     Group g = {.ctx = ctx, .facts = *facts, .loop = loop, .body = loop->body, .counter = loop->var};
-    if (!(loop->flags & IR_UNROLL) || !pass_const_loop(loop, &lo, &step, &g.trip)) return false;
+    if (!pass_const_loop(loop, &lo, &step, &g.trip)) return false;
+    if (!(loop->flags & IR_UNROLL) && g.trip > WIDEST) return false;
     if (lo != 0 || step != 1 || loop->body->stmts.len == 0) return false;
     const IrStmt *only = loop->body->stmts.data[0];
     bool split_if = loop->body->stmts.len == 1 && only->kind == IR_STMT_IF && !only->other;
