@@ -226,19 +226,21 @@ static bool constraints_hold(Lower *l, const Ast *wheres, const Ast *at, bool in
     return true;
 }
 
-static void bind_params(Lower *l, const Ast *params, const Value *args, const Ast *call_args)
+/* `args` become what the parameters are bound to: values that stay. */
+static void bind_params(Lower *l, const Ast *params, Value *args, const Ast *call_args)
 {
     for (uint32_t i = 0; i < params->count && i < call_args->count; i++) {
         const Ast *param = params->kid[i];
         if (param->kind != AST_Param || !param->symbol) continue;
+        args[i] = lower_materialise(l, call_args->kid[i], param->name, args[i]);
         match_tensor(l, param, &args[i], call_args->kid[i]);
-        Value value = args[i];
-        if (value.kind == VALUE_EXPR) value = value_expr(lower_pin(l, param->name, value.expr));
-        lower_bind(l, param->symbol, value);
+        if (args[i].kind == VALUE_EXPR)
+            args[i] = value_expr(lower_pin(l, param->name, args[i].expr));
+        lower_bind(l, param->symbol, args[i]);
     }
 }
 
-static Value inline_call(Lower *l, const Ast *node, const Symbol *fn, int count, const Value *args,
+static Value inline_call(Lower *l, const Ast *node, const Symbol *fn, int count, Value *args,
                          const Ast *call_args)
 {
     const Ast *decl = fn->decl, *params = KID(decl, Fn, params);
@@ -290,7 +292,7 @@ static IrOp op_of_symbol(const Symbol *fn)
 
 /* Applies a function value: an operator, a two-argument built-in, or a function. Its generics, if
  * any, are bound to the argument's type. */
-Value lower_apply(Lower *l, const Value *fn, int count, const Value *args, const Ast *node)
+Value lower_apply(Lower *l, const Value *fn, int count, Value *args, const Ast *node)
 {
     if (fn->kind != VALUE_FN) return value_poison();
     const Symbol *symbol = fn->fn;

@@ -155,7 +155,8 @@ const Name *lower_name(Lower *l, const char *text);
 
 /* ---- calls (call.c, builtin.c) */
 Value lower_call(Lower *l, const Ast *node);
-Value lower_apply(Lower *l, const Value *fn, int count, const Value *args, const Ast *node);
+/* `args` become what the function's parameters are bound to. */
+Value lower_apply(Lower *l, const Value *fn, int count, Value *args, const Ast *node);
 Value lower_builtin(Lower *l, const Ast *node);
 /* Lowers `body` with a `return` of its own (of type `result`; NULL or void: none). */
 Value lower_inline(Lower *l, const Ast *body, const Type *result);

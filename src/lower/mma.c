@@ -45,7 +45,6 @@ static const View *stage(Lower *l, const Ast *node, const View *tile)
 
 static const View *factor(Lower *l, const Ast *node, Value value)
 {
-    value = lower_materialise(l, node, lower_name(l, "factor"), value);
     if (value.kind != VALUE_VIEW) return NULL;
     return value.view->tensor->over ? stage(l, node, value.view) : value.view;
 }
@@ -153,7 +152,10 @@ void lower_mma(Lower *l, const Ast *call)
 {
     const Ast *args = KID(call, Call, args);
     Value operands[3];
-    for (int i = 0; i < 3; i++) operands[i] = lower_value(l, args->kid[i]);
+    for (int i = 0; i < 3; i++) {
+        Value value = lower_value(l, args->kid[i]);
+        operands[i] = lower_materialise(l, args->kid[i], lower_name(l, "factor"), value);
+    }
     product(l, call, operands, NULL);
 }
 
