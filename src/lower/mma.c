@@ -77,14 +77,21 @@ static bool extents_match(Lower *l, const Product *p)
     return true;
 }
 
-/* Sums are at least as wide as the factors, whole numbers with whole numbers. */
+/* Sums hold what the factors hold, and more. */
+static bool holds_sums(Elem acc, Elem factor)
+{
+    if (acc == ELEM_TF32 || factor == ELEM_TF32) return acc == ELEM_F32 || acc == ELEM_F64;
+    return acc == factor || vocab_elem(acc)->bits > vocab_elem(factor)->bits;
+}
+
+/* Whole numbers with whole numbers; factors of two types only where both are narrow. */
 static bool types_match(Lower *l, const Product *p)
 {
     Elem acc = p->acc->tensor->elem, a = p->a->tensor->elem, b = p->b->tensor->elem;
     bool floats = vocab_elem_is_float(acc);
     bool alike = a == b || (vocab_elem(a)->bits == vocab_elem(b)->bits && vocab_elem(a)->bits <= 8);
-    bool good = alike && vocab_elem_is_float(a) == floats && vocab_elem_is_float(b) == floats &&
-                vocab_elem(acc)->bits >= vocab_elem(a)->bits;
+    bool good = alike && a != ELEM_BOOL && b != ELEM_BOOL && vocab_elem_is_float(a) == floats &&
+                vocab_elem_is_float(b) == floats && holds_sums(acc, a);
     if (!good)
         lower_error(l, MMA, p->node->span,
                     lower_text(l, "sums of %s with factors of %s and %s", vocab_elem(acc)->text,

@@ -1,0 +1,366 @@
+/* The tensor-core instructions that stdlib/mma declares, against the PTX manual: names, element
+ * types, architectures, shapes, and the layout of every fragment, which is written here once more
+ * as the manual writes it, element by element. And that each assembles. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <dirent.h>
+#include <stdio.h>
+
+#include "compile/compile.h"
+#include "runtime/nvrtc.h"
+
+/* ---- what there is --------------------------------------------------------------------------- */
+
+typedef struct Types {
+    const char *a, *b, *sums;
+    int arch; /* the lowest that has it */
+} Types;
+
+typedef struct Shape {
+    const char *module;
+    int m, n, k, bits; /* of a factor's element */
+    const Types *types;
+} Shape;
+
+#define PAIRS(x, y, sums, arch)                                                                    \
+    {x, x, sums, arch}, {x, y, sums, arch}, {y, x, sums, arch},                                    \
+    {                                                                                              \
+        y, y, sums, arch                                                                           \
+    }
+
+static const Types F64_80[] = {{"f64", "f64", "f64", 80}, {0}};
+static const Types F64_90[] = {{"f64", "f64", "f64", 90}, {0}};
+static const Types TF32[] = {{"tf32", "tf32", "f32", 80}, {0}};
+static const Types HALF_75[] = {
+    {"f16", "f16", "f32", 75}, {"f16", "f16", "f16", 75}, {"bf16", "bf16", "f32", 80}, {0}};
+static const Types HALF_80[] = {
+    {"f16", "f16", "f32", 80}, {"f16", "f16", "f16", 80}, {"bf16", "bf16", "f32", 80}, {0}};
+static const Types I8_75[] = {PAIRS("i8", "u8", "i32", 75), {0}};
+static const Types I8_80[] = {PAIRS("i8", "u8", "i32", 80), {0}};
+static const Types B8[] = {PAIRS("i8", "u8", "i32", 80), PAIRS("f8e4m3", "f8e5m2", "f32", 89), {0}};
+static const Types I4_75[] = {PAIRS("i4", "u4", "i32", 75), {0}};
+static const Types I4_80[] = {PAIRS("i4", "u4", "i32", 80), {0}};
+
+static const Shape SHAPES[] = {
+    {"m8n8k4_b64", 8, 8, 4, 64, F64_80},   {"m16n8k4_b64", 16, 8, 4, 64, F64_90},
+    {"m16n8k8_b64", 16, 8, 8, 64, F64_90}, {"m16n8k16_b64", 16, 8, 16, 64, F64_90},
+    {"m16n8k4_b32", 16, 8, 4, 32, TF32},   {"m16n8k8_b32", 16, 8, 8, 32, TF32},
+    {"m16n8k8", 16, 8, 8, 16, HALF_75},    {"m16n8k16", 16, 8, 16, 16, HALF_80},
+    {"m8n8k16_b8", 8, 8, 16, 8, I8_75},    {"m16n8k16_b8", 16, 8, 16, 8, I8_80},
+    {"m16n8k32_b8", 16, 8, 32, 8, B8},     {"m8n8k32_b4", 8, 8, 32, 4, I4_75},
+    {"m16n8k32_b4", 16, 8, 32, 4, I4_80},  {"m16n8k64_b4", 16, 8, 64, 4, I4_80},
+};
+
+static const Types WGMMA[] = {{"f16", "f16", "f32", 90},
+                              {"f16", "f16", "f16", 90},
+                              {"bf16", "bf16", "f32", 90},
+                              {"tf32", "tf32", "f32", 90},
+                              PAIRS("f8e4m3", "f8e5m2", "f32", 90),
+                              PAIRS("f8e4m3", "f8e5m2", "f16", 90),
+                              PAIRS("i8", "u8", "i32", 90),
+                              {0}};
+
+static const char *ptx_name(const char *type)
+{
+    static const char *const names[][2] = {{"i8", "s8"},       {"i4", "s4"},       {"i32", "s32"},
+                                           {"f8e4m3", "e4m3"}, {"f8e5m2", "e5m2"}, {NULL, NULL}};
+    for (int i = 0; names[i][0]; i++)
+        if (strcmp(type, names[i][0]) == 0) return names[i][1];
+    return type;
+}
+
+static int bits_of(const char *type)
+{
+    static const struct {
+        const char *name;
+        int bits;
+    } widths[] = {{"f16", 16}, {"bf16", 16}, {"tf32", 32}, {"f8e4m3", 8}, {"f8e5m2", 8}};
+    for (size_t i = 0; i < BASE_LEN(widths); i++)
+        if (strcmp(type, widths[i].name) == 0) return widths[i].bits;
+    return 8;
+}
+
+/* One instruction: how it is called and what it must be. */
+typedef struct Case {
+    const char *module, *function, *ptx;
+    int m, n, k, bits;
+    const Types *types;
+    bool warpgroup, a_shared, b_shared;
+} Case;
+
+static const char *function_name(Arena *arena, const Types *t, bool in_registers)
+{
+    bool same = strcmp(t->a, t->b) == 0;
+    return base_format(arena, "%s%s%s_%s%s", t->a, same ? "" : "_", same ? "" : t->b, t->sums,
+                       in_registers ? "_reg" : "");
+}
+
+static Case warp_case(Arena *arena, const Shape *s, const Types *t)
+{
+    const char *sums = ptx_name(t->sums);
+    return (Case){.module = s->module,
+                  .function = function_name(arena, t, false),
+                  .ptx = base_format(arena, "mma.sync.aligned.m%dn%dk%d.row.col.%s.%s.%s.%s", s->m,
+                                     s->n, s->k, sums, ptx_name(t->a), ptx_name(t->b), sums),
+                  .m = s->m,
+                  .n = s->n,
+                  .k = s->k,
+                  .bits = s->bits,
+                  .types = t};
+}
+
+static Case group_case(Arena *arena, const Types *t, int n, bool in_registers)
+{
+    int k = 256 / bits_of(t->a);
+    return (Case){.module = "wgmma",
+                  .function = function_name(arena, t, in_registers),
+                  .ptx = base_format(arena, "wgmma.mma_async.sync.aligned.m64n%dk%d.%s.%s.%s", n, k,
+                                     ptx_name(t->sums), ptx_name(t->a), ptx_name(t->b)),
+                  .m = 64,
+                  .n = n,
+                  .k = k,
+                  .bits = bits_of(t->a),
+                  .types = t,
+                  .warpgroup = true,
+                  .a_shared = !in_registers,
+                  .b_shared = true};
+}
+
+/* ---- the manual's layouts -------------------------------------------------------------------- */
+
+typedef struct At {
+    int row, col;
+} At;
+
+/* Element i of A in lane 4 g + t of a warp. */
+static At a_element(int m, int k, int bits, int g, int t, int i)
+{
+    switch (bits) {
+    case 64:
+        if (k == 16) return (At){i % 2 ? g + 8 : g, i % 2 ? i * 2 - 2 + t : i * 2 + t};
+        return (At){i % 2 ? g + 8 : g, i < 2 ? t : t + 4};
+    case 32:
+        return (At){i == 0 || i == 2 ? g : g + 8, i < 2 ? t : t + 4};
+    case 16:
+        if (k == 8) return (At){i < 2 ? g : g + 8, t * 2 + (i & 1)};
+        return (At){i < 2 || (4 <= i && i < 6) ? g : g + 8, t * 2 + (i & 1) + (i < 4 ? 0 : 8)};
+    case 8:
+        if (m == 8) return (At){g, t * 4 + i};
+        if (k == 16) return (At){i < 4 ? g : g + 8, t * 4 + (i & 3)};
+        return (At){i < 4 || (8 <= i && i < 12) ? g : g + 8, t * 4 + (i & 3) + (i < 8 ? 0 : 16)};
+    default:
+        if (m == 8) return (At){g, t * 8 + i};
+        if (k == 32) return (At){i < 8 ? g : g + 8, t * 8 + (i & 7)};
+        return (At){i < 8 || (16 <= i && i < 24) ? g : g + 8, t * 8 + (i & 7) + (i < 16 ? 0 : 32)};
+    }
+}
+
+static At b_element(int k, int bits, int g, int t, int i)
+{
+    switch (bits) {
+    case 64:
+    case 32:
+        return (At){t + 4 * i, g};
+    case 16:
+        return (At){t * 2 + (i & 1) + (i < 2 ? 0 : 8), g};
+    case 8:
+        return (At){k == 32 ? t * 4 + (i & 3) + (i < 4 ? 0 : 16) : t * 4 + i, g};
+    default:
+        return (At){k == 64 ? t * 8 + (i & 7) + (i < 8 ? 0 : 32) : t * 8 + i, g};
+    }
+}
+
+/* Of C, and of wgmma's D, whose 64 x n lies in blocks of eight columns. */
+static At sums_element(int m, int g, int t, int i)
+{
+    if (m == 8) return (At){g, t * 2 + i};
+    return (At){i % 4 < 2 ? g : g + 8, i / 4 * 8 + t * 2 + (i & 1)};
+}
+
+enum { OPERAND_SUMS, OPERAND_A, OPERAND_B };
+
+static At element(const Case *c, int operand, int thread, int i)
+{
+    int lane = thread % 32, g = lane / 4, t = lane % 4;
+    int m = c->warpgroup ? 16 : c->m;
+    if (operand == OPERAND_B) return b_element(c->k, c->bits, g, t, i);
+    At at = operand == OPERAND_A ? a_element(m, c->k, c->bits, g, t, i) : sums_element(m, g, t, i);
+    at.row += thread / 32 * 16; /* a warpgroup's warps, one after the other along the rows */
+    return at;
+}
+
+static void check_layout(const Case *c, int operand, const Mapping *m, int rows, int cols)
+{
+    int threads = c->warpgroup ? 128 : 32;
+    assert_int_equal(m->workers, threads);
+    assert_int_equal(m->rank, 2);
+    assert_int_equal(m->shape[0], rows);
+    assert_int_equal(m->shape[1], cols);
+    assert_int_equal(m->steps, rows * cols / threads);
+    for (int w = 0; w < threads; w++)
+        for (int i = 0; i < m->steps; i++) {
+            int64_t got[2];
+            At want = element(c, operand, w, i);
+            mapping_eval(m, w, i, got);
+            if (got[0] != want.row || got[1] != want.col)
+                print_message("%s operand %d lane %d element %d: (%d, %d), the manual (%d, %d)\n",
+                              c->ptx, operand, w, i, (int)got[0], (int)got[1], want.row, want.col);
+            assert_int_equal(got[0], want.row);
+            assert_int_equal(got[1], want.col);
+        }
+}
+
+/* ---- one instruction, called by hand --------------------------------------------------------- */
+
+static const char *operand_text(Arena *arena, bool shared, const char *name, const char *type,
+                                int rows, int cols, const char *over)
+{
+    if (shared) return base_format(arena, "    shared %s: %s[%d, %d]\n", name, type, rows, cols);
+    return base_format(arena, "    reg %s: %s[%d, %d] over isa.%s\n", name, type, rows, cols, over);
+}
+
+static const char *kernel_text(Arena *arena, const Case *c)
+{
+    const Types *t = c->types;
+    const char *first = !c->warpgroup ? "A" : c->bits == 32 ? "A32" : c->bits == 16 ? "A16" : "A8";
+    const char *sums = c->warpgroup ? base_format(arena, "D(%d)", c->n) : "C";
+    return base_format(
+        arena,
+        "import std.mma.%s as isa\n"
+        "kernel one(a: %s[%d, %d], b: %s[%d, %d], c: inout %s[%d, %d])\n"
+        "    launch grid(1), block(%d)\n"
+        "{\n%s%s%s    copy(x, a)\n    copy(y, b)\n    copy(z, c)\n    isa.%s(z, x, y)\n"
+        "    copy(c, z)\n}\n",
+        c->module, t->a, c->m, c->k, t->b, c->k, c->n, t->sums, c->m, c->n, c->warpgroup ? 128 : 32,
+        operand_text(arena, c->a_shared, "x", t->a, c->m, c->k, first),
+        operand_text(arena, c->b_shared, "y", t->b, c->k, c->n, "B"),
+        operand_text(arena, false, "z", t->sums, c->m, c->n, sums), c->function);
+}
+
+/* The text of `kind`; NULL where the program is wrong. */
+static const char *emit(Compile *s, const Case *c, int arch, CompileKind kind)
+{
+    CompileOptions options = {
+        .cuda = true, .arch = arch, .stop_after = kind == COMPILE_IR ? "uniform" : NULL};
+    const char *text = kernel_text(s->arena, c);
+    Sb out = base_sb(s->arena);
+    CompileStatus status = compile_load(s, "one.hd", text, strlen(text));
+    assert_int_equal(status, COMPILE_OK);
+    status = compile_emit(s, &options, kind, &out);
+    return status == COMPILE_OK ? base_sb_text(&out) : NULL;
+}
+
+static void check_elem(Elem elem, const char *text)
+{
+    assert_string_equal(vocab_elem(elem)->text, text);
+}
+
+static void check_declared(const Case *c)
+{
+    Compile *s = compile_create();
+    const char *text = emit(s, c, c->types->arch, COMPILE_IR), *error = NULL;
+    if (!text) print_message("%s.%s does not compile\n", c->module, c->function);
+    assert_non_null(text);
+    IrKernel *k = ir_read(s->arena, s->interner, s->diags, text, strlen(text), &error);
+    assert_null(error);
+    assert_int_equal(k->instructions.len, 1);
+    const IrInstruction *in = &k->instructions.data[0];
+    assert_string_equal(in->text, c->ptx);
+    check_elem(in->acc_elem, c->types->sums);
+    check_elem(in->a_elem, c->types->a);
+    check_elem(in->b_elem, c->types->b);
+    check_layout(c, OPERAND_SUMS, in->acc, c->m, c->n);
+    assert_int_equal(in->a == NULL, c->a_shared);
+    assert_int_equal(in->b == NULL, c->b_shared);
+    if (in->a) check_layout(c, OPERAND_A, in->a, c->m, c->k);
+    if (in->b) check_layout(c, OPERAND_B, in->b, c->k, c->n);
+    compile_destroy(s);
+}
+
+/* An older architecture, or for what only one has a newer one too, refuses the call. */
+static void check_refused(const Case *c, int arch)
+{
+    Compile *s = compile_create();
+    assert_null(emit(s, c, arch, COMPILE_IR));
+    assert_int_equal(s->diags->list.data[0]->code, DIAG_WHERE_FAILED);
+    compile_destroy(s);
+}
+
+static const int NS[] = {8, 24, 64, 256};
+
+static void declared(void **state)
+{
+    (void)state;
+    Compile *names = compile_create(); /* owns the cases' texts */
+    Arena *arena = names->arena;
+    for (size_t i = 0; i < BASE_LEN(SHAPES); i++)
+        for (const Types *t = SHAPES[i].types; t->a; t++) {
+            Case c = warp_case(arena, &SHAPES[i], t);
+            check_declared(&c);
+            check_refused(&c, t->arch - 1);
+        }
+    compile_destroy(names);
+}
+
+static void declared_wgmma(void **state)
+{
+    (void)state;
+    Compile *names = compile_create(); /* owns the cases' texts */
+    Arena *arena = names->arena;
+    for (const Types *t = WGMMA; t->a; t++)
+        for (size_t i = 0; i < BASE_LEN(NS); i++) {
+            Case c = group_case(arena, t, NS[i], i % 2);
+            check_declared(&c);
+            c = group_case(arena, t, NS[i], i % 2 == 0);
+            check_declared(&c);
+            check_refused(&c, 89);
+            check_refused(&c, 100);
+        }
+    Case wide = group_case(arena, &WGMMA[0], 264, false);
+    check_refused(&wide, 90);
+    const Types *last = &WGMMA[BASE_LEN(WGMMA) - 2]; /* integers: 40 is no width */
+    Case integers = group_case(arena, last, 40, false);
+    check_refused(&integers, 90);
+    compile_destroy(names);
+}
+
+static size_t count_declared(const char *path)
+{
+    size_t count = 0;
+    char line[512];
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    while (fgets(line, sizeof line, f)) count += strncmp(line, "pub fn ", 7) == 0;
+    fclose(f);
+    return count;
+}
+
+/* Nothing is declared that the tables above do not know. */
+static void complete(void **state)
+{
+    (void)state;
+    size_t found = 0, known = 0;
+    DIR *dir = opendir(HD_SOURCE_DIR "/stdlib/mma");
+    assert_non_null(dir);
+    for (const struct dirent *e; (e = readdir(dir));) {
+        char path[512];
+        snprintf(path, sizeof path, "%s/stdlib/mma/%s", HD_SOURCE_DIR, e->d_name);
+        if (e->d_name[0] != '.') found += count_declared(path);
+    }
+    closedir(dir);
+    for (size_t i = 0; i < BASE_LEN(SHAPES); i++)
+        for (const Types *t = SHAPES[i].types; t->a; t++) known++;
+    for (const Types *t = WGMMA; t->a; t++) known += 2;
+    assert_int_equal(found, known);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(declared), cmocka_unit_test(declared_wgmma),
+                                       cmocka_unit_test(complete)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
