@@ -423,7 +423,9 @@ shareds:
 
 shared:
     name COLON NAME opt_extents opt_layout
-        { $$ = NAMED(MAKE(Shared, @$, syntax_type_name(parse, $3, @3), $4, $5), $1, @1); } ;
+        { $$ = NAMED(MAKE(Shared, @$, syntax_type_name(parse, $3, @3), $4, $5, NULL), $1, @1); }
+  | name COLON NAME extents LPAREN full RPAREN
+        { $$ = NAMED(MAKE(Shared, @$, syntax_type_name(parse, $3, @3), $4, NULL, $6), $1, @1); } ;
 
 regs:
     reg                                { $$ = syntax_first(parse, $1); }

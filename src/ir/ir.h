@@ -97,7 +97,8 @@ typedef struct IrTensor {
     int param;              /* PARAM: position among the kernel's parameters */
     bool written, read;     /* PARAM: mode (out: written, inout: both) */
     const Scalar *table;    /* TABLE: its elements, row-major */
-    const struct IrStmt *scope;    /* SHARED: the SCOPE it lives in; NULL: the kernel */
+    const struct IrStmt *scope; /* SHARED: the SCOPE it lives in; NULL: the kernel */
+    int64_t arrivals;           /* SHARED: of mbarriers, whose phases end after so many; else 0 */
     const struct IrTensor *staged; /* SHARED: only holds a copy of this tile, for an IR_MMA */
     uint32_t origin;
     enum { IR_MADE_NOT, IR_MADE_TILE, IR_MADE_VALUE } made; /* by fission, to hold what */

@@ -207,6 +207,24 @@ static void print_atomic(IrPrinter *p, const IrStmt *s)
     base_sb_printf(p->out, ") %s %s", ir_order_words[s->order], ir_scope_words[s->scope]);
 }
 
+static void print_mbarrier(IrPrinter *p, const IrStmt *s)
+{
+    int count = ir_index_count(s->tensor, s->flags);
+    base_sb_printf(p->out, "mbarrier %s ", strchr(vocab_builtin(s->builtin)->text, '.') + 1);
+    ir_print_access(p, s->tensor, s->flags, 1, count, s->args, NULL, NULL);
+    base_sb_str(p->out, " (");
+    print_operands(p, s->count - count, s->args + count);
+    base_sb_char(p->out, ')');
+}
+
+static void print_role(IrPrinter *p, const IrStmt *s)
+{
+    base_sb_printf(p->out, "role %" PRId64 ", %" PRId64, s->imm, s->imm2);
+    if (!s->count) return;
+    base_sb_str(p->out, " registers ");
+    print_operands(p, 1, s->args);
+}
+
 static void print_machine(IrPrinter *p, const IrStmt *s)
 {
     base_sb_printf(p->out, "machine %s ", vocab_builtin(s->builtin)->text);
@@ -229,7 +247,6 @@ static void print_plain(IrPrinter *p, const IrStmt *s)
 {
     base_sb_str(p->out, ir_stmt_text(s->kind));
     if (s->kind == IR_STMT_WAIT) base_sb_printf(p->out, " %" PRId64, s->imm);
-    if (s->kind == IR_STMT_ROLE) base_sb_printf(p->out, " %" PRId64 ", %" PRId64, s->imm, s->imm2);
     if (s->kind == IR_STMT_REGION) {
         base_sb_char(p->out, ' ');
         print_def(p, s, s->var);
@@ -249,6 +266,7 @@ static const StmtPrinter stmt_printers[IR_STMT_COUNT] = {
     [IR_STMT_BARRIER] = print_barrier, [IR_STMT_COLLECTIVE] = print_collective,
     [IR_STMT_ATOMIC] = print_atomic,   [IR_STMT_TRAP] = print_message,
     [IR_STMT_PRINT] = print_message,   [IR_STMT_MACHINE] = print_machine,
+    [IR_STMT_ROLE] = print_role,       [IR_STMT_MBARRIER] = print_mbarrier,
 };
 
 static void print_block(IrPrinter *p, const IrBlock *block);
@@ -341,6 +359,7 @@ static void print_tensor(IrPrinter *p, const IrTensor *t)
     if (t->layout) print_layout(p, t->layout);
     for (size_t i = 0; t->scope && i < p->scopes.len; i++)
         if (p->scopes.data[i] == t->scope) base_sb_printf(out, " scope %zu", i + 1);
+    if (t->arrivals) base_sb_printf(out, " arrivals %" PRId64, t->arrivals);
     if (t->staged) {
         base_sb_str(out, " staged ");
         ir_print_name(out, t->staged->name);

@@ -255,7 +255,9 @@ static bool read_role(IrReader *r, IrStmt *s)
     s->imm = ir_read_int(r, INT64_MIN + 1, INT64_MAX);
     ir_read_expect(r, ",");
     s->imm2 = ir_read_int(r, INT64_MIN + 1, INT64_MAX);
-    return !r->error;
+    if (!ir_read_accept(r, "registers")) return !r->error;
+    const IrExpr *registers = ir_read_expr(r);
+    return set_args(r, s, 1, &registers);
 }
 
 static bool read_region(IrReader *r, IrStmt *s)
@@ -326,6 +328,23 @@ static bool read_atomic(IrReader *r, IrStmt *s)
     return set_args(r, s, a.count, a.args);
 }
 
+static bool read_mbarrier(IrReader *r, IrStmt *s)
+{
+    const IrExpr *args[READ_ARGS];
+    Access a;
+    char *name = base_format(r->arena, "mbarrier.%s", ir_read_name(r)->text);
+    s->builtin = vocab_builtin_find(name, strlen(name));
+    if (s->builtin == BUILTIN_NONE) return ir_read_fail(r, "nothing to do with an mbarrier");
+    if (!ir_read_access(r, &a) || !ir_read_expect(r, "(")) return false;
+    if (a.otherwise || a.guard || a.lanes != 1) return ir_read_fail(r, "not an mbarrier");
+    s->tensor = a.tensor;
+    s->flags = a.flags;
+    int count = ir_read_operands(r, ")", args);
+    if (a.count + count > READ_ARGS) return ir_read_fail(r, "too many operands");
+    for (int i = 0; i < count; i++) a.args[a.count++] = args[i];
+    return set_args(r, s, a.count, a.args);
+}
+
 static bool read_wait(IrReader *r, IrStmt *s)
 {
     s->imm = ir_read_int(r, 0, INT32_MAX);
@@ -378,7 +397,7 @@ static const StmtReader stmt_readers[IR_STMT_COUNT] = {
     [IR_STMT_ATOMIC] = read_atomic,   [IR_STMT_AWAIT] = read_values,
     [IR_STMT_TRAP] = read_message,    [IR_STMT_PRINT] = read_message,
     [IR_STMT_SCOPE] = read_scope,     [IR_STMT_WAIT] = read_wait,
-    [IR_STMT_MACHINE] = read_machine,
+    [IR_STMT_MACHINE] = read_machine, [IR_STMT_MBARRIER] = read_mbarrier,
 };
 
 static IrStmtKind find_stmt(IrReader *r)

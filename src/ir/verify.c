@@ -171,6 +171,7 @@ static bool check_role(IrVerifier *v, const IrStmt *s)
     RULE(s->imm >= 0 && s->imm2 > 0 && s->imm2 <= v->k->block_size &&
              s->imm <= v->k->block_size - s->imm2,
          "names threads that the block has not");
+    RULE(s->count == 0 || (s->count == 1 && ir_is_const(s->args[0])), "has no number of registers");
     return true;
 }
 
@@ -252,6 +253,17 @@ static bool check_machine(IrVerifier *v, const IrStmt *s)
     return true;
 }
 
+static bool check_mbarrier(IrVerifier *v, const IrStmt *s)
+{
+    int count = ir_index_count(s->tensor, s->flags);
+    bool arrive = s->builtin == BUILTIN_MBARRIER_ARRIVE;
+    RULE(arrive || s->builtin == BUILTIN_MBARRIER_WAIT || s->builtin == BUILTIN_MBARRIER_EXPECT,
+         "`%s` is not done with an mbarrier", vocab_builtin(s->builtin)->text);
+    RULE(s->tensor->arrivals > 0, "the tensor has no mbarriers");
+    RULE(s->count == count + (arrive ? 0 : 1), "has %d operands", s->count);
+    return check_indices(v, s, s->count);
+}
+
 static bool check_wait(IrVerifier *v, const IrStmt *s)
 {
     RULE(s->imm >= 0 && s->count == 0, "waits for %lld groups", (long long)s->imm);
@@ -283,17 +295,18 @@ static bool check_bare(IrVerifier *v, const IrStmt *s)
 typedef bool (*Check)(IrVerifier *v, const IrStmt *s);
 
 static const Check checks[IR_STMT_COUNT] = {
-    [IR_STMT_LET] = check_let,         [IR_STMT_SET] = check_let,
-    [IR_STMT_STORE] = check_store,     [IR_STMT_FOR] = check_for,
-    [IR_STMT_TASKS] = check_tasks,     [IR_STMT_IF] = check_cond,
-    [IR_STMT_WHILE] = check_cond,      [IR_STMT_ROLE] = check_role,
-    [IR_STMT_REGION] = check_bare,     [IR_STMT_LEAVE] = check_leave,
-    [IR_STMT_BREAK] = check_jump,      [IR_STMT_CONTINUE] = check_jump,
-    [IR_STMT_BARRIER] = check_barrier, [IR_STMT_COLLECTIVE] = check_collective,
-    [IR_STMT_ATOMIC] = check_atomic,   [IR_STMT_AWAIT] = check_cond,
-    [IR_STMT_TRAP] = check_trap,       [IR_STMT_PRINT] = check_print,
-    [IR_STMT_SCOPE] = check_bare,      [IR_STMT_COMMIT] = check_bare,
-    [IR_STMT_WAIT] = check_wait,       [IR_STMT_MACHINE] = check_machine,
+    [IR_STMT_LET] = check_let,           [IR_STMT_SET] = check_let,
+    [IR_STMT_STORE] = check_store,       [IR_STMT_FOR] = check_for,
+    [IR_STMT_TASKS] = check_tasks,       [IR_STMT_IF] = check_cond,
+    [IR_STMT_WHILE] = check_cond,        [IR_STMT_ROLE] = check_role,
+    [IR_STMT_REGION] = check_bare,       [IR_STMT_LEAVE] = check_leave,
+    [IR_STMT_BREAK] = check_jump,        [IR_STMT_CONTINUE] = check_jump,
+    [IR_STMT_BARRIER] = check_barrier,   [IR_STMT_COLLECTIVE] = check_collective,
+    [IR_STMT_ATOMIC] = check_atomic,     [IR_STMT_AWAIT] = check_cond,
+    [IR_STMT_TRAP] = check_trap,         [IR_STMT_PRINT] = check_print,
+    [IR_STMT_SCOPE] = check_bare,        [IR_STMT_COMMIT] = check_bare,
+    [IR_STMT_WAIT] = check_wait,         [IR_STMT_MACHINE] = check_machine,
+    [IR_STMT_MBARRIER] = check_mbarrier,
 };
 
 /* What the row of stmts.def says. */
@@ -396,6 +409,8 @@ static bool verify_tensor(IrVerifier *v, const IrTensor *t, uint32_t id)
     RULE(!t->storage ||
              (t->space == IR_SHARED && has_type(t->storage, ELEM_INDEX) && ir_for_host(t->storage)),
          "storage of `%s`", name);
+    RULE(!t->arrivals || (t->space == IR_SHARED && t->elem == ELEM_U64 && !t->scope),
+         "mbarriers `%s` do not lie in the block's shared memory", name);
     RULE((t->space == IR_TABLE) == (t->table != NULL), "table `%s` has no elements", name);
     RULE(!t->over || (t->space == IR_TILE && t->over->rank <= t->rank),
          "tensor `%s` has a mapping of rank %d", name, t->over ? t->over->rank : 0);

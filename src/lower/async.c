@@ -34,6 +34,10 @@ static void copy_by(Lower *l, const Ast *call, uint32_t flags, const char *text)
 
 void lower_async(Lower *l, const Ast *call)
 {
+    if (strchr(vocab_builtin(call->call->builtin)->text, '.')) {
+        lower_machine(l, call);
+        return;
+    }
     switch (call->call->builtin) {
     case BUILTIN_COMMIT:
         ir_append(l->k, l->block, IR_STMT_COMMIT);

@@ -220,6 +220,11 @@ void lower_barrier(Lower *l, bool elidable);
 void lower_copy(Lower *l, const Ast *call, const Ast *via);
 void lower_copy_values(Lower *l, const Ast *node, const View *dst, const Value *src);
 void lower_reduce(Lower *l, const Ast *call);
+/* mbarrier.wait, arrive, expect; and the arrivals of a declaration of them. */
+void lower_machine(Lower *l, const Ast *call);
+bool lower_arrivals(Lower *l, const Ast *node, IrTensor *tensor);
+/* Reports `what` where the architecture is older than sm_<arch>. */
+bool lower_needs_arch(Lower *l, const Ast *node, const char *what, int arch);
 void lower_async(Lower *l, const Ast *call); /* async_copy, commit, wait, ldmatrix, stmatrix */
 /* mma(acc, a, b); and a call of the instruction `fn`, whose generics are bound. */
 void lower_mma(Lower *l, const Ast *call);

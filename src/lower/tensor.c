@@ -80,7 +80,8 @@ void lower_shared(Lower *l, const Ast *node)
         lower_launch_layout(l, layout, tensor);
     tensor->scope = l->scope;
     tensor->read = tensor->written = true;
-    lower_bind(l, node->symbol, value_view(lower_whole(l, tensor)));
+    if (lower_arrivals(l, node, tensor))
+        lower_bind(l, node->symbol, value_view(lower_whole(l, tensor)));
 }
 
 const View *lower_new_tile(Lower *l, const Name *name, Elem elem, const Mapping *over, int leading,

@@ -69,6 +69,13 @@ static void access(Barriers *b, const IrTensor *t, uint8_t how)
     b->state.now[t->id] |= how;
 }
 
+/* One thread may arrive or wait for its whole group: what the others did before, or do after, is
+ * then separated from it by a barrier. */
+static void access_all(Barriers *b)
+{
+    for (size_t i = 0; i < b->k->tensors.len; i++) access(b, b->k->tensors.data[i], READ | WRITE);
+}
+
 static bool read_load(void *user, const IrExpr *e)
 {
     if (e->op == IR_LOAD) access(user, e->tensor, READ);
@@ -120,6 +127,7 @@ static void visit(Barriers *b, IrStmt *s)
     pass_any_operand(s, read_load, b);
     if (s->kind == IR_STMT_STORE) access(b, s->tensor, WRITE);
     if (s->kind == IR_STMT_ATOMIC) access(b, s->tensor, READ | WRITE);
+    if (s->kind == IR_STMT_MBARRIER) access_all(b);
     if (s->kind == IR_STMT_BARRIER) pass_barrier(b, s);
     if (s->kind == IR_STMT_BREAK || s->kind == IR_STMT_CONTINUE || s->kind == IR_STMT_LEAVE)
         join(b, &b->escaped, &b->state);

@@ -75,7 +75,8 @@ static void walk(IrKernel *k, IrBlock *block)
         IrStmt *s = block->stmts.data[i];
         Bounds b = {k, out, s->origin};
         for (int j = 0; j < s->count; j++) expr(&b, s->args[j], NULL);
-        bool writes = s->kind == IR_STMT_STORE || s->kind == IR_STMT_ATOMIC;
+        bool writes =
+            s->kind == IR_STMT_STORE || s->kind == IR_STMT_ATOMIC || s->kind == IR_STMT_MBARRIER;
         const IrExpr *guard = s->flags & IR_GUARDED ? s->args[s->count - 1] : NULL;
         if (writes) access(&b, s->tensor, s->flags, s->args, guard);
         walk(k, s->body);

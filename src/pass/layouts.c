@@ -91,7 +91,8 @@ static bool linear_stmt(void *user, IrStmt *s)
 {
     IrKernel *k = user;
     pass_map_stmt(k, s, linear_load, k);
-    bool access = s->kind == IR_STMT_STORE || s->kind == IR_STMT_ATOMIC;
+    bool access =
+        s->kind == IR_STMT_STORE || s->kind == IR_STMT_ATOMIC || s->kind == IR_STMT_MBARRIER;
     if (access && wants_offset(s->tensor, s->flags))
         pass_store_linear(k, s, ir_offset(k, s->tensor, s->args));
     return true;

@@ -102,6 +102,20 @@ const Type *sema_infer_else(Sema *s, Ast *e)
 
 /* ---- x.name -------------------------------------------------------------------------------- */
 
+/* Of `atomic` and the like, whose members are built in. */
+static const char *builtin_members(Sema *s, const char *space)
+{
+    size_t len = strlen(space);
+    Sb out = base_sb(s->arena);
+    for (int b = BUILTIN_NONE + 1; b < BUILTIN_COUNT; b++) {
+        const char *text = vocab_builtin((Builtin)b)->text;
+        if (strncmp(text, space, len) != 0 || text[len] != '.') continue;
+        base_sb_printf(&out, "%s, ", text + len + 1);
+    }
+    base_sb_str(&out, "all to be called");
+    return base_sb_text(&out);
+}
+
 bool sema_module_member(Sema *s, Ast *member, Symbol **out)
 {
     Ast *base = KID(member, Member, base);
@@ -113,10 +127,10 @@ bool sema_module_member(Sema *s, Ast *member, Symbol **out)
     of->used = true;
     *out = NULL;
     const Module *module = of->module;
-    if (!module) { /* `atomic`, whose members are built in */
-        diag_report(s->diags, DIAG_UNKNOWN_MEMBER, member->name_span, "`atomic`",
-                    member->name->text,
-                    "add, min, max, and, or, xor, exchange, cas, load, store, all to be called");
+    if (!module) {
+        diag_report(s->diags, DIAG_UNKNOWN_MEMBER, member->name_span,
+                    base_format(s->arena, "`%s`", of->name->text), member->name->text,
+                    builtin_members(s, of->name->text));
         return true;
     }
     Symbol *symbol = base_map_get(module->scope, base_key(member->name));

@@ -145,7 +145,7 @@ static const Type *collective(Sema *s, Ast *call, Builtin builtin)
 static const Type *tensor_arg(Sema *s, Ast *arg, Builtin builtin, const char *needs)
 {
     const Type *type = sema_value(s, arg);
-    if (type->kind == TYPE_TENSOR) return type;
+    if (type->kind == TYPE_TENSOR && type->of != s->mbarrier) return type;
     return needs_error(s, arg, builtin, needs, type);
 }
 
@@ -236,6 +236,7 @@ static const Type *mma(Sema *s, Ast *call)
 static const Type *async(Sema *s, Ast *call, Builtin builtin)
 {
     Ast *args = KID(call, Call, args);
+    if (strchr(vocab_builtin(builtin)->text, '.')) return sema_call_machine(s, call, builtin);
     if (args->count == 1) sema_index(s, args->kid[0]);
     return args->count == 2 ? copy(s, call, builtin) : s->none;
 }

@@ -144,26 +144,24 @@ static const Type *call_name(Sema *s, Ast *call, Ast *callee, Ast *brackets)
     return s->poison;
 }
 
-static Builtin atomic_builtin(Sema *s, const Ast *member)
+/* `atomic.add`: a member of a namespace of built-ins, which is a module without a file. */
+static Builtin builtin_member(Sema *s, const Ast *member)
 {
     const Ast *base = KID(member, Member, base);
-    if (base->kind != AST_Name || base->name != s->name_atomic) return BUILTIN_NONE;
-    const Symbol *symbol = sema_lookup(s, base->name);
-    if (symbol->kind != SYMBOL_MODULE || symbol->module) return BUILTIN_NONE;
-    char text[32];
-    if (member->name->len > 16) return BUILTIN_NONE;
-    size_t len = 7 + member->name->len;
-    memcpy(text, "atomic.", 7);
-    memcpy(text + 7, member->name->text, member->name->len);
-    return vocab_builtin_find(text, len);
+    const Symbol *symbol = base->kind == AST_Name ? sema_lookup(s, base->name) : NULL;
+    if (!symbol || symbol->kind != SYMBOL_MODULE || symbol->module) return BUILTIN_NONE;
+    const char *text = base_format(s->arena, "%s.%s", symbol->name->text, member->name->text);
+    return vocab_builtin_find(text, strlen(text));
 }
 
 static const Type *call_member(Sema *s, Ast *call, Ast *member, Ast *brackets)
 {
-    Builtin atomic = atomic_builtin(s, member);
-    if (atomic) {
+    Builtin builtin = builtin_member(s, member);
+    if (builtin) {
         member->type = KID(member, Member, base)->type = s->poison;
-        return sema_call_atomic(s, call, atomic);
+        return vocab_builtin(builtin)->cls == BUILTIN_ATOMIC
+                   ? sema_call_atomic(s, call, builtin)
+                   : sema_call_builtin(s, call, builtin, brackets);
     }
     Symbol *symbol;
     if (sema_module_member(s, member, &symbol)) {

@@ -113,6 +113,7 @@ bool sema_writable(Sema *s, Ast *e, const Type *type); /* reports a read-only te
 const Type *sema_call_kernel(Sema *s, Ast *call, Symbol *kernel, Ast *brackets);
 const Type *sema_call_builtin(Sema *s, Ast *call, Builtin builtin, Ast *brackets);
 const Type *sema_call_atomic(Sema *s, Ast *call, Builtin builtin);
+const Type *sema_call_machine(Sema *s, Ast *call, Builtin builtin);
 /* The result of a built-in as a function value on `count` arguments of `types`; NULL if none. */
 const Type *sema_builtin_on(Sema *s, Builtin builtin, int count, const Type *const *types);
 

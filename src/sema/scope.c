@@ -278,26 +278,40 @@ static void add_operators(Sema *s)
     }
 }
 
+static void add_type(Sema *s, const char *text, const Type *type)
+{
+    const Name *name = base_intern_cstr(s->program.interner, text);
+    union {
+        const Type *in;
+        void *out;
+    } cast = {.in = type};
+    base_map_put(&s->prelude_types, base_key(name), cast.out);
+}
+
+/* `atomic.add` is a member of `atomic`, a module without a file. */
+static void add_builtin(Sema *s, Builtin builtin)
+{
+    const char *text = vocab_builtin(builtin)->text, *dot = strchr(text, '.');
+    if (!dot) {
+        prelude_symbol(s, SYMBOL_BUILTIN, text, NULL)->builtin = builtin;
+        return;
+    }
+    const char *space = base_strndup(s->arena, text, (size_t)(dot - text));
+    const Name *name = base_intern_cstr(s->program.interner, space);
+    if (!base_map_get(&s->prelude, base_key(name)))
+        prelude_symbol(s, SYMBOL_MODULE, space, s->module_type);
+}
+
 void sema_prelude_init(Sema *s)
 {
     s->prelude = base_map(s->arena);
     s->prelude_types = base_map(s->arena);
     s->unknown = base_map(s->arena);
-    for (int elem = ELEM_NONE + 1; elem < ELEM_COUNT; elem++) {
-        const char *text = vocab_elem((Elem)elem)->text;
-        const Name *name = base_intern_cstr(s->program.interner, text);
-        union {
-            const Type *in;
-            void *out;
-        } cast = {.in = s->scalar[elem]};
-        base_map_put(&s->prelude_types, base_key(name), cast.out);
-    }
+    for (int elem = ELEM_NONE + 1; elem < ELEM_COUNT; elem++)
+        add_type(s, vocab_elem((Elem)elem)->text, s->scalar[elem]);
+    add_type(s, "mbarrier", s->mbarrier);
     for (int builtin = BUILTIN_NONE + 1; builtin < BUILTIN_COUNT; builtin++)
-        if (vocab_builtin((Builtin)builtin)->cls != BUILTIN_ATOMIC)
-            prelude_symbol(s, SYMBOL_BUILTIN, vocab_builtin((Builtin)builtin)->text, NULL)
-                ->builtin = (Builtin)builtin;
+        add_builtin(s, (Builtin)builtin);
     add_specials(s);
     add_operators(s);
-    s->name_atomic = base_intern_cstr(s->program.interner, "atomic");
-    prelude_symbol(s, SYMBOL_MODULE, "atomic", s->module_type);
 }

@@ -48,8 +48,9 @@ typedef enum {
     TYPE_STRING,
     TYPE_RANGE, /* range(…) */
     TYPE_MODULE,
-    TYPE_TYPE,   /* an expression that names a type: of */
-    TYPE_WINDOW, /* x.tile(…) before `at` */
+    TYPE_TYPE,     /* an expression that names a type: of */
+    TYPE_WINDOW,   /* x.tile(…) before `at` */
+    TYPE_MBARRIER, /* the element of a shared tensor that threads wait at */
 } TypeKind;
 
 typedef enum { SPACE_GLOBAL, SPACE_SHARED, SPACE_REG, SPACE_TABLE, SPACE_HOST } Space;

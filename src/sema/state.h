@@ -104,7 +104,7 @@ typedef struct Sema {
     Map types; /* hash -> TypeNode chain */
     uint32_t type_count;
     const Type *scalar[ELEM_COUNT];
-    const Type *poison, *none, *mapping, *group, *string, *range, *module_type;
+    const Type *poison, *none, *mapping, *group, *string, *range, *module_type, *mbarrier;
     const Type *literal_int, *literal_float; /* of literals that have not met a type */
     const Type *index, *boolean;
 
@@ -113,7 +113,6 @@ typedef struct Sema {
     Scope scope;
     Map unknown; /* name -> Item in which it was reported */
     int suggestions;
-    const Name *name_atomic;
 
     Item *item;
     Ast *owner;

@@ -81,7 +81,8 @@ static const Type *storage_type(Sema *s, Ast *stmt, Ast *elem, const Ast *extent
     const Type *of = sema_type_node(s, elem);
     bool shared = space == SPACE_SHARED;
     if (of->kind == TYPE_POISON) return of;
-    if (!sema_type_mask(of) || of->kind == TYPE_VECTOR) {
+    bool barriers = shared && of == s->mbarrier;
+    if ((!sema_type_mask(of) && !barriers) || of->kind == TYPE_VECTOR) {
         diag_report(s->diags, DIAG_BAD_TYPE_HERE, elem->span, sema_text(s, of),
                     "the element of a tensor",
                     "use a scalar type; consecutive elements are accessed together where they "
@@ -106,6 +107,20 @@ static void storage_name(Sema *s, SymbolKind kind, Ast *stmt, const Type *type)
     VEC_PUSH(s->arena, s->watched, (Symbol *)(uintptr_t)stmt->symbol);
 }
 
+/* mbarriers, and nothing else, say how many arrivals end a phase. */
+static const Type *shared_arrivals(Sema *s, Ast *stmt, const Type *type)
+{
+    Ast *arrivals = KID(stmt, Shared, arrivals), *layout = KID(stmt, Shared, layout);
+    if (arrivals) sema_index(s, arrivals);
+    if (type->kind == TYPE_POISON || (type->of == s->mbarrier) == (arrivals && !layout))
+        return type;
+    diag_report(s->diags, DIAG_BAD_TYPE_HERE, stmt->span, sema_text(s, type),
+                arrivals ? "declared with a number of arrivals" : "declared so",
+                "write mbarriers as in `shared full: mbarrier[stages](1)`, other tensors without "
+                "the parentheses");
+    return s->poison;
+}
+
 static void shared_stmt(Sema *s, Ast *stmt)
 {
     Ast *extents = KID(stmt, Shared, extents);
@@ -113,6 +128,7 @@ static void shared_stmt(Sema *s, Ast *stmt)
     const Type *type = storage_type(s, stmt, KID(stmt, Shared, elem), extents, SPACE_SHARED);
     sema_index_list(s, extents);
     if (KID(stmt, Shared, layout)) sema_layout(s, KID(stmt, Shared, layout));
+    type = shared_arrivals(s, stmt, type);
     storage_name(s, SYMBOL_SHARED, stmt, type);
 }
 

@@ -10,9 +10,10 @@ static const Type *type_name(Sema *s, Ast *node)
     return s->poison;
 }
 
-static const Type *element_type(Sema *s, Ast *node)
+static const Type *element_type(Sema *s, Ast *node, bool shared)
 {
     const Type *type = sema_type_node(s, node);
+    if (shared && type == s->mbarrier) return type;
     if (type->kind == TYPE_POISON || (sema_type_mask(type) && type->kind != TYPE_VECTOR))
         return type;
     diag_report(s->diags, DIAG_BAD_TYPE_HERE, node->span, sema_text(s, type),
@@ -23,7 +24,7 @@ static const Type *element_type(Sema *s, Ast *node)
 
 static const Type *tensor_type(Sema *s, Ast *node)
 {
-    const Type *of = element_type(s, KID(node, TypeTensor, elem));
+    const Type *of = element_type(s, KID(node, TypeTensor, elem), node->flags & AST_SHARED_SPACE);
     if (of->kind == TYPE_POISON) return of;
     Space space = node->flags & AST_SHARED_SPACE ? SPACE_SHARED
                   : node->flags & AST_REG_SPACE  ? SPACE_REG

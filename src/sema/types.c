@@ -65,6 +65,7 @@ void sema_types_init(Sema *s)
     s->string = make(s, &(Type){.kind = TYPE_STRING});
     s->range = make(s, &(Type){.kind = TYPE_RANGE});
     s->module_type = make(s, &(Type){.kind = TYPE_MODULE});
+    s->mbarrier = make(s, &(Type){.kind = TYPE_MBARRIER});
     s->literal_int = unique(s, TYPE_SCALAR);
     s->literal_float = unique(s, TYPE_SCALAR);
 }
@@ -294,6 +295,9 @@ static void type_text(Sb *out, const Type *type)
         break;
     case TYPE_WINDOW:
         base_sb_str(out, "window");
+        break;
+    case TYPE_MBARRIER:
+        base_sb_str(out, "mbarrier");
         break;
     }
 }

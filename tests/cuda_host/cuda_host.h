@@ -32,6 +32,8 @@
 
 #define HD_HOST_FN static inline __attribute__((always_inline))
 
+#include "async.h"
+
 // ---- waiting -----------------------------------------------------------------------------------
 HD_HOST_FN void __syncthreads()
 {

@@ -16,7 +16,7 @@
 namespace hd_host
 {
 
-enum { MAX_THREADS = 1024, MAX_BARRIERS = 16, STACK = 256 * 1024 };
+enum { MAX_THREADS = 1024, MAX_BARRIERS = 16, MAX_MBARRIERS = 256, STACK = 256 * 1024 };
 enum Meet { MEET_NONE, MEET_SYNC, MEET_SHUFFLE, MEET_XOR, MEET_UP, MEET_DOWN, MEET_VOTE };
 struct Index {
     unsigned int x, y, z;
@@ -83,6 +83,17 @@ struct Warp {
     Meet kind;
     unsigned int value[2][32]; // of two meetings in turn: nobody is more than one ahead
 };
+struct Mbarrier {
+    const void *address;
+    int expected, pending; // arrivals of a phase
+    long bytes;            // expected, less those copied
+    unsigned int phase;
+};
+struct MbarrierWait {
+    const void *at; // the mbarrier; null: the thread waits at none
+    const char *file;
+    int line;
+};
 struct Grid;
 struct Machine {
     Context scheduler, contexts[MAX_THREADS];
@@ -96,6 +107,9 @@ struct Machine {
     int arrived[MAX_BARRIERS], expected[MAX_BARRIERS];
     int waiters[MAX_BARRIERS][MAX_THREADS];
     Warp warps[MAX_THREADS / 32];
+    Mbarrier mbarriers[MAX_MBARRIERS];
+    int mbarrier_count;
+    MbarrierWait waits[MAX_THREADS];
     uint64_t random;
     Index block_index, grid_extent;
     const HdCpuArgs *args;
@@ -150,6 +164,12 @@ __attribute__((format(printf, 1, 2))) static void print(const char *format, ...)
         if (machine->arrived[i])
             fprintf(stderr, "cuda_host:   barrier %d has %d of %d threads\n", i,
                     machine->arrived[i], machine->expected[i]);
+    for (int i = 0; i < machine->block; ++i) {
+        const MbarrierWait *wait = &machine->waits[i], *last = i ? wait - 1 : nullptr;
+        bool again = last && last->at == wait->at && last->line == wait->line;
+        if (wait->at && !again)
+            fprintf(stderr, "%s:%d: thread %d waits at an mbarrier\n", wait->file, wait->line, i);
+    }
     for (int i = 0; i * 32 < machine->block; ++i)
         if (machine->warps[i].arrived)
             fprintf(stderr, "cuda_host:   %d lanes of warp %d met\n", machine->warps[i].arrived, i);
@@ -305,13 +325,14 @@ static void run_block(Machine *m, long number)
 {
     m->block_index = {(unsigned int)number, 0, 0};
     m->over = false;
-    m->done = m->ready_count = m->pauses = 0;
+    m->done = m->ready_count = m->pauses = m->mbarrier_count = 0;
     m->random = (m->args->seed + 1) * 0x9e3779b97f4a7c15ull ^ (uint64_t)(number + 1) << 20;
     if (m->shared) memset(m->shared, 0xff, (size_t)m->shared_bytes);
     memset(m->arrived, 0, sizeof m->arrived);
     for (int i = 0; i * 32 < m->block; ++i) m->warps[i].arrived = 0;
     for (int i = 0; i < m->block; ++i) {
         m->turn[i] = 0;
+        m->waits[i].at = nullptr;
         context_make(&m->contexts[i], m->stacks + (size_t)i * STACK, thread_main);
         wake(i);
     }

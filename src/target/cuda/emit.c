@@ -187,6 +187,28 @@ static void local_arrays(Cuda *cuda, const Map *words)
     }
 }
 
+/* Before anything else, one thread makes the mbarriers, and the others wait for it. */
+static void mbarriers(Cuda *cuda, const Map *words)
+{
+    CWriter *w = &cuda->w;
+    bool any = false;
+    for (size_t i = 0; i < cuda->kernel->tensors.len; ++i) {
+        const IrTensor *t = cuda->kernel->tensors.data[i];
+        const char *name = w->tensor_names[i];
+        if (!t->arrivals || !target_cuda_has_word(words, name)) continue;
+        if (!any) cfamily_line(w, "if (threadIdx.x == 0) {");
+        any = true;
+        ++w->depth;
+        cfamily_line(w, "for (int i = 0; i < %lld; ++i) hd_mbarrier_init(&%s[i], %lld);",
+                     (long long)ir_tensor_size(t), name, (long long)t->arrivals);
+        --w->depth;
+    }
+    if (!any) return;
+    cfamily_line(w, "    hd_mbarrier_ready();");
+    cfamily_line(w, "}");
+    cfamily_line(w, "__syncthreads();");
+}
+
 /* ---- kernels --------------------------------------------------------------------------------- */
 
 static bool survey(void *user, IrStmt *s)
@@ -197,6 +219,7 @@ static bool survey(void *user, IrStmt *s)
     if (s->kind == IR_STMT_BARRIER && s->scope == IR_SCOPE_GROUP && s->imm > 32 &&
         s->imm < cuda->kernel->block_size)
         cuda->waits = true;
+    if (s->kind == IR_STMT_MBARRIER) cuda->waits = true;
     return true;
 }
 
@@ -239,6 +262,7 @@ static void emit_variant(TargetInstance *instance, TargetVariant *variant, const
     sizes(&cuda, &words);
     base_sb_mem(out, base_sb_text(&declarations), declarations.len);
     local_arrays(&cuda, &words);
+    mbarriers(&cuda, &words);
     base_sb_mem(out, body.data ? body.data : "", body.len);
     base_sb_str(out, "}\n\n");
     variant->cuda_entry = symbol;

@@ -17,6 +17,78 @@ HD_FN void hd_pause()
 }
 #endif
 
+// ---- mbarriers ----------------------------------------------------------------------------------
+// An address in shared memory, as instructions take it.
+#ifndef HD_HOST
+HD_FN unsigned int hd_shared_address(const void *p)
+{
+    return (unsigned int)__cvta_generic_to_shared(p);
+}
+#endif
+
+#ifndef HD_HOST
+HD_FN void hd_mbarrier_init(unsigned long long *b, unsigned int arrivals)
+{
+    asm volatile("mbarrier.init.shared.b64 [%0], %1;"
+                 :
+                 : "r"(hd_shared_address(b)), "r"(arrivals)
+                 : "memory");
+}
+#endif
+
+// After the last init: lets copy engines see the barriers. A block's barrier follows.
+#ifndef HD_HOST
+HD_FN void hd_mbarrier_ready()
+{
+#if __CUDA_ARCH__ >= 900
+    asm volatile("fence.mbarrier_init.release.cluster;" : : : "memory");
+    asm volatile("fence.proxy.async.shared::cta;" : : : "memory");
+#endif
+}
+#endif
+
+#ifndef HD_HOST
+HD_FN void hd_mbarrier_arrive(unsigned long long *b)
+{
+    asm volatile("{\n.reg .b64 state;\nmbarrier.arrive.shared.b64 state, [%0];\n}"
+                 :
+                 : "r"(hd_shared_address(b))
+                 : "memory");
+}
+#endif
+
+// Arrives, and has the phase last until so many more bytes have been copied.
+#ifndef HD_HOST
+HD_FN void hd_mbarrier_expect(unsigned long long *b, unsigned int bytes)
+{
+    asm volatile("{\n.reg .b64 state;\n"
+                 "mbarrier.arrive.expect_tx.shared::cta.b64 state, [%0], %1;\n}"
+                 :
+                 : "r"(hd_shared_address(b)), "r"(bytes)
+                 : "memory");
+}
+#endif
+
+// Until the phase of this parity is over.
+#ifndef HD_HOST
+HD_FN void hd_mbarrier_wait(unsigned long long *b, unsigned int parity)
+{
+    unsigned int over;
+    do {
+        asm volatile("{\n.reg .pred p;\n"
+#if __CUDA_ARCH__ >= 900
+                     "mbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2;\n"
+#else
+                     "mbarrier.test_wait.parity.shared.b64 p, [%1], %2;\n"
+#endif
+                     "selp.u32 %0, 1, 0, p;\n}"
+                     : "=r"(over)
+                     : "r"(hd_shared_address(b)), "r"(parity)
+                     : "memory");
+    } while (!over);
+}
+#endif
+
 // Ends this thread, and no other.
 #ifndef HD_HOST
 HD_FN void hd_exit()

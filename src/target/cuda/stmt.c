@@ -132,6 +132,22 @@ static void await(Cuda *cuda, const IrStmt *s)
     cfamily_line(w, "hd_fence(HD_DEVICE);");
 }
 
+/* mbarrier.wait and the like; the functions have the names of the prelude. */
+static void mbarrier(CWriter *w, const IrStmt *s)
+{
+    int count = cfamily_index_count(s->tensor, s->flags);
+    cfamily_open(w);
+    base_sb_printf(w->out, "hd_mbarrier_%s(&%s[", strchr(vocab_builtin(s->builtin)->text, '.') + 1,
+                   w->tensor_names[s->tensor->id]);
+    cfamily_expr(w, cfamily_offset(w, s->tensor, s->flags, s->args), C_ANY);
+    put(w, "]");
+    for (int i = count; i < s->count; ++i) {
+        put(w, ", (unsigned int)");
+        cfamily_expr(w, s->args[i], C_UNARY);
+    }
+    cfamily_close(w, ");");
+}
+
 /* ---- stores ---------------------------------------------------------------------------------- */
 
 static void guard(CWriter *w, const IrStmt *s, int count)
@@ -298,6 +314,8 @@ bool target_cuda_stmt(CWriter *w, const IrStmt *s)
         atomic(w, s);
     else if (s->kind == IR_STMT_AWAIT)
         await(cuda, s);
+    else if (s->kind == IR_STMT_MBARRIER)
+        mbarrier(w, s);
     else if (s->kind == IR_STMT_TRAP)
         trap(cuda, s);
     else if (s->kind == IR_STMT_PRINT)
