@@ -11,6 +11,7 @@ typedef struct Plan {
     const Mapping *mapping;
     bool swizzle;
     int swizzle_bits, swizzle_from, swizzle_to;
+    int64_t panel; /* elements of a line that lie together, before the next line's; 0: all */
 } Plan;
 
 static int zeros_at_end(int64_t x)
@@ -24,7 +25,9 @@ static int zeros_at_end(int64_t x)
  * columns. If a line has 2^t times an odd number of chunks, 8 lines repeat their chunk columns
  * 2^min(t, 3) times: so many chunks change places, by the number of the period of max(8, 2^t)
  * chunks that they lie in. With t = 0 there is nothing to do. A line that is no whole number of
- * chunks is filled up to one. */
+ * chunks is filled up to one. Lines of several times 128 bytes are cut into panels of 128 bytes,
+ * one panel of all lines after the other: the tensor copy engine and wgmma know a swizzle within
+ * 128 bytes only (PTX ISA, "Shared Memory Matrix Layout"), and theirs is then ours. */
 static void default_swizzle(Plan *plan)
 {
     int64_t chunk = 16 * 8 / vocab_elem(plan->elem)->bits;
@@ -33,6 +36,9 @@ static void default_swizzle(Plan *plan)
         if (line > chunk) plan->pad = chunk - line % chunk;
         line += plan->pad;
     }
+    if (line > 8 * chunk && line % (8 * chunk) == 0 && !plan->pad && !plan->mapping &&
+        plan->rank > 1 && plan->extents[plan->order[plan->rank - 2]] > 1)
+        plan->panel = line = 8 * chunk;
     int free = line % chunk == 0 ? zeros_at_end(line / chunk) : 0;
     plan->swizzle_bits = free < 3 ? free : 3;
     plan->swizzle_to = zeros_at_end(chunk);
@@ -102,6 +108,25 @@ static void layout_mapping(Lower *l, const Ast *part, Plan *plan)
     plan->mapping = m;
 }
 
+/* Digits of what is no mapping, fastest first; how many. *size: elements of storage. */
+static int lines(const Plan *plan, IrLayoutDigit *digits, int64_t *size)
+{
+    int count = 0, fastest = plan->rank - 1;
+    int64_t place = 1;
+    for (int i = fastest; i >= 0; i--) {
+        int d = plan->order[i];
+        bool cut = i == fastest && plan->panel;
+        digits[count++] = (IrLayoutDigit){d, 1, cut ? plan->panel : 0, place};
+        place *= cut ? plan->panel : plan->extents[d] + (i == fastest ? plan->pad : 0);
+        if (!plan->panel || i != fastest - 1) continue;
+        d = plan->order[fastest];
+        digits[count++] = (IrLayoutDigit){d, plan->panel, 0, place};
+        place *= plan->extents[d] / plan->panel;
+    }
+    *size = place;
+    return count;
+}
+
 static const IrLayout *build(Lower *l, const Plan *plan)
 {
     IrLayout *layout = NEW(l->arena, IrLayout);
@@ -117,15 +142,8 @@ static const IrLayout *build(Lower *l, const Plan *plan)
         layout->count = m->time_count;
         layout->size = m->steps;
     } else {
-        digits = NEW_ARRAY(l->arena, IrLayoutDigit, (size_t)plan->rank + 1);
-        int64_t place = 1;
-        for (int i = plan->rank - 1; i >= 0; i--) {
-            int d = plan->order[i];
-            digits[i] = (IrLayoutDigit){d, 1, 0, place};
-            place *= plan->extents[d] + (i == plan->rank - 1 ? plan->pad : 0);
-        }
-        layout->count = plan->rank;
-        layout->size = place;
+        digits = NEW_ARRAY(l->arena, IrLayoutDigit, (size_t)plan->rank + 2);
+        layout->count = lines(plan, digits, &layout->size);
     }
     layout->digits = digits;
     if (plan->swizzle && plan->swizzle_bits > 0) {
