@@ -126,7 +126,7 @@ static void visit(Barriers *b, IrStmt *s)
     bool loop = s->kind == IR_STMT_FOR || s->kind == IR_STMT_WHILE || s->kind == IR_STMT_TASKS;
     pass_any_operand(s, read_load, b);
     if (s->kind == IR_STMT_STORE) access(b, s->tensor, WRITE);
-    if (s->kind == IR_STMT_ATOMIC) access(b, s->tensor, READ | WRITE);
+    if (s->kind == IR_STMT_ATOMIC || s->kind == IR_STMT_MACHINE) access(b, s->tensor, READ | WRITE);
     if (s->kind == IR_STMT_MBARRIER) access_all(b);
     if (s->kind == IR_STMT_BARRIER) pass_barrier(b, s);
     if (s->kind == IR_STMT_BREAK || s->kind == IR_STMT_CONTINUE || s->kind == IR_STMT_LEAVE)

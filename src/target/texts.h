@@ -8,7 +8,8 @@ enum {
     TEXT_CPU_ATOMICS,
     TEXT_CPU_WATCH,
     TEXT_CUDA_PRELUDE,
-    TEXT_CUDA_SYNC
+    TEXT_CUDA_SYNC,
+    TEXT_CUDA_MMA
 };
 
 const char *target_text(int which);

@@ -8,7 +8,7 @@
 #ifndef TESTS_CUDA_HOST_H
 #define TESTS_CUDA_HOST_H
 
-#include "machine.h"
+#include "matrix.h"
 
 #include <math.h>
 

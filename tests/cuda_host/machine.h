@@ -2,6 +2,7 @@
 #ifndef TESTS_CUDA_HOST_MACHINE_H
 #define TESTS_CUDA_HOST_MACHINE_H
 
+#include <math.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -17,7 +18,17 @@ namespace hd_host
 {
 
 enum { MAX_THREADS = 1024, MAX_BARRIERS = 16, MAX_MBARRIERS = 256, STACK = 256 * 1024 };
-enum Meet { MEET_NONE, MEET_SYNC, MEET_SHUFFLE, MEET_XOR, MEET_UP, MEET_DOWN, MEET_VOTE };
+enum Meet {
+    MEET_NONE,
+    MEET_SYNC,
+    MEET_SHUFFLE,
+    MEET_XOR,
+    MEET_UP,
+    MEET_DOWN,
+    MEET_VOTE,
+    MEET_MMA,
+    MEET_MATRIX
+};
 struct Index {
     unsigned int x, y, z;
 };
@@ -78,9 +89,14 @@ static inline void context_switch(Context *from, Context *to)
 
 // ---- the state of one operating-system thread
 // ----------------------------------------------------
+struct Places {
+    void *place[3]; // what a lane has brought to a matrix instruction
+};
 struct Warp {
     int arrived;
     Meet kind;
+    const char *text;
+    Places places[32];
     unsigned int value[2][32]; // of two meetings in turn: nobody is more than one ahead
 };
 struct Mbarrier {
@@ -237,6 +253,28 @@ static const unsigned int *meet(Meet kind, unsigned int value)
         leave();
     }
     return w->value[turn];
+}
+
+// The same for an instruction on the lanes' own memory: the last one to come does it for all.
+template <class F> static void meet_for(Meet kind, const char *text, void *const place[3], F act)
+{
+    Machine *m = machine;
+    Warp *w = &m->warps[m->current / 32];
+    if (warp_size() != 32) fail("a matrix instruction needs a whole warp");
+    if (w->arrived && (w->kind != kind || strcmp(w->text, text) != 0))
+        fail("lanes of a warp meet for different things");
+    w->kind = kind;
+    w->text = text;
+    memcpy(w->places[lane()].place, place, sizeof w->places[0].place);
+    if (++w->arrived < 32) {
+        leave();
+        return;
+    }
+    w->arrived = 0;
+    act(text, w->places);
+    int first = m->current & ~31;
+    for (int i = 0; i < 32; ++i)
+        if (first + i != m->current) wake(first + i);
 }
 
 // ---- grids that are resident -------------------------------------------------------------------

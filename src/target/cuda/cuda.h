@@ -49,4 +49,11 @@ bool target_cuda_is_local(const IrTensor *t); /* in a thread's registers */
 void target_cuda_place_shared(Cuda *cuda);
 void target_cuda_declare_shared(Cuda *cuda, const Map *words);
 
+/* ---- machine.c ------------------------------------------------------------------------------- */
+/* Appends lines that make the functions for the kernel's machine instructions, those not `made`. */
+void target_cuda_functions(Cuda *cuda, Map *made, Sb *out);
+void target_cuda_machine(CWriter *w, const IrStmt *s);
+/* Is it an array that machine instructions take words from? */
+bool target_cuda_is_fragment(Cuda *cuda, const IrTensor *t);
+
 #endif

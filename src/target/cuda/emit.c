@@ -182,8 +182,12 @@ static void local_arrays(Cuda *cuda, const Map *words)
     for (size_t i = 0; i < cuda->kernel->tensors.len; ++i) {
         const IrTensor *t = cuda->kernel->tensors.data[i];
         if (!target_cuda_is_local(t) || !target_cuda_has_word(words, w->tensor_names[i])) continue;
-        cfamily_line(w, "%s %s[%lld];", target_cuda_memory_type(w, t), w->tensor_names[i],
-                     (long long)(t->space == IR_TILE ? ir_tile_slots(t) : ir_tensor_size(t)));
+        int64_t size = t->space == IR_TILE ? ir_tile_slots(t) : ir_tensor_size(t);
+        bool words_of = target_cuda_is_fragment(cuda, t);
+        bool bytes = words_of && cfamily_is_packed(t->elem); /* two to a byte */
+        cfamily_line(w, "%s%s %s[%lld];", words_of ? "__align__(16) " : "",
+                     bytes ? "unsigned char" : target_cuda_memory_type(w, t), w->tensor_names[i],
+                     (long long)(bytes ? size / 2 : size));
     }
 }
 
@@ -237,7 +241,7 @@ static Map shared_words(Cuda *cuda, const Sb *body, Sb *declarations)
 }
 
 static void emit_variant(TargetInstance *instance, TargetVariant *variant, const char *symbol,
-                         bool brief, Sb *out)
+                         bool brief, Map *functions, Sb *out)
 {
     IrKernel *k = variant->cuda;
     Sb body = base_sb(k->arena), declarations = base_sb(k->arena);
@@ -253,6 +257,7 @@ static void emit_variant(TargetInstance *instance, TargetVariant *variant, const
     Map words = shared_words(&cuda, &body, &declarations);
     cuda.w.out = out;
     cuda.w.depth = 0;
+    target_cuda_functions(&cuda, functions, out);
     base_sb_printf(out, "// %s%s%s\n", k->name->text, k->instance && *k->instance ? " " : "",
                    k->instance ? k->instance : "");
     tables(&cuda, &words);
@@ -273,6 +278,7 @@ static void emit_variant(TargetInstance *instance, TargetVariant *variant, const
 void target_cuda_emit(Arena *arena, TargetModule *module, Sb *out)
 {
     Sb kernels = base_sb(arena);
+    Map functions = base_map(arena);
     for (int i = 0; i < module->kernel_count; ++i) {
         TargetKernel *kernel = &module->kernels[i];
         for (int j = 0; j < kernel->instance_count; ++j) {
@@ -280,7 +286,8 @@ void target_cuda_emit(Arena *arena, TargetModule *module, Sb *out)
             for (int v = 0; v < instance->variant_count; ++v) {
                 if (!instance->variants[v].cuda) continue;
                 emit_variant(instance, &instance->variants[v],
-                             target_symbol(arena, instance->kernel, j, v), module->brief, &kernels);
+                             target_symbol(arena, instance->kernel, j, v), module->brief,
+                             &functions, &kernels);
             }
         }
     }

@@ -322,6 +322,8 @@ bool target_cuda_stmt(CWriter *w, const IrStmt *s)
         print(w, s);
     else if (s->kind == IR_STMT_ROLE)
         role(cuda, s);
+    else if (s->kind == IR_STMT_MACHINE)
+        target_cuda_machine(w, s);
     else if (s->kind == IR_STMT_STORE)
         return store(w, s);
     else

@@ -1,0 +1,147 @@
+/* Machine instructions: calls of functions of the prelude, named after the PTX.
+ *
+ * `mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32` is called hd_mma_m16n8k16_f32_f16_f16_f32;
+ * the words that all have in common are left out. Such a function is made by a macro of the
+ * prelude, one for each number of registers, on a line for each that the module uses. */
+#include "target/cuda/cuda.h"
+
+static bool is_common(const char *word, size_t len)
+{
+    static const char *const common[] = {"sync", "aligned", "row", "col", "m8n8", "shared", "b16"};
+    for (size_t i = 0; i < BASE_LEN(common); ++i)
+        if (strlen(common[i]) == len && memcmp(word, common[i], len) == 0) return true;
+    return false;
+}
+
+static const char *function_name(Arena *arena, const char *ptx)
+{
+    Sb name = base_sb(arena);
+    base_sb_str(&name, "hd");
+    for (const char *at = ptx; *at;) {
+        size_t len = strcspn(at, ".:");
+        if (len && !is_common(at, len)) {
+            base_sb_char(&name, '_');
+            base_sb_mem(&name, at, len);
+        }
+        at += len;
+        while (*at == '.' || *at == ':') ++at;
+    }
+    return base_sb_text(&name);
+}
+
+/* ---- the functions for products -------------------------------------------------------------- */
+typedef struct Operand {
+    const char *type, *letter; /* of a register in C++, and in constraints of inline PTX */
+    int64_t registers;
+} Operand;
+
+static Operand operand_of(Elem elem, const Mapping *fragment)
+{
+    int bits = vocab_elem(elem)->bits;
+    if (elem == ELEM_F64) return (Operand){"double", "d", fragment->steps};
+    if (elem == ELEM_F32) return (Operand){"float", "f", fragment->steps};
+    return (Operand){"uint32_t", "r", fragment->steps * bits / 32};
+}
+
+typedef struct Made {
+    Cuda *cuda;
+    Map *made; /* names of functions, by hash */
+    Sb *out;
+} Made;
+
+static const IrInstruction *find_instruction(const IrKernel *k, const char *text)
+{
+    for (size_t i = 0; i < k->instructions.len; ++i)
+        if (strcmp(k->instructions.data[i].text, text) == 0) return &k->instructions.data[i];
+    base_internal(base_arena_escape(k->arena), "no instruction %s", text);
+}
+
+/* A line that makes the function for an instruction: out of the prelude's macro for its number of
+ * registers. */
+static void mma_line(Made *m, const char *text)
+{
+    const IrInstruction *in = find_instruction(m->cuda->kernel, text);
+    if (!in->a || !in->b) return;
+    Operand c = operand_of(in->acc_elem, in->acc), a = operand_of(in->a_elem, in->a),
+            b = operand_of(in->b_elem, in->b);
+    base_sb_printf(m->out, "HD_MMA_%d_%d_%d(%s, \"%s\", %s, \"%s\", %s, \"%s\")\n\n",
+                   (int)c.registers, (int)a.registers, (int)b.registers,
+                   function_name(m->cuda->kernel->arena, text), text, c.type, c.letter, a.type,
+                   a.letter);
+}
+
+static void matrix_line(Made *m, const IrStmt *s)
+{
+    const char *count = strstr(s->text, ".x");
+    base_sb_printf(m->out, "HD_%sMATRIX_%c(%s, \"%s\")\n\n",
+                   s->builtin == BUILTIN_LDMATRIX ? "LD" : "ST", count ? count[2] : '1',
+                   function_name(m->cuda->kernel->arena, s->text), s->text);
+}
+
+static bool make_function(void *user, IrStmt *s)
+{
+    Made *m = user;
+    if (s->kind != IR_STMT_MACHINE) return true;
+    uint64_t key = base_hash(s->text, strlen(s->text), 0);
+    if (base_map_get(m->made, key)) return true;
+    base_map_put(m->made, key, m);
+    if (s->builtin == BUILTIN_MMA)
+        mma_line(m, s->text);
+    else
+        matrix_line(m, s);
+    return true;
+}
+
+void target_cuda_functions(Cuda *cuda, Map *made, Sb *out)
+{
+    Made m = {cuda, made, out};
+    ir_walk(cuda->kernel->body, make_function, &m);
+}
+
+/* ---- calls ----------------------------------------------------------------------------------- */
+static void place(CWriter *w, const IrTensor *t, const IrExpr *offset)
+{
+    bool packed = cfamily_is_packed(t->elem);
+    base_sb_printf(w->out, "&%s[", w->tensor_names[t->id]);
+    cfamily_expr(w, offset, packed ? C_MUL : C_ANY);
+    base_sb_str(w->out, packed ? " / 2]" : "]");
+}
+
+void target_cuda_machine(CWriter *w, const IrStmt *s)
+{
+    cfamily_open(w);
+    base_sb_printf(w->out, "%s(", function_name(w->kernel->arena, s->text));
+    place(w, s->tensor, s->args[0]);
+    for (int i = 1; i < s->count; ++i) {
+        base_sb_str(w->out, ", ");
+        place(w, s->args[i]->tensor, s->args[i]->args[0]);
+    }
+    cfamily_close(w, ");");
+}
+
+static bool is_operand(const IrStmt *s, const IrTensor *t)
+{
+    if (s->kind != IR_STMT_MACHINE) return false;
+    for (int i = 1; i < s->count; ++i)
+        if (s->args[i]->tensor == t) return true;
+    return s->tensor == t;
+}
+
+typedef struct Search {
+    const IrTensor *tensor;
+    bool found;
+} Search;
+
+static bool find_operand(void *user, IrStmt *s)
+{
+    Search *search = user;
+    search->found = search->found || is_operand(s, search->tensor);
+    return true;
+}
+
+bool target_cuda_is_fragment(Cuda *cuda, const IrTensor *t)
+{
+    Search search = {t, false};
+    if (target_cuda_is_local(t)) ir_walk(cuda->kernel->body, find_operand, &search);
+    return search.found;
+}

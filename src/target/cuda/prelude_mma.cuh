@@ -1,0 +1,87 @@
+// The device prelude's part for matrix instructions; its rules stand at the head of prelude.cuh.
+// Fragments are given by the address of their first element, aligned to 4 bytes at least.
+
+#ifndef HD_HOST
+HD_FN uint32_t hd_shared_address(const void *p) { return (uint32_t)__cvta_generic_to_shared(p); }
+#endif
+
+// ---- matrices out of shared memory --------------------------------------------------------------
+// Eight rows of 16 bytes a matrix; lane l gives the address of row l % 8 of matrix l / 8.
+#ifndef HD_HOST
+#define HD_LDMATRIX_1(name, ptx)                                                                   \
+    HD_FN void name(void *fragment, const void *row)                                               \
+    {                                                                                              \
+        uint32_t *r = (uint32_t *)fragment;                                                        \
+        asm volatile(ptx " {%0}, [%1];" : "=r"(r[0]) : "r"(hd_shared_address(row)));               \
+    }
+#endif
+
+#ifndef HD_HOST
+#define HD_LDMATRIX_2(name, ptx)                                                                   \
+    HD_FN void name(void *fragment, const void *row)                                               \
+    {                                                                                              \
+        uint32_t *r = (uint32_t *)fragment;                                                        \
+        asm volatile(ptx " {%0, %1}, [%2];"                                                        \
+                     : "=r"(r[0]), "=r"(r[1])                                                      \
+                     : "r"(hd_shared_address(row)));                                               \
+    }
+#endif
+
+#ifndef HD_HOST
+#define HD_LDMATRIX_4(name, ptx)                                                                   \
+    HD_FN void name(void *fragment, const void *row)                                               \
+    {                                                                                              \
+        uint32_t *r = (uint32_t *)fragment;                                                        \
+        asm volatile(ptx " {%0, %1, %2, %3}, [%4];"                                                \
+                     : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])                              \
+                     : "r"(hd_shared_address(row)));                                               \
+    }
+#endif
+
+// ---- products -----------------------------------------------------------------------------------
+// HD_MMA_C_A_B(name, ptx, …): sums += first * second, in C, A and B registers of a lane.
+#ifndef HD_HOST
+#define HD_MMA_FN(name, Sum, Factor, ...)                                                          \
+    HD_FN void name(void *sums, const void *first, const void *second)                             \
+    {                                                                                              \
+        Sum *c = (Sum *)sums;                                                                      \
+        const Factor *a = (const Factor *)first, *b = (const Factor *)second;                      \
+        asm(__VA_ARGS__);                                                                          \
+    }
+#endif
+
+#ifndef HD_HOST
+#define HD_MMA_4_4_2(name, ptx, Sum, s, Factor, f)                                                 \
+    HD_MMA_FN(name, Sum, Factor,                                                                   \
+              ptx " {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"               \
+              : "+" s(c[0]), "+" s(c[1]), "+" s(c[2]), "+" s(c[3])                                 \
+              : f(a[0]), f(a[1]), f(a[2]), f(a[3]), f(b[0]), f(b[1]))
+#endif
+
+#ifndef HD_HOST
+#define HD_MMA_4_2_1(name, ptx, Sum, s, Factor, f)                                                 \
+    HD_MMA_FN(name, Sum, Factor, ptx " {%0, %1, %2, %3}, {%4, %5}, {%6}, {%0, %1, %2, %3};"        \
+              : "+" s(c[0]), "+" s(c[1]), "+" s(c[2]), "+" s(c[3])                                 \
+              : f(a[0]), f(a[1]), f(b[0]))
+#endif
+
+#ifndef HD_HOST
+#define HD_MMA_2_4_2(name, ptx, Sum, s, Factor, f)                                                 \
+    HD_MMA_FN(name, Sum, Factor, ptx " {%0, %1}, {%2, %3, %4, %5}, {%6, %7}, {%0, %1};"            \
+              : "+" s(c[0]), "+" s(c[1])                                                           \
+              : f(a[0]), f(a[1]), f(a[2]), f(a[3]), f(b[0]), f(b[1]))
+#endif
+
+#ifndef HD_HOST
+#define HD_MMA_2_2_1(name, ptx, Sum, s, Factor, f)                                                 \
+    HD_MMA_FN(name, Sum, Factor, ptx " {%0, %1}, {%2, %3}, {%4}, {%0, %1};"                        \
+              : "+" s(c[0]), "+" s(c[1])                                                           \
+              : f(a[0]), f(a[1]), f(b[0]))
+#endif
+
+#ifndef HD_HOST
+#define HD_MMA_2_1_1(name, ptx, Sum, s, Factor, f)                                                 \
+    HD_MMA_FN(name, Sum, Factor, ptx " {%0, %1}, {%2}, {%3}, {%0, %1};"                            \
+              : "+" s(c[0]), "+" s(c[1])                                                           \
+              : f(a[0]), f(b[0]))
+#endif
