@@ -200,6 +200,7 @@ static inline void matrices(const char *ptx, void *fragment, const void *row)
 #define HD_STMATRIX_2 HD_HOST_MATRIX
 #define HD_STMATRIX_4 HD_HOST_MATRIX
 #define HD_MMA_4_4_2(name, ptx, ...) HD_HOST_MMA(name, ptx)
+#define HD_MMA_4_8_4(name, ptx, ...) HD_HOST_MMA(name, ptx)
 #define HD_MMA_4_2_1(name, ptx, ...) HD_HOST_MMA(name, ptx)
 #define HD_MMA_2_4_2(name, ptx, ...) HD_HOST_MMA(name, ptx)
 #define HD_MMA_2_2_1(name, ptx, ...) HD_HOST_MMA(name, ptx)

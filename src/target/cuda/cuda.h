@@ -25,6 +25,7 @@ typedef struct Cuda {
     bool overlaid;                 /* scopes share storage: a barrier opens each */
     TargetShared shared;           /* where all lie in one array of dynamic size; else no `at` */
     int64_t role_begin, role_size; /* threads that run the current role */
+    Map fragments; /* by address */
     VEC(CudaBarrier) barriers;
     int next_barrier;
     IrVar *lanes[ELEM_COUNT][3]; /* parameters of the functions that vectors are mapped with */
@@ -41,9 +42,12 @@ bool target_cuda_expr(CWriter *w, const IrExpr *e, CPrec prec);
 bool target_cuda_stmt(CWriter *w, const IrStmt *s);
 void target_cuda_vector_type(CWriter *w, IrType type);
 const char *target_cuda_elem_type(CWriter *w, Elem elem);
-/* The type of an element in memory: two 4-bit values lie in a byte of tensors and shared memory. */
+/* The type of an element in memory: two 4-bit values lie in a byte of tensors, shared memory and
+ * fragments. */
 const char *target_cuda_memory_type(CWriter *w, const IrTensor *t);
 bool target_cuda_is_local(const IrTensor *t); /* in a thread's registers */
+/* So, with each 4-bit value in a variable of its own. */
+bool target_cuda_is_spread(const CWriter *w, const IrTensor *t);
 
 /* Decides where shared tensors lie; before the body is written. */
 void target_cuda_place_shared(Cuda *cuda);
@@ -53,7 +57,9 @@ void target_cuda_declare_shared(Cuda *cuda, const Map *words);
 /* Appends lines that make the functions for the kernel's machine instructions, those not `made`. */
 void target_cuda_functions(Cuda *cuda, Map *made, Sb *out);
 void target_cuda_machine(CWriter *w, const IrStmt *s);
-/* Is it an array that machine instructions take words from? */
-bool target_cuda_is_fragment(Cuda *cuda, const IrTensor *t);
+/* Is it an array in registers that machine instructions take words from? Those that do are found
+ * first. */
+void target_cuda_find_fragments(Cuda *cuda);
+bool target_cuda_is_fragment(const Cuda *cuda, const IrTensor *t);
 
 #endif

@@ -183,10 +183,9 @@ static void local_arrays(Cuda *cuda, const Map *words)
         const IrTensor *t = cuda->kernel->tensors.data[i];
         if (!target_cuda_is_local(t) || !target_cuda_has_word(words, w->tensor_names[i])) continue;
         int64_t size = t->space == IR_TILE ? ir_tile_slots(t) : ir_tensor_size(t);
-        bool words_of = target_cuda_is_fragment(cuda, t);
-        bool bytes = words_of && cfamily_is_packed(t->elem); /* two to a byte */
-        cfamily_line(w, "%s%s %s[%lld];", words_of ? "__align__(16) " : "",
-                     bytes ? "unsigned char" : target_cuda_memory_type(w, t), w->tensor_names[i],
+        bool bytes = cfamily_is_packed(t->elem) && !target_cuda_is_spread(w, t);
+        cfamily_line(w, "%s%s %s[%lld];", target_cuda_is_fragment(cuda, t) ? "__align__(16) " : "",
+                     target_cuda_memory_type(w, t), w->tensor_names[i],
                      (long long)(bytes ? size / 2 : size));
     }
 }
@@ -251,6 +250,7 @@ static void emit_variant(TargetInstance *instance, TargetVariant *variant, const
     cuda.w.brief = brief;
     name_tables(&cuda);
     ir_walk(k->body, survey, &cuda);
+    target_cuda_find_fragments(&cuda);
     target_cuda_place_shared(&cuda);
     cuda.w.depth = 1;
     cfamily_block(&cuda.w, k->body);

@@ -18,9 +18,15 @@ bool target_cuda_is_local(const IrTensor *t)
     return t->space == IR_TILE || t->space == IR_PRIVATE;
 }
 
+bool target_cuda_is_spread(const CWriter *w, const IrTensor *t)
+{
+    if (!target_cuda_is_local(t)) return false;
+    return !cfamily_is_packed(t->elem) || !target_cuda_is_fragment(w->user, t);
+}
+
 const char *target_cuda_memory_type(CWriter *w, const IrTensor *t)
 {
-    bool packed = cfamily_is_packed(t->elem) && !target_cuda_is_local(t);
+    bool packed = cfamily_is_packed(t->elem) && !target_cuda_is_spread(w, t);
     return packed ? "unsigned char" : target_cuda_elem_type(w, t->elem);
 }
 
@@ -145,7 +151,7 @@ static bool load(CWriter *w, const IrExpr *e, CPrec prec)
 {
     const Cuda *cuda = w->user;
     const IrTensor *t = e->tensor;
-    bool packed = cfamily_is_packed(t->elem), local = target_cuda_is_local(t);
+    bool packed = cfamily_is_packed(t->elem), local = target_cuda_is_spread(w, t);
     bool ours = e->type.lanes > 1 || (cuda->awaiting && !packed) || (packed && local);
     if (!ours) return false;
     int count = cfamily_index_count(t, e->flags);

@@ -119,29 +119,26 @@ void target_cuda_machine(CWriter *w, const IrStmt *s)
     cfamily_close(w, ");");
 }
 
-static bool is_operand(const IrStmt *s, const IrTensor *t)
+/* ---- fragments ------------------------------------------------------------------------------- */
+static bool find_fragments(void *user, IrStmt *s)
 {
-    if (s->kind != IR_STMT_MACHINE) return false;
+    Cuda *cuda = user;
+    if (s->kind != IR_STMT_MACHINE) return true;
+    if (target_cuda_is_local(s->tensor))
+        base_map_put(&cuda->fragments, base_key(s->tensor), cuda);
     for (int i = 1; i < s->count; ++i)
-        if (s->args[i]->tensor == t) return true;
-    return s->tensor == t;
-}
-
-typedef struct Search {
-    const IrTensor *tensor;
-    bool found;
-} Search;
-
-static bool find_operand(void *user, IrStmt *s)
-{
-    Search *search = user;
-    search->found = search->found || is_operand(s, search->tensor);
+        if (target_cuda_is_local(s->args[i]->tensor))
+            base_map_put(&cuda->fragments, base_key(s->args[i]->tensor), cuda);
     return true;
 }
 
-bool target_cuda_is_fragment(Cuda *cuda, const IrTensor *t)
+void target_cuda_find_fragments(Cuda *cuda)
 {
-    Search search = {t, false};
-    if (target_cuda_is_local(t)) ir_walk(cuda->kernel->body, find_operand, &search);
-    return search.found;
+    cuda->fragments = base_map(cuda->kernel->arena);
+    ir_walk(cuda->kernel->body, find_fragments, cuda);
+}
+
+bool target_cuda_is_fragment(const Cuda *cuda, const IrTensor *t)
+{
+    return base_map_get(&cuda->fragments, base_key(t)) != NULL;
 }

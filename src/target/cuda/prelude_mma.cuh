@@ -1,10 +1,6 @@
 // The device prelude's part for matrix instructions; its rules stand at the head of prelude.cuh.
 // Fragments are given by the address of their first element, aligned to 4 bytes at least.
 
-#ifndef HD_HOST
-HD_FN uint32_t hd_shared_address(const void *p) { return (uint32_t)__cvta_generic_to_shared(p); }
-#endif
-
 // ---- matrices out of shared memory --------------------------------------------------------------
 // Eight rows of 16 bytes a matrix; lane l gives the address of row l % 8 of matrix l / 8.
 #ifndef HD_HOST
@@ -84,4 +80,14 @@ HD_FN uint32_t hd_shared_address(const void *p) { return (uint32_t)__cvta_generi
     HD_MMA_FN(name, Sum, Factor, ptx " {%0, %1}, {%2}, {%3}, {%0, %1};"                            \
               : "+" s(c[0]), "+" s(c[1])                                                           \
               : f(a[0]), f(b[0]))
+#endif
+
+#ifndef HD_HOST
+#define HD_MMA_4_8_4(name, ptx, Sum, s, Factor, f)                                                 \
+    HD_MMA_FN(name, Sum, Factor,                                                                   \
+              ptx " {%0, %1, %2, %3}, {%4, %5, %6, %7, %8, %9, %10, %11}, {%12, %13, %14, %15}, "  \
+                  "{%0, %1, %2, %3};"                                                              \
+              : "+" s(c[0]), "+" s(c[1]), "+" s(c[2]), "+" s(c[3])                                 \
+              : f(a[0]), f(a[1]), f(a[2]), f(a[3]), f(a[4]), f(a[5]), f(a[6]), f(a[7]), f(b[0]),   \
+                f(b[1]), f(b[2]), f(b[3]))
 #endif

@@ -172,7 +172,7 @@ static void scatter(CWriter *w, const IrStmt *s, int count, const IrExpr *offset
     cfamily_expr(w, s->args[count], C_ANY);
     put(w, ";");
     for (int i = 0; i < type.lanes; ++i) {
-        bool local = target_cuda_is_local(s->tensor);
+        bool local = target_cuda_is_spread(w, s->tensor);
         if (local)
             base_sb_printf(w->out, " %s[", name);
         else
@@ -188,7 +188,7 @@ static bool store(CWriter *w, const IrStmt *s)
 {
     const IrTensor *t = s->tensor;
     int count = cfamily_index_count(t, s->flags), lanes = s->args[count]->type.lanes;
-    bool packed = cfamily_is_packed(t->elem), local = target_cuda_is_local(t);
+    bool packed = cfamily_is_packed(t->elem), local = target_cuda_is_spread(w, t);
     if (lanes == 1 && !(packed && local)) return false;
     const IrExpr *offset = cfamily_offset(w, t, s->flags, s->args);
     if (lanes > 1 && (local || packed)) {
