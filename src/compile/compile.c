@@ -214,6 +214,7 @@ static LowerStatus lower_one(Compile *s, Arena *arena, const CompileOptions *o,
                              IrKernel **out)
 {
     LowerOptions lower = {.cpu = cpu,
+                          .check = o->check,
                           .arch = cpu ? 0 : o->arch,
                           .shared_limit = cpu ? 0 : shared_limit(o->arch),
                           .define_count = o->define_count,

@@ -77,6 +77,11 @@ int64_t ir_tile_slots(const IrTensor *tile); /* elements a thread holds */
 int64_t ir_tensor_size(const IrTensor *t);   /* static elements (layout's size); -1 if run-time */
 const IrExpr *ir_tensor_elements(IrKernel *k, const IrTensor *t); /* the same as an expression */
 
+/* Bytes that one asynchronous instruction moves for a STORE, 4, 8 or 16; 0 if it takes a load and a
+ * store, which land at once: not IR_ASYNC, no load from a parameter, another width, or with
+ * something other than zeros where the load's guard is false. */
+int ir_async_bytes(const IrStmt *store);
+
 /* ---- statements: appended to a block ----------------------------------------------------------
  */
 IrBlock *ir_new_block(IrKernel *k);

@@ -18,6 +18,22 @@ IrKernel *ir_kernel_create(Arena *arena, Diags *diags, const Name *name)
     return k;
 }
 
+static bool is_zero(const IrExpr *e)
+{
+    if (e->op == IR_SPLAT) return is_zero(e->args[0]);
+    return ir_is_const(e) && scalar_bits(e->value) == 0;
+}
+
+int ir_async_bytes(const IrStmt *store)
+{
+    if (store->kind != IR_STMT_STORE || !(store->flags & IR_ASYNC)) return 0;
+    const IrExpr *value = store->args[store->flags & IR_LINEAR ? 1 : store->tensor->rank];
+    if (value->op != IR_LOAD || value->tensor->space != IR_PARAM) return 0;
+    if (value->flags & IR_GUARDED && !is_zero(value->args[value->count - 1])) return 0;
+    int bits = vocab_elem(value->type.elem)->bits * value->type.lanes;
+    return bits == 32 || bits == 64 || bits == 128 ? bits / 8 : 0;
+}
+
 uint32_t ir_origin(IrKernel *k, OriginKind kind, Span span, uint32_t parent, const char *pass)
 {
     VEC_PUSH(k->arena, k->origins, (Origin){span, parent, kind, pass});

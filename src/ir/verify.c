@@ -123,6 +123,8 @@ static bool check_store(IrVerifier *v, const IrStmt *s)
     RULE(s->count == count + 1 + guards, "has %d operands, not %d", s->count, count + 1 + guards);
     RULE(s->args[count]->type.elem == s->tensor->elem, "the value has not the element's type");
     RULE(!guards || has_type(s->args[count + 1], ELEM_BOOL), "the guard is no bool");
+    RULE(!(s->flags & IR_ASYNC) || s->tensor->space == IR_SHARED,
+         "an asynchronous copy goes to shared memory");
     return true;
 }
 

@@ -11,18 +11,28 @@ static void wait_for(Lower *l, const Ast *call)
         return;
     }
     lower_at(l, call);
-    ir_append(l->k, l->block, IR_STMT_WAIT)->imm = groups;
+    if (lower_is_async(l)) ir_append(l->k, l->block, IR_STMT_WAIT)->imm = groups;
 }
 
-/* The copy as a task loop, which a flag makes what was written. Nothing is waited for. */
-static void copy_by(Lower *l, const Ast *call, uint32_t flags, const char *text)
+bool lower_is_async(const Lower *l)
 {
-    const Ast *args = KID(call, Call, args);
-    Value dst = lower_value(l, args->kid[0]), src = lower_value(l, args->kid[1]);
-    if (dst.kind != VALUE_VIEW || src.kind != VALUE_VIEW) return;
+    return !l->options->cpu || l->options->check;
+}
+
+static bool mark_store(void *user, IrStmt *s)
+{
+    uint32_t *flags = user;
+    if (s->kind == IR_STMT_STORE) s->flags |= *flags & IR_ASYNC;
+    return true;
+}
+
+void lower_copy_by(Lower *l, const Ast *call, const View *dst, const Value *src, uint32_t flags,
+                   const char *text)
+{
     IrBlock *outer = l->block, *made = l->block = ir_new_block(l->k);
-    lower_copy_values(l, call, dst.view, &src);
+    lower_copy_values(l, call, dst, src);
     l->block = outer;
+    ir_walk(made, mark_store, &flags);
     for (size_t i = 0; i < made->stmts.len; i++) {
         IrStmt *s = made->stmts.data[i];
         if (s->kind == IR_STMT_BARRIER) continue;
@@ -30,6 +40,39 @@ static void copy_by(Lower *l, const Ast *call, uint32_t flags, const char *text)
         s->text = text;
         VEC_PUSH(l->arena, outer->stmts, s);
     }
+}
+
+/* A whole group copies, from a kernel's parameter to shared memory. */
+static bool can_be_async(Lower *l, const Ast *call, const Value *dst, const Value *src)
+{
+    const Ast *args = KID(call, Call, args);
+    const char *why = NULL;
+    int at = 0;
+    if (dst->kind != VALUE_VIEW || dst->view->tensor->space != IR_SHARED)
+        why = "it goes to shared memory; elsewhere use `copy`";
+    else if (src->kind != VALUE_VIEW || src->view->tensor->space != IR_PARAM)
+        why = "it comes from a kernel's parameter as it stands there; for anything else use `copy`",
+        at = 1;
+    if (why) {
+        lower_error(l, ASYNC_COPY, args->kid[at]->span, why);
+        return false;
+    }
+    if (!l->group.single) return true;
+    Diag *diag = lower_error(l, SYNC_IN_THREAD, call->span);
+    diag_label(l->diags, diag, l->group.span, "from here on each thread runs for itself");
+    return false;
+}
+
+/* The copy as a task loop, which a flag makes what was written. Nothing is waited for. */
+static void copy_by(Lower *l, const Ast *call, uint32_t flags, const char *text)
+{
+    const Ast *args = KID(call, Call, args);
+    Value dst = lower_value(l, args->kid[0]), src = lower_value(l, args->kid[1]);
+    if (l->failed && (dst.kind == VALUE_POISON || src.kind == VALUE_POISON)) return;
+    if (flags & IR_ASYNC && !can_be_async(l, call, &dst, &src)) return;
+    if (dst.kind != VALUE_VIEW || src.kind != VALUE_VIEW) return;
+    if (!lower_is_async(l)) flags &= ~(uint32_t)IR_ASYNC;
+    lower_copy_by(l, call, dst.view, &src, flags, text);
 }
 
 void lower_async(Lower *l, const Ast *call)
@@ -40,7 +83,8 @@ void lower_async(Lower *l, const Ast *call)
     }
     switch (call->call->builtin) {
     case BUILTIN_COMMIT:
-        ir_append(l->k, l->block, IR_STMT_COMMIT);
+        lower_at(l, call);
+        if (lower_is_async(l)) ir_append(l->k, l->block, IR_STMT_COMMIT);
         break;
     case BUILTIN_WAIT:
         wait_for(l, call);

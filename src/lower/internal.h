@@ -226,6 +226,11 @@ bool lower_arrivals(Lower *l, const Ast *node, IrTensor *tensor);
 /* Reports `what` where the architecture is older than sm_<arch>. */
 bool lower_needs_arch(Lower *l, const Ast *node, const char *what, int arch);
 void lower_async(Lower *l, const Ast *call); /* async_copy, commit, wait, ldmatrix, stmatrix */
+/* Do copies land later than they are made? Else they are plain, and nothing is waited for. */
+bool lower_is_async(const Lower *l);
+/* A copy without its barriers, its loops flagged; IR_ASYNC: its stores, too. */
+void lower_copy_by(Lower *l, const Ast *call, const View *dst, const Value *src, uint32_t flags,
+                   const char *text);
 /* mma(acc, a, b); and a call of the instruction `fn`, whose generics are bound. */
 void lower_mma(Lower *l, const Ast *call);
 void lower_instruction(Lower *l, const Ast *call, const Ast *fn, const Value *operands);

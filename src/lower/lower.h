@@ -23,6 +23,7 @@ typedef struct LowerDefine {
 
 typedef struct LowerOptions {
     bool cpu;             /* target */
+    bool check;           /* --check: asynchronous copies land late on the CPU, too */
     int arch;             /* 80 for sm_80; 0 on the CPU */
     int64_t shared_limit; /* bytes of shared memory a block may use; 0: no limit */
     int define_count;

@@ -6,6 +6,11 @@
  * still separates all that the original separated. Threads are not told apart: an element that
  * only its own thread touches counts as shared. Tensors of different scopes may lie on each
  * other, so they conflict, too.
+ *
+ * An asynchronous store writes twice: where it is made it must be separated from what came before,
+ * and at every WAIT it may land, which must be separated from what follows. In between nobody may
+ * touch the same elements, barriers or not, so that other elements of the tensor (another stage of
+ * a pipeline) need no barrier there.
  */
 #include "pass/internal.h"
 
@@ -21,6 +26,7 @@ typedef struct Barriers {
     IrKernel *k;
     Map removed; /* by address */
     bool mixed;  /* barriers of several scopes: only a block's separates */
+    bool *async; /* by tensor id: it has asynchronous stores */
     bool conflict;
     State escaped; /* of those who break, continue or leave */
     State state;
@@ -57,15 +63,21 @@ static bool may_overlap(const IrTensor *a, const IrTensor *b)
                       a->scope && b->scope);
 }
 
-static void access(Barriers *b, const IrTensor *t, uint8_t how)
+/* Must a barrier that was removed stand before this access? */
+static void check_access(Barriers *b, const IrTensor *t, uint8_t how)
 {
-    bool shared = t->space == IR_SHARED || (t->space == IR_PARAM && t->written);
-    if (!shared) return;
     for (size_t i = 0; i < b->k->tensors.len; i++) {
         uint8_t other = b->state.behind[i];
         if (other && may_overlap(t, b->k->tensors.data[i]) && ((other | how) & WRITE))
             b->conflict = true;
     }
+}
+
+static void access(Barriers *b, const IrTensor *t, uint8_t how)
+{
+    bool shared = t->space == IR_SHARED || (t->space == IR_PARAM && t->written);
+    if (!shared) return;
+    check_access(b, t, how);
     b->state.now[t->id] |= how;
 }
 
@@ -74,6 +86,12 @@ static void access(Barriers *b, const IrTensor *t, uint8_t how)
 static void access_all(Barriers *b)
 {
     for (size_t i = 0; i < b->k->tensors.len; i++) access(b, b->k->tensors.data[i], READ | WRITE);
+}
+
+static void land(Barriers *b)
+{
+    for (size_t i = 0; i < b->k->tensors.len; i++)
+        if (b->async[i]) b->state.now[i] |= WRITE;
 }
 
 static bool read_load(void *user, const IrExpr *e)
@@ -125,7 +143,11 @@ static void visit(Barriers *b, IrStmt *s)
 {
     bool loop = s->kind == IR_STMT_FOR || s->kind == IR_STMT_WHILE || s->kind == IR_STMT_TASKS;
     pass_any_operand(s, read_load, b);
-    if (s->kind == IR_STMT_STORE) access(b, s->tensor, WRITE);
+    if (s->kind == IR_STMT_STORE && s->flags & IR_ASYNC)
+        check_access(b, s->tensor, WRITE);
+    else if (s->kind == IR_STMT_STORE)
+        access(b, s->tensor, WRITE);
+    if (s->kind == IR_STMT_WAIT) land(b);
     if (s->kind == IR_STMT_ATOMIC || s->kind == IR_STMT_MACHINE) access(b, s->tensor, READ | WRITE);
     if (s->kind == IR_STMT_MBARRIER) access_all(b);
     if (s->kind == IR_STMT_BARRIER) pass_barrier(b, s);
@@ -158,11 +180,13 @@ typedef struct Found {
     VEC(IrStmt *) elidable;
     const IrStmt *first;
     bool mixed;
+    bool *async;
 } Found;
 
 static bool find_barrier(void *user, IrStmt *s)
 {
     Found *f = user;
+    if (s->kind == IR_STMT_STORE && s->flags & IR_ASYNC) f->async[s->tensor->id] = true;
     if (s->kind != IR_STMT_BARRIER) return true;
     if (s->flags & IR_ELIDABLE) VEC_PUSH(f->k->arena, f->elidable, s);
     if (!f->first) f->first = s;
@@ -186,9 +210,11 @@ static void drop(Barriers *b, IrBlock *block)
 bool pass_barriers(PassContext *ctx)
 {
     Found f = {.k = ctx->k};
+    f.async = NEW_ARRAY(ctx->k->arena, bool, ctx->k->tensors.len + 1);
     ir_walk(ctx->k->body, find_barrier, &f);
     if (f.elidable.len == 0) return true;
-    Barriers b = {.k = ctx->k, .removed = base_map(ctx->k->arena), .mixed = f.mixed};
+    Barriers b = {
+        .k = ctx->k, .removed = base_map(ctx->k->arena), .mixed = f.mixed, .async = f.async};
     for (size_t i = 0; i < f.elidable.len; i++) {
         IrStmt *s = f.elidable.data[i];
         base_map_put(&b.removed, base_key(s), s);

@@ -95,7 +95,9 @@ static IrBlock *make_loops(IrKernel *k, IrBlock *to, const IrStmt *tasks, const 
             ir_for(k, to, var, ir_index(k, 0), pass_task_extent(k, tasks, digit), ir_index(k, 1));
         loop->flags |= tasks->flags & IR_TOGETHER;
         var->uniform = tasks->flags & IR_TOGETHER;
-        if (unroll && !MAPPING_IS_RUNTIME(digit->extent)) loop->flags |= IR_UNROLL;
+        bool chunk = tasks->flags & IR_ASYNC && i == m->time_count - 1 &&
+                     !MAPPING_IS_RUNTIME(digit->extent) && digit->extent <= UNROLL_STEPS;
+        if (chunk || (unroll && !MAPPING_IS_RUNTIME(digit->extent))) loop->flags |= IR_UNROLL;
         counters[i] = ir_var(k, var);
         to = loop->body;
     }

@@ -186,7 +186,7 @@ static void do_nest(Nest *n)
     for (size_t i = 0; i < n->body->stmts.len; i++) {
         const IrStmt *s = n->body->stmts.data[i];
         ir_set_origin(n->ctx->k, s->origin);
-        bool guarded = s->kind == IR_STMT_STORE && s->flags & IR_GUARDED;
+        bool guarded = s->kind == IR_STMT_STORE && s->flags & (IR_GUARDED | IR_ASYNC);
         for (int j = 0; j < s->count && !guarded; j++) move_loads(n, s->args[j]);
     }
     if (n->moved.len) pass_map_block(n->ctx->k, n->body, use_fragment, n);

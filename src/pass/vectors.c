@@ -15,6 +15,7 @@ typedef struct Wide {
     const IrExpr *load; /* or NULL: */
     const IrStmt *store;
     int lanes;
+    bool direct;          /* load: is what an asynchronous store takes, and in no register */
     IrVar *lane;          /* load: stands for the lane in the body; store: takes the value */
     const IrExpr **parts; /* load: the vectors; store: the values, one a lane */
 } Wide;
@@ -202,6 +203,37 @@ static void choose_loads(Group *g, const IrExpr *e)
     for (uint32_t i = 0; i < certain; i++) choose_loads(g, e->args[i]);
 }
 
+static int find_wide(const Group *g, const IrExpr *load, const IrStmt *store)
+{
+    for (int i = 0; i < g->count; i++)
+        if (g->list[i].load == load && g->list[i].store == store) return i;
+    return -1;
+}
+
+static void drop_wide(Group *g, int at)
+{
+    if (at >= 0) g->list[at] = g->list[--g->count];
+}
+
+/* An asynchronous store moves as many elements at once as both its sides allow. Elements of 4 bytes
+ * rather go one by one than through registers. */
+static void choose_async(Group *g)
+{
+    const IrStmt *s = g->body->stmts.data[0];
+    if (g->body->stmts.len != 1 || s->kind != IR_STMT_STORE || !(s->flags & IR_ASYNC)) return;
+    const IrExpr *value = pass_store_value(s);
+    if (value->op != IR_LOAD) return;
+    int load = find_wide(g, value, NULL), store = find_wide(g, NULL, s);
+    if (load >= 0 && store >= 0) {
+        Wide *from = &g->list[load], *to = &g->list[store];
+        int lanes = from->lanes < to->lanes ? from->lanes : to->lanes;
+        from->lanes = to->lanes = lanes;
+        from->direct = true;
+    } else if (vocab_elem(s->tensor->elem)->bits >= 32) {
+        drop_wide(g, load >= 0 ? load : store);
+    }
+}
+
 /* Everything that can be widened for groups of `width`. */
 static bool choose(Group *g, int width)
 {
@@ -216,6 +248,7 @@ static bool choose(Group *g, int width)
         bool skips = store && s->flags & IR_GUARDED && !wide;
         for (int j = 0; j < s->count && !skips; j++) choose_loads(g, s->args[j]);
     }
+    choose_async(g);
     return g->count > 0;
 }
 
@@ -291,7 +324,8 @@ static void make_loads(Group *g, Wide *w, const IrExpr *first)
         }
         const IrExpr *wide =
             ir_load_with(k, w->load->tensor, w->lanes, w->load->flags, &offset, guard, other);
-        w->parts[at / w->lanes] = ir_var(k, pass_new_let(k, g->to, w->lane->name, wide));
+        w->parts[at / w->lanes] =
+            w->direct ? wide : ir_var(k, pass_new_let(k, g->to, w->lane->name, wide));
     }
 }
 
@@ -327,7 +361,7 @@ static void make_iteration(Group *g, const IrExpr *first, int lane)
             continue;
         }
         const IrExpr *value = pass_clone_expr(&c, pass_store_value(s));
-        bool plain = !ir_any(value, is_momentary, NULL);
+        bool plain = s->flags & IR_ASYNC || !ir_any(value, is_momentary, NULL);
         wide->parts[lane] =
             plain ? value : ir_var(k, pass_new_let(k, g->to, wide->lane->name, value));
     }
@@ -404,9 +438,49 @@ static void walk(PassContext *ctx, const PassFacts *facts, IrBlock *block)
     }
 }
 
+/* ---- copies that are asynchronous in name alone ------------------------------------------------
+ */
+typedef struct Slow {
+    PassContext *ctx;
+    Map fast; /* by origin: a part of the copy is asynchronous */
+} Slow;
+
+static bool note_async(void *user, IrStmt *s)
+{
+    Slow *slow = user;
+    if (ir_async_bytes(s)) base_map_put(&slow->fast, (uint64_t)s->origin + 1, s);
+    return true;
+}
+
+static const char *why_slow(const Slow *slow, const IrStmt *s)
+{
+    const IrExpr *value = pass_store_value(s);
+    bool wide = vocab_elem(value->type.elem)->bits * value->type.lanes >= 32;
+    if (slow->ctx->options->arch < 80) return "it takes sm_80 or later";
+    if (wide && value->op == IR_LOAD) return "outside of the source only zeros can be put";
+    return base_format(slow->ctx->k->arena,
+                       "4, 8 or 16 bytes of %s must lie together in both tensors",
+                       vocab_elem(s->tensor->elem)->text);
+}
+
+static bool report_slow(void *user, IrStmt *s)
+{
+    Slow *slow = user;
+    if (s->kind != IR_STMT_STORE || !(s->flags & IR_ASYNC)) return true;
+    bool old = slow->ctx->options->arch < 80;
+    if (!old && base_map_get(&slow->fast, (uint64_t)s->origin + 1)) return true;
+    diag_report(slow->ctx->diags, DIAG_SLOW_ASYNC, pass_span(slow->ctx->k, s->origin),
+                why_slow(slow, s));
+    return true;
+}
+
 bool pass_vectors(PassContext *ctx)
 {
     PassFacts facts = pass_facts(ctx->k, ctx->options);
     walk(ctx, &facts, ctx->k->body);
+    Slow slow = {ctx, base_map(ctx->k->arena)};
+    if (!ctx->options->performance) return true;
+    ir_walk(ctx->k->body, note_async, &slow);
+    ir_walk(ctx->k->body, report_slow, &slow);
     return true;
 }

@@ -72,6 +72,21 @@ HD_HOST_FN void __threadfence_block()
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
+template <int Bytes> HD_HOST_FN void hd_async_copy(void *to, const void *from, bool inside = true)
+{
+    if ((size_t)to % Bytes || (inside && (size_t)from % Bytes))
+        hd_host::fail("an asynchronous copy is not aligned");
+    hd_host::copy_begin(to, inside ? from : nullptr, Bytes);
+}
+HD_HOST_FN void hd_async_commit()
+{
+    hd_host::copy_commit();
+}
+template <int Groups> HD_HOST_FN void hd_async_wait()
+{
+    hd_host::copy_wait(Groups);
+}
+
 static __attribute__((noinline, unused)) void hd_trap(HdTrap *trap, int site, long long a,
                                                       long long b, long long c, long long d)
 {

@@ -92,6 +92,19 @@ static inline void context_switch(Context *from, Context *to)
 struct Places {
     void *place[3]; // what a lane has brought to a matrix instruction
 };
+// An asynchronous copy under way. It lands as late as the manual allows: when its thread waits for
+// its group, with what is then at its source; until then there is garbage.
+struct Copy {
+    unsigned char *to;
+    const unsigned char *from; // NULL: zeros
+    int bytes;
+    long group;
+};
+struct Copies {
+    Copy *list;
+    int count, room;
+    long groups; // committed
+};
 struct Warp {
     int arrived;
     Meet kind;
@@ -126,6 +139,7 @@ struct Machine {
     Mbarrier mbarriers[MAX_MBARRIERS];
     int mbarrier_count;
     MbarrierWait waits[MAX_THREADS];
+    Copies copies[MAX_THREADS];
     uint64_t random;
     Index block_index, grid_extent;
     const HdCpuArgs *args;
@@ -277,6 +291,38 @@ template <class F> static void meet_for(Meet kind, const char *text, void *const
         if (first + i != m->current) wake(first + i);
 }
 
+// ---- asynchronous copies -----------------------------------------------------------------------
+static inline void copy_begin(void *to, const void *from, int bytes)
+{
+    Copies *c = &machine->copies[machine->current];
+    if (c->count == c->room) {
+        c->room = c->room ? c->room * 2 : 16;
+        c->list = (Copy *)realloc(c->list, (size_t)c->room * sizeof *c->list);
+        if (!c->list) abort();
+    }
+    c->list[c->count++] = {(unsigned char *)to, (const unsigned char *)from, bytes, c->groups};
+    memset(to, 0xff, (size_t)bytes);
+}
+static inline void copy_commit()
+{
+    ++machine->copies[machine->current].groups;
+}
+static inline void copy_wait(long groups)
+{
+    Copies *c = &machine->copies[machine->current];
+    int kept = 0;
+    for (int i = 0; i < c->count; ++i) {
+        Copy copy = c->list[i];
+        if (copy.group >= c->groups - groups)
+            c->list[kept++] = copy;
+        else if (copy.from)
+            memcpy(copy.to, copy.from, (size_t)copy.bytes);
+        else
+            memset(copy.to, 0, (size_t)copy.bytes);
+    }
+    c->count = kept;
+}
+
 // ---- grids that are resident -------------------------------------------------------------------
 struct Grid {
     pthread_mutex_t lock;
@@ -350,6 +396,7 @@ static void machine_end()
 {
     munmap(machine->stacks, (size_t)MAX_THREADS * STACK);
     free(machine->shared);
+    for (int i = 0; i < MAX_THREADS; ++i) free(machine->copies[i].list);
     free(machine);
     machine = nullptr;
 }
@@ -371,6 +418,8 @@ static void run_block(Machine *m, long number)
     for (int i = 0; i < m->block; ++i) {
         m->turn[i] = 0;
         m->waits[i].at = nullptr;
+        m->copies[i].count = 0;
+        m->copies[i].groups = 0;
         context_make(&m->contexts[i], m->stacks + (size_t)i * STACK, thread_main);
         wake(i);
     }

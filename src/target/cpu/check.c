@@ -76,8 +76,25 @@ static void address(CWriter *w, const Access *a)
     cfamily_element(w, a->tensor, a->offset);
 }
 
+/* Nobody touches what a copy under way is about to change. */
+static void check_landed(CWriter *w, const Access *a, const char *done)
+{
+    const Cpu *cpu = w->user;
+    if (!cpu->async[a->tensor->id]) return;
+    put(w, "if (!hd_watch_landed(&hd_watch, ");
+    address(w, a);
+    put(w, "))");
+    trap_element(w, a,
+                 base_format(w->kernel->arena,
+                             "element {0} of `%%s` is %s by thread {1} while thread {2}'s copy to "
+                             "it is under way: nothing has waited for it",
+                             done),
+                 "hd_watch.other");
+}
+
 static void check_read(CWriter *w, const Access *a)
 {
+    check_landed(w, a, "read");
     if (must_be_ready(a->tensor)) {
         put(w, "if (!hd_watch_ready(&hd_watch, ");
         address(w, a);
@@ -142,6 +159,7 @@ bool target_cpu_checked_expr(CWriter *w, const IrExpr *e, CPrec prec)
 
 static void note_write(CWriter *w, const Access *a)
 {
+    check_landed(w, a, "written");
     if (is_watched(a->tensor)) {
         put(w, "if (!hd_watch_write(&hd_watch, ");
         address(w, a);
@@ -185,6 +203,56 @@ static void checked_store(CWriter *w, const IrStmt *s)
         put(w, " = hd_value");
     }
     cfamily_close(w, "; }");
+}
+
+/* An asynchronous copy: where it comes from, or the value where its guard is false. */
+static void async_store(CWriter *w, const IrStmt *s)
+{
+    int count = cfamily_index_count(s->tensor, s->flags);
+    const IrExpr *load = s->args[count];
+    bool guarded = load->flags & IR_GUARDED;
+    Access to = access_of(w, s->tensor, s->flags, s->args);
+    Access from = access_of(w, load->tensor, load->flags, load->args);
+    cfamily_open(w);
+    if (s->flags & IR_GUARDED) {
+        put(w, "if (");
+        cfamily_expr(w, s->args[count + 1], C_ANY);
+        put(w, ") ");
+    }
+    base_sb_printf(w->out, "{ %s hd_value = {0}; const void *hd_from = 0; if (",
+                   cfamily_elem_type(w, s->tensor->elem));
+    if (guarded)
+        cfamily_expr(w, load->args[load->count - 2], C_ANY);
+    else
+        put(w, "1");
+    put(w, ") { ");
+    check_bounds(w, &from);
+    put(w, "hd_from = ");
+    address(w, &from);
+    put(w, "; }");
+    if (guarded) {
+        put(w, " else { hd_value = ");
+        cfamily_expr(w, load->args[load->count - 1], C_ANY);
+        put(w, "; }");
+    }
+    put(w, " ");
+    check_bounds(w, &to);
+    check_landed(w, &to, "written again");
+    base_sb_printf(w->out, "if (!hd_watch_copy(&hd_watch, %s, ", who(w));
+    address(w, &to);
+    put(w, ", hd_from, &hd_value, sizeof hd_value))");
+    trap_element(w, &to,
+                 "threads {1} and {2} race for element {0} of `%s`: no barrier stands between "
+                 "thread {2}'s access and the copy of thread {1}",
+                 "hd_watch.other");
+    cfamily_close(w, "}");
+}
+
+static bool is_async(const IrStmt *s)
+{
+    if (s->kind != IR_STMT_STORE || !(s->flags & IR_ASYNC)) return false;
+    const IrExpr *value = s->args[cfamily_index_count(s->tensor, s->flags)];
+    return value->op == IR_LOAD && value->type.lanes == 1 && !cfamily_is_packed(s->tensor->elem);
 }
 
 /* Atomics are ordered by themselves; their indices can still be wrong. */
@@ -238,6 +306,17 @@ bool target_cpu_checked_stmt(CWriter *w, const IrStmt *s)
 {
     Cpu *cpu = w->user;
     cpu->origin = s->origin;
+    if (is_async(s)) {
+        async_store(w, s);
+        return true;
+    }
+    if (s->kind == IR_STMT_COMMIT || s->kind == IR_STMT_WAIT) {
+        if (s->kind == IR_STMT_WAIT)
+            cfamily_line(w, "hd_watch_wait(&hd_watch, %s, %lld);", who(w), (long long)s->imm);
+        else
+            cfamily_line(w, "hd_watch_commit(&hd_watch, %s);", who(w));
+        return true;
+    }
     if (s->kind == IR_STMT_STORE &&
         s->args[cfamily_index_count(s->tensor, s->flags)]->type.lanes == 1) {
         checked_store(w, s);

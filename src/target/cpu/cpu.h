@@ -13,6 +13,7 @@ typedef struct Cpu {
     bool check;
     const IrVar *who; /* checked: holds the running thread */
     uint32_t origin;  /* checked: of the current statement */
+    bool *async;      /* checked: by tensor id, it is copied to asynchronously */
 } Cpu;
 
 /* Statements that only the CPU writes this way: atomics, traps, prints, waiting. */

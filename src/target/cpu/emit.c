@@ -45,7 +45,8 @@ static bool is_local(const IrTensor *t)
 typedef struct Uses {
     bool *tensors;
     bool streams;
-    Map bounds; /* constants beside which floats are compared, by expression id + 1 */
+    bool *async; /* by tensor id: has asynchronous stores */
+    Map bounds;  /* constants beside which floats are compared, by expression id + 1 */
 } Uses;
 
 static bool note_load(void *user, const IrExpr *e)
@@ -62,6 +63,7 @@ static bool note_stmt(void *user, IrStmt *s)
     Uses *uses = user;
     if (s->tensor) uses->tensors[s->tensor->id] = true;
     if (s->kind == IR_STMT_FOR && (s->flags & IR_STREAM)) uses->streams = true;
+    if (s->kind == IR_STMT_STORE && (s->flags & IR_ASYNC)) uses->async[s->tensor->id] = true;
     for (int i = 0; i < s->count; ++i) ir_any(s->args[i], note_load, user);
     return true;
 }
@@ -334,6 +336,7 @@ static void emit_variant(Arena *arena, TargetInstance *instance, TargetVariant *
     const IrStmt *first = k->body->stmts.len ? k->body->stmts.data[0] : NULL;
     if (check && first && first->kind == IR_STMT_LET) cpu.who = first->var; /* fission's */
     Uses uses = {.tensors = NEW_ARRAY(arena, bool, k->tensors.len + 1), .bounds = base_map(arena)};
+    cpu.async = uses.async = NEW_ARRAY(arena, bool, k->tensors.len + 1);
     ir_walk(k->body, note_stmt, &uses);
     base_sb_printf(out, "/* %s%s%s */\n", k->name->text, k->instance && *k->instance ? " " : "",
                    k->instance ? k->instance : "");

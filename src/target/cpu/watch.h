@@ -3,13 +3,30 @@
  *
  * Time is the number of barriers so far. Two accesses of different threads are ordered if a barrier
  * that both threads took part in stands between them; if not, and one of them writes, they race.
- * Writing the value that is already there is no race. */
+ * Writing the value that is already there is no race.
+ *
+ * An asynchronous copy lands as late as it may: when its thread waits for its group, with what is
+ * at its source then. Until then nobody may touch the element; made and landed, it is a write. */
 typedef struct HdShadow {
     uintptr_t element;
     int64_t write_time, read_time;             /* -1: never */
     int32_t writer, first_reader, last_reader; /* readers since read_time: a range */
     bool ready;                                /* has a value */
+    bool awaited;                              /* a copy to it is under way */
 } HdShadow;
+
+typedef struct HdCopy {
+    void *to;
+    const void *from; /* NULL: `value` */
+    int64_t group;
+    size_t size;
+    unsigned char value[8];
+} HdCopy;
+
+typedef struct HdCopies {
+    HdCopy *list;
+    int64_t count, room, groups; /* committed */
+} HdCopies;
 
 enum { HD_WATCH_GROUPS = 16 };
 typedef struct HdWatch {
@@ -22,7 +39,9 @@ typedef struct HdWatch {
     int group_count;
     int64_t *warp_time;
     uint64_t seed;
-    int32_t other; /* the thread that the last race was with */
+    int32_t other;    /* the thread that the last race was with */
+    HdCopies *copies; /* of each thread; NULL: there were none yet */
+    int64_t threads;
 } HdWatch;
 
 HD_COLD HdShadow *hd_shadow_slot(HdWatch *w, uintptr_t element)
@@ -49,7 +68,7 @@ HD_COLD HdShadow *hd_shadow(HdWatch *w, const void *element)
     HdShadow *s = hd_shadow_slot(w, (uintptr_t)element);
     if (s->element == 0) {
         ++w->used;
-        *s = (HdShadow){(uintptr_t)element, -1, -1, -1, -1, -1, false};
+        *s = (HdShadow){(uintptr_t)element, -1, -1, -1, -1, -1, false, false};
     }
     return s;
 }
@@ -106,6 +125,64 @@ HD_COLD void hd_watch_set(HdWatch *w, const void *element)
     hd_shadow(w, element)->ready = true;
 }
 
+/* ---- asynchronous copies --------------------------------------------------------------------- */
+HD_COLD bool hd_watch_landed(HdWatch *w, const void *element)
+{
+    HdShadow *s = hd_shadow(w, element);
+    w->other = s->writer;
+    return !s->awaited;
+}
+
+HD_COLD HdCopies *hd_copies(HdWatch *w, int64_t thread)
+{
+    if (!w->copies) w->copies = calloc((size_t)w->threads, sizeof *w->copies);
+    if (!w->copies) abort();
+    return &w->copies[thread];
+}
+
+/* Made: it is a write here, and one more where it lands. False: it races with thread w->other. */
+HD_COLD bool hd_watch_copy(HdWatch *w, int64_t thread, void *to, const void *from,
+                           const void *value, size_t size)
+{
+    HdCopies *c = hd_copies(w, thread);
+    HdCopy copy = {to, from, c->groups, size, {0}};
+    if (!hd_watch_write(w, to, thread, false)) return false;
+    if (c->count == c->room) {
+        c->room = c->room ? c->room * 2 : 16;
+        c->list = realloc(c->list, (size_t)c->room * sizeof *c->list);
+        if (!c->list) abort();
+    }
+    memcpy(copy.value, value, copy.size);
+    c->list[c->count++] = copy;
+    hd_shadow(w, copy.to)->awaited = true;
+    memset(copy.to, 0xff, copy.size);
+    return true;
+}
+
+HD_COLD void hd_watch_commit(HdWatch *w, int64_t thread)
+{
+    ++hd_copies(w, thread)->groups;
+}
+
+/* All but the last `groups` groups land. Whoever touched the element since the copy was made has
+ * been stopped, so that this cannot race with what came before. */
+HD_COLD void hd_watch_wait(HdWatch *w, int64_t thread, int64_t groups)
+{
+    HdCopies *c = hd_copies(w, thread);
+    int64_t kept = 0;
+    for (int64_t i = 0; i < c->count; ++i) {
+        HdCopy copy = c->list[i];
+        if (copy.group >= c->groups - groups) {
+            c->list[kept++] = copy;
+            continue;
+        }
+        hd_shadow(w, copy.to)->awaited = false;
+        memcpy(copy.to, copy.from ? copy.from : copy.value, copy.size);
+        hd_watch_write(w, copy.to, thread, false);
+    }
+    c->count = kept;
+}
+
 HD_COLD void hd_watch_barrier(HdWatch *w, int64_t base, int64_t count, int64_t block)
 {
     ++w->time;
@@ -136,6 +213,8 @@ HD_COLD void hd_watch_begin(HdWatch *w, int64_t threads)
     if (!w->warp_time) abort();
     if (w->used) memset(w->table, 0, w->size * sizeof *w->table);
     memset(w->warp_time, 0, (size_t)(threads / 32 + 1) * sizeof *w->warp_time);
+    for (int64_t i = 0; w->copies && i < threads; ++i) w->copies[i].count = w->copies[i].groups = 0;
+    w->threads = threads;
     w->used = 0;
     w->time = 1;
     w->block_time = 0;
@@ -144,6 +223,8 @@ HD_COLD void hd_watch_begin(HdWatch *w, int64_t threads)
 
 HD_COLD void hd_watch_end(HdWatch *w)
 {
+    for (int64_t i = 0; w->copies && i < w->threads; ++i) free(w->copies[i].list);
+    free(w->copies);
     free(w->table);
     free(w->warp_time);
 }

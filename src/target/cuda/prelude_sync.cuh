@@ -97,6 +97,64 @@ HD_FN void hd_exit()
 }
 #endif
 
+// ---- asynchronous copies ------------------------------------------------------------------------
+// A few bytes from global to shared memory, zeros unless `inside`: there once the thread has waited
+// for the group that it commits them to. Before sm_80 they are there at once.
+#ifndef HD_HOST
+template <int Bytes> struct alignas(Bytes) hd_bytes { unsigned int word[Bytes / 4]; };
+template <int Bytes> HD_FN void hd_async_copy(void *to, const void *from)
+{
+#if __CUDA_ARCH__ >= 800
+    unsigned int at = (unsigned int)__cvta_generic_to_shared(to);
+    if constexpr (Bytes == 16)
+        asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" : : "r"(at), "l"(from) : "memory");
+    else
+        asm volatile("cp.async.ca.shared.global [%0], [%1], %2;"
+                     : : "r"(at), "l"(from), "n"(Bytes) : "memory");
+#else
+    *(hd_bytes<Bytes> *)to = *(const hd_bytes<Bytes> *)from;
+#endif
+}
+template <int Bytes> HD_FN void hd_async_copy(void *to, const void *from, bool inside)
+{
+#if __CUDA_ARCH__ >= 800
+    unsigned int at = (unsigned int)__cvta_generic_to_shared(to);
+    int read = inside ? Bytes : 0;
+    if constexpr (Bytes == 16)
+        asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;"
+                     : : "r"(at), "l"(from), "r"(read) : "memory");
+    else
+        asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;"
+                     : : "r"(at), "l"(from), "n"(Bytes), "r"(read) : "memory");
+#else
+    if (inside)
+        *(hd_bytes<Bytes> *)to = *(const hd_bytes<Bytes> *)from;
+    else
+        *(hd_bytes<Bytes> *)to = hd_bytes<Bytes>{};
+#endif
+}
+#endif
+
+// Closes a group of the thread's copies.
+#ifndef HD_HOST
+HD_FN void hd_async_commit()
+{
+#if __CUDA_ARCH__ >= 800
+    asm volatile("cp.async.commit_group;" : : : "memory");
+#endif
+}
+#endif
+
+// Until at most the last `Groups` groups are under way.
+#ifndef HD_HOST
+template <int Groups> HD_FN void hd_async_wait()
+{
+#if __CUDA_ARCH__ >= 800
+    asm volatile("cp.async.wait_group %0;" : : "n"(Groups) : "memory");
+#endif
+}
+#endif
+
 // ---- memory that others write -------------------------------------------------------------------
 template <int Bytes> struct hd_word {};
 template <> struct hd_word<1> { typedef unsigned char type; };

@@ -184,8 +184,35 @@ static void scatter(CWriter *w, const IrStmt *s, int count, const IrExpr *offset
     cfamily_close(w, " }");
 }
 
+static void address(CWriter *w, const IrTensor *t, uint32_t flags, const IrExpr *const *index)
+{
+    base_sb_printf(w->out, "&%s[", w->tensor_names[t->id]);
+    cfamily_expr(w, cfamily_offset(w, t, flags, index), C_ANY);
+    put(w, "]");
+}
+
+/* hd_async_copy<bytes>(&to[…], &from[…], condition) */
+static bool async_store(CWriter *w, const IrStmt *s)
+{
+    int bytes = ir_async_bytes(s), count = cfamily_index_count(s->tensor, s->flags);
+    if (bytes == 0) return false;
+    const IrExpr *load = s->args[count];
+    guard(w, s, count);
+    base_sb_printf(w->out, "hd_async_copy<%d>(", bytes);
+    address(w, s->tensor, s->flags, s->args);
+    put(w, ", ");
+    address(w, load->tensor, load->flags, load->args);
+    if (load->flags & IR_GUARDED) {
+        put(w, ", ");
+        cfamily_expr(w, load->args[load->count - 2], C_ANY);
+    }
+    cfamily_close(w, ");");
+    return true;
+}
+
 static bool store(CWriter *w, const IrStmt *s)
 {
+    if (async_store(w, s)) return true;
     const IrTensor *t = s->tensor;
     int count = cfamily_index_count(t, s->flags), lanes = s->args[count]->type.lanes;
     bool packed = cfamily_is_packed(t->elem), local = target_cuda_is_spread(w, t);
@@ -324,6 +351,10 @@ bool target_cuda_stmt(CWriter *w, const IrStmt *s)
         role(cuda, s);
     else if (s->kind == IR_STMT_MACHINE)
         target_cuda_machine(w, s);
+    else if (s->kind == IR_STMT_COMMIT)
+        cfamily_line(w, "hd_async_commit();");
+    else if (s->kind == IR_STMT_WAIT)
+        cfamily_line(w, "hd_async_wait<%lld>();", (long long)s->imm);
     else if (s->kind == IR_STMT_STORE)
         return store(w, s);
     else

@@ -111,6 +111,64 @@ static void store(Interp *in, int64_t t, const IrStmt *s)
     in->stores++;
 }
 
+/* ---- asynchronous copies: they land when their thread waits for their group, with what is at
+ * their source then ------------------------------------------------------------------------------
+ */
+typedef struct Copy {
+    Scalar *to;
+    const Scalar *from; /* NULL: `other` */
+    Scalar other;
+    int64_t group;
+} Copy;
+typedef struct InterpCopies {
+    VEC(Copy) list;
+    int64_t groups;
+} Copies;
+
+static bool is_async(const IrStmt *s)
+{
+    const IrExpr *value = s->args[s->flags & IR_LINEAR ? 1 : s->tensor->rank];
+    return s->flags & IR_ASYNC && value->op == IR_LOAD;
+}
+
+static void begin_copy(Interp *in, int64_t t, const IrStmt *s)
+{
+    int n = s->flags & IR_LINEAR ? 1 : s->tensor->rank;
+    const IrExpr *load = s->args[n];
+    bool guarded = load->flags & IR_GUARDED, inside = true;
+    InterpValue other = {0};
+    if (s->flags & IR_GUARDED && !eval_int(in, t, s->args[n + 1])) return;
+    if (guarded) inside = eval_int(in, t, load->args[load->count - 2]);
+    if (!inside) other = interp_eval(in, t, load->args[load->count - 1]);
+    int64_t to = element_offset(in, t, s->tensor, s->flags & IR_LINEAR, s->args), from = 0;
+    if (inside) from = element_offset(in, t, load->tensor, load->flags & IR_LINEAR, load->args);
+    int lanes = load->type.lanes;
+    if (to % lanes || from % lanes) fail(in, "misaligned asynchronous copy");
+    for (int i = 0; i < lanes; i++) {
+        Copy copy = {.to = element(in, t, s->tensor, to + i), .other = other.lane[i]};
+        if (inside) copy.from = element(in, t, load->tensor, from + i);
+        copy.group = in->copies[t].groups;
+        VEC_PUSH(in->arena, in->copies[t].list, copy);
+        *copy.to = vocab_elem_is_float(s->tensor->elem) ? scalar_float(s->tensor->elem, -12345)
+                                                        : scalar_int(s->tensor->elem, 85);
+    }
+    in->stores++;
+}
+
+static void land(Interp *in, int64_t t, int64_t groups)
+{
+    Copies *c = &in->copies[t];
+    size_t kept = 0;
+    for (size_t i = 0; i < c->list.len; i++) {
+        Copy copy = c->list.data[i];
+        if (copy.group >= c->groups - groups)
+            c->list.data[kept++] = copy;
+        else
+            *copy.to = copy.from ? *copy.from : copy.other;
+    }
+    c->list.len = kept;
+}
+
 /* ---- expressions ----------------------------------------------------------------------------- */
 static InterpValue eval_operator(Interp *in, int64_t t, const IrExpr *e)
 {
@@ -371,7 +429,14 @@ static void run_each(Interp *in, const IrStmt *s, Flow f, int64_t t)
         InterpValue v = interp_eval(in, t, s->args[0]);
         *var_at(in, t, s->var) = v;
     } else if (s->kind == IR_STMT_STORE) {
-        store(in, t, s);
+        if (is_async(s))
+            begin_copy(in, t, s);
+        else
+            store(in, t, s);
+    } else if (s->kind == IR_STMT_COMMIT) {
+        in->copies[t].groups++;
+    } else if (s->kind == IR_STMT_WAIT) {
+        land(in, t, s->imm);
     } else if (s->kind == IR_STMT_BREAK) {
         f.broken[t] = true;
         f.run[t] = false;
@@ -411,6 +476,7 @@ static void run_one_block(Interp *in)
     size_t threads = (size_t)k->block_size;
     in->vars = NEW_ARRAY(in->arena, InterpValue, threads * (k->vars.len + 1));
     in->left = NEW_ARRAY(in->arena, bool, threads *(k->vars.len + 1));
+    in->copies = NEW_ARRAY(in->arena, Copies, threads);
     in->memory = NEW_ARRAY(in->arena, Scalar *, k->tensors.len + 1);
     in->memory_len = NEW_ARRAY(in->arena, int64_t, k->tensors.len + 1);
     for (size_t i = 0; i < k->tensors.len; i++) {

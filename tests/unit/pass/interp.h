@@ -27,6 +27,7 @@ typedef struct Interp {
     int64_t *memory_len; /* slots of one thread, or elements */
     bool *left;          /* [thread][variable]: has left the region of that label */
     int64_t first_thread;
+    struct InterpCopies *copies; /* by thread: asynchronous copies under way */
 } Interp;
 
 /* Runs the whole grid. False if in->failure was set. */
