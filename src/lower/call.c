@@ -11,24 +11,24 @@ static bool unbound(const Lower *l, const Ast *node, SymbolKind kind)
 
 /* An extent of a parameter's type either names a size or generic integer, which it binds, or must
  * agree with the argument's. */
-static void match_extent(Lower *l, const Ast *extent, const IrExpr *actual, const Ast *arg)
+static bool match_extent(Lower *l, const Ast *extent, const IrExpr *actual, const Ast *arg)
 {
     if (unbound(l, extent, SYMBOL_SIZE) || unbound(l, extent, SYMBOL_GENERIC_INT)) {
         lower_bind(l, extent->symbol, value_expr(actual));
-        return;
+        return true;
     }
     const IrExpr *wanted = lower_index(l, extent);
-    if (wanted == actual) return;
-    if (ir_is_const(wanted) && ir_is_const(actual))
-        lower_error(l, SHAPE_MISMATCH, arg->span, lower_expr_text(l, actual),
-                    lower_expr_text(l, wanted));
+    if (wanted == actual || !ir_is_const(wanted) || !ir_is_const(actual)) return true;
+    lower_error(l, SHAPE_MISMATCH, arg->span, lower_expr_text(l, actual),
+                lower_expr_text(l, wanted));
+    return false;
 }
 
 static const char *task_text(Lower *l, const Mapping *m, int64_t worker, int64_t step)
 {
     int64_t coords[MAX_RANK];
     Sb out = base_sb(l->arena);
-    if (step >= m->steps) return "nothing more";
+    if (step >= m->steps) return "nothing";
     mapping_eval(m, worker, step, coords);
     for (int d = 0; d < m->rank; d++)
         base_sb_printf(&out, "%s%lld", d ? ", " : "(", (long long)coords[d]);
@@ -37,18 +37,21 @@ static const char *task_text(Lower *l, const Mapping *m, int64_t worker, int64_t
 }
 
 /* Both mappings, and the first worker and element in which they differ. */
-static void mapping_differs(Lower *l, const Mapping *actual, const Mapping *wanted, const Ast *arg)
+static void mapping_differs(Lower *l, const Mapping *actual, const Mapping *wanted, const Ast *over,
+                            const Ast *arg)
 {
     Diag *diag = lower_error(l, MAPPING_DIFFERS, arg->span, lower_mapping_text(l, actual),
                              lower_mapping_text(l, wanted));
+    diag_label(l->diags, diag, over->span, "wanted here");
     int64_t worker, step;
     if (actual->workers != wanted->workers)
         diag_note(l->diags, diag, "the tile lies over %lld workers, and %lld are wanted",
                   (long long)actual->workers, (long long)wanted->workers);
     else if (actual->steps >= 0 && wanted->steps >= 0 && actual->rank == wanted->rank &&
              mapping_first_difference(actual, wanted, &worker, &step))
-        diag_note(l->diags, diag, "worker %lld holds %s in element %lld, where %s is wanted",
-                  (long long)worker, task_text(l, actual, worker, step), (long long)step,
+        diag_note(l->diags, diag, "element %lld of %s %lld is %s, where %s is wanted",
+                  (long long)step, actual->workers == WARP_THREADS ? "lane" : "worker",
+                  (long long)worker, task_text(l, actual, worker, step),
                   task_text(l, wanted, worker, step));
 }
 
@@ -66,7 +69,7 @@ static void match_over(Lower *l, const Ast *over, const View *view, const Ast *a
     }
     const Mapping *wanted =
         lower_mapping_solved(l, over, actual->rank, actual->shape, actual->workers);
-    if (wanted && !mapping_equal(wanted, actual)) mapping_differs(l, actual, wanted, arg);
+    if (wanted && !mapping_equal(wanted, actual)) mapping_differs(l, actual, wanted, over, arg);
 }
 
 static void match_tensor(Lower *l, const Ast *param, const Value *value, const Ast *arg)
@@ -75,9 +78,10 @@ static void match_tensor(Lower *l, const Ast *param, const Value *value, const A
     if (value->kind != VALUE_VIEW || type->kind != AST_TypeTensor) return;
     const Ast *extents = KID(type, TypeTensor, extents);
     if ((int)extents->count != value->view->rank) return; /* reported by sema */
+    bool same = true;
     for (uint32_t d = 0; d < extents->count; d++)
-        match_extent(l, extents->kid[d], value->view->extents[d], arg);
-    match_over(l, KID(type, TypeTensor, over), value->view, arg);
+        same &= match_extent(l, extents->kid[d], value->view->extents[d], arg);
+    if (same) match_over(l, KID(type, TypeTensor, over), value->view, arg);
 }
 
 /* Bindings that were written or inferred by sema, evaluated in the caller's environment before

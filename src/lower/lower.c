@@ -40,9 +40,12 @@ Diag *lower_report(Lower *l, DiagCode code, Span span, int count, const char *co
     l->failed = true;
     if (l->quiet) return &l->diags->ignored;
     Diag *diag = diag_report_args(l->diags, code, span, count, args);
-    for (uint32_t o = l->call_origin; o; o = l->k->origins.data[o].parent)
-        if (l->k->origins.data[o].kind == ORIGIN_INLINED)
-            diag_label(l->diags, diag, l->k->origins.data[o].span, "instantiated from here");
+    for (uint32_t o = l->call_origin; o; o = l->k->origins.data[o].parent) {
+        const Origin *call = &l->k->origins.data[o];
+        bool is_call = call->span.begin <= span.begin && span.end <= call->span.end;
+        if (call->kind == ORIGIN_INLINED && !is_call)
+            diag_label(l->diags, diag, call->span, "instantiated from here");
+    }
     return diag;
 }
 

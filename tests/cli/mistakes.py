@@ -58,6 +58,32 @@ def the_arithmetic_is_shown():
 
 
 @test
+def a_fragment_of_another_kind_is_shown_by_both_mappings_and_the_first_element():
+    """A tile distributed as the second factor, where an instruction wants its first."""
+    text = """import std.mma.m16n8k16 (A, B, C, f16_f32)
+
+kernel k(y: out f32[16, 8])
+    launch grid(1), block(32)
+{
+    reg a: f16[16, 16] over %s = 1
+    reg b: f16[16, 8] over B = 1
+    reg c: f32[16, 8] over C = 0
+    f16_f32(c, a, b)
+    copy(y, c)
+}
+"""
+    message = check(text % "repeat(1, 2) * B", want=WRONG).message
+    assert "`repeat(1, 2) * col_repeat(2, 1) * col_spatial(4, 8) * col_repeat(2, 1)`" in message, message
+    assert "`col_repeat(2, 2) * spatial(8, 4) * repeat(1, 2)` is wanted" in message, message
+    assert "element 1 of lane 0 is (1, 0), where (0, 1) is wanted" in message, message
+    assert "- wanted here" in message and "m16n8k16.hd:" in message, message
+    message = check(text % "repeat(1, 2) * spatial(8, 4) * repeat(2, 2)", want=WRONG).message
+    assert "element 1 of lane 0 is (0, 1), where" not in message, message
+    assert "lane 1 is" in message or "lane 0 is" in message, message
+    check(text % "repeat(1, 2) * C", want=DONE)  # another spelling of the same
+
+
+@test
 def words_of_elsewhere_are_translated():
     for body, note in [("y[0, 0] = exp(t)", "`import std.math (exp)`"), ("y[0, 0] = block_reduce[add](t, 0.0)", "`import std.block (block_reduce)`"),
                        ("y[0, 0] = a[threadIdx.x, 0]", "`thread`"), ("__syncthreads()", "`sync`"), ("let p: float = t", "`f32`"),
