@@ -58,6 +58,7 @@ static void hd_yyerror(const Span *span, Parse *parse, const char *text);
 %token SEP "the end of the line"
 %token COMMENT "a comment"
 %token <name> NAME "a name"
+%token <name> ATTRIBUTE "an attribute"
 %token <node> INT "an integer" FLOAT "a number" STRING "a string"
 %token <name> HOLE "_"
 %token LPAREN "(" RPAREN ")" LBRACKET "[" RBRACKET "]" LBRACE "{" RBRACE "}" SET_OPEN "a set"
@@ -97,7 +98,7 @@ static void hd_yyerror(const Span *span, Parse *parse, const char *text);
 %precedence LPAREN LBRACKET DOT AT ORDER
 
 %type <name> name group_word random_word layout_word
-%type <node> import_path import_names import_alias item decl mapping_decl mapping_params opt_shape
+%type <node> opt_attributes import_path import_names import_alias item decl mapping_decl mapping_params opt_shape
 %type <node> generics_part generic opt_bound params_part param opt_result wheres_part
 %type <node> kernel_clause tune launch args set
 %type <node> opt_type type tensor_type extents opt_extents opt_over opt_layout layout_part
@@ -105,7 +106,7 @@ static void hd_yyerror(const Span *span, Parse *parse, const char *text);
 %type <node> if_stmt loop opt_within group full dims expr literal
 %type <node> call_part call_arg index_part index_arg
 %type <node> binder
-%type <list> items dotted names binders exprs fulls generics params wheres clauses tunes opt_types
+%type <list> items attributes dotted names binders exprs fulls generics params wheres clauses tunes opt_types
 %type <list> types layout_parts stmts stmt lets vars shareds regs call_args index_args
 %type <flags> opt_pub direction space opt_unroll opt_resident
 %type <op> assign_op
@@ -124,7 +125,17 @@ items:
   | items error SEP                    { yyerrok; $$ = syntax_add_item(parse, $1, ERROR(@2)); } ;
 
 item:
-    opt_pub decl                       { $$ = syntax_item(parse, $2, $1, @$); } ;
+    opt_attributes opt_pub decl        { $$ = syntax_item(parse, $3, $1, $2, @$); } ;
+
+opt_attributes:
+    %empty                             { $$ = NULL; }
+  | attributes                         { $$ = syntax_list(parse, $1, @$); } ;
+
+attributes:
+    ATTRIBUTE
+        { $$ = syntax_first(parse, NAMED(MAKE0(Attribute, @$), $1, @1)); }
+  | attributes ATTRIBUTE
+        { $$ = syntax_more(parse, $1, NAMED(MAKE0(Attribute, @2), $2, @2)); } ;
 
 opt_pub:
     %empty                             { $$ = 0; }
@@ -358,7 +369,7 @@ stmt:
   | stmt_node                          { $$ = syntax_first(parse, $1); } ;
 
 stmt_node:
-    mapping_decl                       { $$ = syntax_item(parse, $1, 0, @$); }
+    mapping_decl                       { $$ = syntax_item(parse, $1, NULL, 0, @$); }
   | expr                               { $$ = MAKE(ExprStmt, @$, $1); }
   | expr assign_op full                { $$ = OPERATOR($2, MAKE(Assign, @$, $1, $3)); }
   | expr VIA expr                      { $$ = MAKE(Via, @$, $1, $3); }

@@ -242,8 +242,22 @@ static void check_launch(Sema *s, Ast *decl)
         diag_report(s->diags, DIAG_GRID_RANK, grid->span, base_format(s->arena, "%u", grid->count));
 }
 
+static void check_attributes(Sema *s, const Ast *attributes)
+{
+    static const char *const known[] = {"fast"};
+    for (uint32_t i = 0; attributes && i < attributes->count; i++) {
+        const Ast *a = attributes->kid[i];
+        bool is_known = strcmp(a->name->text, known[0]) == 0;
+        if (is_known && i == 0) continue;
+        Diag *diag = diag_report(s->diags, DIAG_ATTRIBUTE, a->span, a->name->text,
+                                 is_known ? "stands there once" : "is no attribute");
+        if (!is_known) diag_suggest(s->diags, diag, a->name->text, BASE_LEN(known), known);
+    }
+}
+
 static void check_kernel(Sema *s, Item *item, Ast *decl)
 {
+    check_attributes(s, KID(decl, Kernel, attributes));
     Ast *requires = KID(decl, Kernel, requires);
     s->place = PLACE_CLAUSE;
     sema_signature_check(s, item);

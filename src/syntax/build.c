@@ -116,8 +116,18 @@ Ast *syntax_file(Parse *parse, ListStart items, Span span)
 }
 
 /* A declaration is finished: its doc comment is the one noted at its first word. */
-Ast *syntax_item(Parse *parse, Ast *node, uint64_t flags, Span span)
+static void set_attributes(Parse *parse, Ast *node, Ast *attributes)
 {
+    if (node->kind == AST_Kernel)
+        KID(node, Kernel, attributes) = attributes;
+    else if (node->kind != AST_Error)
+        syntax_error(parse, DIAG_ATTRIBUTE, attributes->kid[0]->span,
+                     attributes->kid[0]->name->text, "stands before a kernel only");
+}
+
+Ast *syntax_item(Parse *parse, Ast *node, Ast *attributes, uint64_t flags, Span span)
+{
+    if (attributes) set_attributes(parse, node, attributes);
     while (parse->docs.len && VEC_LAST(parse->docs).at >= span.begin) {
         DocAt doc = parse->docs.data[--parse->docs.len];
         if (doc.at == span.begin) node->doc = doc.text;
@@ -150,8 +160,8 @@ Ast *syntax_kernel(Parse *parse, Span span, Ast *generics, Ast *params, ListStar
         launch = all->kid[i];
     }
     return syntax_node(
-        parse, AST_Kernel, span, 7,
-        (Ast *const[]){generics, params, parts[0], parts[1], parts[2], launch, body});
+        parse, AST_Kernel, span, 8,
+        (Ast *const[]){generics, params, parts[0], parts[1], parts[2], launch, NULL, body});
 }
 
 Ast *syntax_type_name(Parse *parse, const Name *name, Span span)

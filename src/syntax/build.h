@@ -55,7 +55,7 @@ Ast *syntax_empty(Parse *parse, Span at);
 
 /* Particular nodes. */
 Ast *syntax_file(Parse *parse, ListStart items, Span span);
-Ast *syntax_item(Parse *parse, Ast *node, uint64_t flags, Span span);
+Ast *syntax_item(Parse *parse, Ast *node, Ast *attributes, uint64_t flags, Span span);
 Ast *syntax_kernel(Parse *parse, Span span, Ast *generics, Ast *params, ListStart clauses,
                    Ast *body);
 Ast *syntax_mapping_bound(Parse *parse, Span span);

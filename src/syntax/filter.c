@@ -99,6 +99,7 @@ static const unsigned char traits[] = {
     T(ELSE, CONTINUES | NO_START_AFTER),
     T(UNROLL, NO_START_AFTER),
     T(PUB, NO_START_AFTER),
+    T(ATTRIBUTE, NO_START_AFTER),
     T(INOUT, NO_START_AFTER),
     T(OUT, NO_START_AFTER),
 #undef T
@@ -130,10 +131,15 @@ static void set_word_value(int kind, Token *token)
     if (kind == TOK_NAN) token->f = NAN;
 }
 
+static bool begins_declaration(const Pending *next)
+{
+    return next->kind == TOK_ATTRIBUTE || (next->word && next->word->cls == WORD_DECLARATION);
+}
+
 /* The doc comment before a declaration's first word is kept for the declaration. */
 static void take_doc(Parse *parse, const Pending *next)
 {
-    if (next->word && next->word->cls == WORD_DECLARATION) {
+    if (begins_declaration(next)) {
         const Name *text = base_intern(parse->interner, parse->doc.data, parse->doc.len);
         VEC_PUSH(parse->arena, parse->docs, (DocAt){next->span.begin, text});
     }
@@ -220,9 +226,9 @@ static int separate(Parse *parse)
 
 static bool starts_declaration(const Pending *next)
 {
-    if (!next->word || !next->newline) return false;
-    return next->word->cls == WORD_DECLARATION ||
-           (next->word->cls == WORD_LATER && next->word->token == 0);
+    if (!next->newline) return false;
+    return begins_declaration(next) ||
+           (next->word && next->word->cls == WORD_LATER && next->word->token == 0);
 }
 
 /* `fn`, `reg` and `shared` also begin types: `fn(T) -> T`, `reg f32[n]`. */
@@ -242,9 +248,9 @@ static bool begins_type(const Parse *parse)
 static bool starts_afresh(const Parse *parse)
 {
     const Pending *next = &parse->pending;
-    if (!next->newline || !next->word || (trait(parse->last) & NO_START_AFTER)) return false;
+    if (!next->newline || (trait(parse->last) & NO_START_AFTER)) return false;
     if (begins_type(parse)) return false;
-    return next->word->cls == WORD_DECLARATION || next->word->cls == WORD_STATEMENT;
+    return begins_declaration(next) || (next->word && next->word->cls == WORD_STATEMENT);
 }
 
 /* Is there an opener for closer `kind` below the top, inside the innermost block? */
@@ -302,8 +308,7 @@ static bool block_ends(const Parse *parse)
 {
     const Pending *next = &parse->pending;
     if (next->kind == TOK_END || closes_outer(parse)) return true;
-    return next->word && next->newline && next->word->cls == WORD_DECLARATION &&
-           next->kind != TOK_MAPPING && next->indent <= VEC_LAST(parse->brackets).indent;
+    return next->newline && begins_declaration(next) && next->kind != TOK_MAPPING && next->indent <= VEC_LAST(parse->brackets).indent;
 }
 
 static bool line_separates(const Parse *parse)
@@ -311,7 +316,8 @@ static bool line_separates(const Parse *parse)
     const Pending *next = &parse->pending;
     if (!next->newline || parse->last == TOK_SEP || parse->last == TOK_LBRACE) return false;
     if (parse->blocks == 0) {
-        if (parse->last == TOK_PUB || parse->last < TOK_SEP) return false;
+        if (parse->last == TOK_PUB || parse->last == TOK_ATTRIBUTE || parse->last < TOK_SEP)
+            return false;
         return next->kind == TOK_END ||
                (starts_declaration(next) && !(parse->header && next->kind == TOK_MAPPING));
     }

@@ -36,7 +36,7 @@ typedef struct Format {
     int blocks;
     VEC(Trail) trails;
     /* the statement or declaration at hand */
-    int first;         /* its first token that is not `pub` */
+    int first;         /* its first token that is no attribute and not `pub` */
     bool broken;       /* its header runs over several lines */
     int clause_column; /* where a clause's first operand stands; 0 outside */
     uint32_t last;     /* index of the last token that is no comment; UINT32_MAX at first */
@@ -219,7 +219,7 @@ static int indent_of(const Format *f, uint32_t i)
     if (next == f->count) return base;
     const FormatItem *item = &f->items[next];
     if (is_block_brace(f, next) && item->kind == TOK_RBRACE) return comment ? base : base - STEP;
-    if (item->starts || f->last == UINT32_MAX) return base;
+    if (item->starts || f->last == UINT32_MAX || last_kind(f) == TOK_ATTRIBUTE) return base;
     if (item->kind == TOK_LBRACE) return comment && f->blocks == 0 ? STEP : base;
     if (f->blocks == 0 && is_clause(item->kind)) return STEP;
     if (f->blocks == 0 && f->clause_column) return f->clause_column;
@@ -257,7 +257,8 @@ static void begin_line(Format *f, uint32_t i, uint32_t breaks)
     break_line(f, breaks);
     f->indent = indent_of(f, i);
     for (int blank = 0; blank < f->indent; blank++) base_sb_char(&f->out, ' ');
-    if (f->items[i].kind != TOK_COMMENT && !f->items[i].starts && !in_group(f)) f->broken = true;
+    bool continues = !f->items[i].starts && last_kind(f) != TOK_ATTRIBUTE;
+    if (f->items[i].kind != TOK_COMMENT && continues && !in_group(f)) f->broken = true;
 }
 
 /* A `;` between statements stays where they share a line, and where without it the next line
@@ -311,7 +312,7 @@ static void pass_token(Format *f, uint32_t i)
         f->first = kind;
         f->broken = false;
         f->clause_column = 0;
-    } else if (f->first == TOK_PUB) {
+    } else if (f->first == TOK_PUB || f->first == TOK_ATTRIBUTE) {
         f->first = kind;
     }
     if (f->blocks == 0 && f->open.len == 0 && is_clause(kind)) f->clause_column = column(f) + 1;
