@@ -147,6 +147,8 @@ static IValue name_value(Interp *in, const Ast *node)
         *v = value->kind == AST_Array ? table(in, value, symbol->type) : interp_expr(in, value);
         return *v;
     }
+    if (symbol->kind == SYMBOL_SPECIAL && symbol->special == SPECIAL_FAST) /* a test is strict */
+        return ivalue_scalar((Scalar){.elem = ELEM_BOOL});
     interp_stop(in, node->span, "`%s` has no value in a test", node->name->text);
 }
 

@@ -61,6 +61,7 @@ static inline bool ir_is_int(const IrExpr *e, int64_t v) /* an integer or index 
 {
     return e->op == IR_CONST && !vocab_elem_is_float(e->type.elem) && e->value.i == v;
 }
+IrOp ir_builtin_op(Builtin builtin); /* the op that is the built-in; IR_OP_COUNT if none is */
 int64_t ir_multiple(
     const IrExpr *e); /* a divisor of every value of e, as large as seen; 0 for the constant 0 */
 

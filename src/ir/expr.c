@@ -30,11 +30,29 @@ static const Op operators[IR_OP_COUNT] = {
 };
 
 static const Builtin builtins[IR_OP_COUNT] = {
-    [IR_FMA] = BUILTIN_FMA,           [IR_SQRT] = BUILTIN_SQRT,   [IR_ABS] = BUILTIN_ABS,
-    [IR_FLOOR] = BUILTIN_FLOOR,       [IR_CEIL] = BUILTIN_CEIL,   [IR_TRUNC] = BUILTIN_TRUNC,
-    [IR_RINT] = BUILTIN_RINT,         [IR_ISNAN] = BUILTIN_ISNAN, [IR_COPYSIGN] = BUILTIN_COPYSIGN,
-    [IR_ISINF] = BUILTIN_ISINF,       [IR_CLZ] = BUILTIN_CLZ,     [IR_CTZ] = BUILTIN_CTZ,
-    [IR_POPCOUNT] = BUILTIN_POPCOUNT, [IR_MULHI] = BUILTIN_MULHI, [IR_DOT4] = BUILTIN_DOT4,
+    [IR_FMA] = BUILTIN_FMA,
+    [IR_SQRT] = BUILTIN_SQRT,
+    [IR_ABS] = BUILTIN_ABS,
+    [IR_FLOOR] = BUILTIN_FLOOR,
+    [IR_CEIL] = BUILTIN_CEIL,
+    [IR_TRUNC] = BUILTIN_TRUNC,
+    [IR_RINT] = BUILTIN_RINT,
+    [IR_ISNAN] = BUILTIN_ISNAN,
+    [IR_COPYSIGN] = BUILTIN_COPYSIGN,
+    [IR_ISINF] = BUILTIN_ISINF,
+    [IR_CLZ] = BUILTIN_CLZ,
+    [IR_CTZ] = BUILTIN_CTZ,
+    [IR_POPCOUNT] = BUILTIN_POPCOUNT,
+    [IR_MULHI] = BUILTIN_MULHI,
+    [IR_DOT4] = BUILTIN_DOT4,
+    [IR_APPROX_EXP2] = BUILTIN_APPROX_EXP2,
+    [IR_APPROX_LOG2] = BUILTIN_APPROX_LOG2,
+    [IR_APPROX_RCP] = BUILTIN_APPROX_RCP,
+    [IR_APPROX_RSQRT] = BUILTIN_APPROX_RSQRT,
+    [IR_APPROX_SQRT] = BUILTIN_APPROX_SQRT,
+    [IR_APPROX_SIN] = BUILTIN_APPROX_SIN,
+    [IR_APPROX_COS] = BUILTIN_APPROX_COS,
+    [IR_APPROX_TANH] = BUILTIN_APPROX_TANH,
 };
 
 const IrOpInfo *ir_op_info(IrOp op)
@@ -55,6 +73,13 @@ Op ir_op_operator(IrOp op)
 Builtin ir_op_builtin(IrOp op)
 {
     return builtins[op];
+}
+
+IrOp ir_builtin_op(Builtin builtin)
+{
+    IrOp op = IR_FMA;
+    while (op < IR_OP_COUNT && builtins[op] != builtin) op++;
+    return op;
 }
 
 IrOp ir_op_find(const char *text, size_t len)

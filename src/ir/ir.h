@@ -210,6 +210,7 @@ typedef struct IrKernel {
     int64_t block_size;    /* threads of a block, compile-time */
     int64_t block_dims[3];
     bool resident; /* all blocks at once: `sync grid` allowed */
+    bool fast;     /* @fast: approximations and reassociation are welcome */
     IrBlock *body;
     VEC(Origin) origins;
     struct IrTable *table; /* hash-consing; private to build.c */

@@ -244,6 +244,11 @@ static bool read_resident(IrReader *r)
     return r->k->resident = true;
 }
 
+static bool read_fast(IrReader *r)
+{
+    return r->k->fast = true;
+}
+
 static const struct {
     const char *word;
     bool (*read)(IrReader *r);
@@ -253,7 +258,7 @@ static const struct {
     {"block", read_block_line},        {"resident", read_resident},
     {"shared", read_shared},           {"tile", read_tile},
     {"private", read_private},         {"table", read_table_line},
-    {"instruction", read_instruction},
+    {"instruction", read_instruction}, {"fast", read_fast},
 };
 
 static bool read_header_line(IrReader *r)

@@ -1,44 +1,6 @@
 /* Built-in functions: mathematics, warp collectives, atomics. */
 #include "lower/internal.h"
 
-static IrOp math_op(Builtin builtin)
-{
-    switch (builtin) {
-    case BUILTIN_ABS:
-        return IR_ABS;
-    case BUILTIN_SQRT:
-        return IR_SQRT;
-    case BUILTIN_FMA:
-        return IR_FMA;
-    case BUILTIN_FLOOR:
-        return IR_FLOOR;
-    case BUILTIN_CEIL:
-        return IR_CEIL;
-    case BUILTIN_TRUNC:
-        return IR_TRUNC;
-    case BUILTIN_RINT:
-        return IR_RINT;
-    case BUILTIN_COPYSIGN:
-        return IR_COPYSIGN;
-    case BUILTIN_ISNAN:
-        return IR_ISNAN;
-    case BUILTIN_ISINF:
-        return IR_ISINF;
-    case BUILTIN_POPCOUNT:
-        return IR_POPCOUNT;
-    case BUILTIN_CLZ:
-        return IR_CLZ;
-    case BUILTIN_CTZ:
-        return IR_CTZ;
-    case BUILTIN_MULHI:
-        return IR_MULHI;
-    case BUILTIN_DOT4:
-        return IR_DOT4;
-    default:
-        return IR_OP_COUNT;
-    }
-}
-
 static Value math(Lower *l, const Ast *node, int count, const IrExpr *const *args)
 {
     IrKernel *k = l->k;
@@ -61,7 +23,7 @@ static Value math(Lower *l, const Ast *node, int count, const IrExpr *const *arg
         return value_expr(ir_binary(k, IR_DIV, ir_binary(k, IR_ADD, args[0], less), args[1]));
     }
     default:
-        return value_expr(ir_math(k, math_op(node->call->builtin), count, args));
+        return value_expr(ir_math(k, ir_builtin_op(node->call->builtin), count, args));
     }
 }
 

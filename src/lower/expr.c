@@ -60,6 +60,8 @@ static Value special(Lower *l, const Ast *node)
         return value_expr(ir_index(l->k, l->options->arch));
     case SPECIAL_TARGET_CPU:
         return value_expr(ir_bool(l->k, l->options->cpu));
+    case SPECIAL_FAST:
+        return value_expr(ir_bool(l->k, l->k->fast && !l->options->cpu));
     case SPECIAL_BLOCK:
     case SPECIAL_GRID:
         return (Value){0}; /* only their members are values */

@@ -386,6 +386,7 @@ LowerStatus lower_kernel(Arena *arena, Program *program, const Symbol *kernel,
     const Ast *decl = kernel->decl;
     Lower *l = create(arena, program, options, kernel->name);
     lower_at(l, decl);
+    l->k->fast = KID(decl, Kernel, attributes) != NULL;
     bind_generics(l, decl);
     add_params(l, decl);
     bind_tunes(l, decl, point);

@@ -21,6 +21,7 @@ static const char *const cc_flags[] = {
     "-fno-math-errno",
     "-fno-trapping-math",
     "-fno-semantic-interposition",
+    "-fopenmp-simd", /* only its pragmas: emitted where sums may be taken in any order */
 };
 static const char *const cc_libraries[] = {"-Wl,--as-needed", "-lm", "-lpthread", "-ldl"};
 

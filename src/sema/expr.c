@@ -110,7 +110,7 @@ void sema_mapping_expr(Sema *s, Ast *e)
 static const Type *special_type(Sema *s, Ast *e, const Symbol *symbol)
 {
     bool constant = symbol->special == SPECIAL_ARCH || symbol->special == SPECIAL_TARGET_CPU ||
-                    symbol->special == SPECIAL_BLOCK_SIZE;
+                    symbol->special == SPECIAL_BLOCK_SIZE || symbol->special == SPECIAL_FAST;
     bool body = s->place == PLACE_FN || s->place == PLACE_KERNEL;
     if (body || (constant && s->place == PLACE_CLAUSE)) return symbol->type;
     const char *what = base_format(s->arena, "`%s`", symbol->name->text);

@@ -261,10 +261,12 @@ static void add_specials(Sema *s)
         [SPECIAL_BLOCK_SIZE] = "block_size",
         [SPECIAL_ARCH] = "arch",
         [SPECIAL_TARGET_CPU] = "target_cpu",
+        [SPECIAL_FAST] = "fast_math",
     };
     for (size_t i = 0; i < BASE_LEN(specials); i++) {
         bool group = i == SPECIAL_BLOCK || i == SPECIAL_GRID;
-        const Type *type = group ? s->group : i == SPECIAL_TARGET_CPU ? s->boolean : s->index;
+        bool yes_no = i == SPECIAL_TARGET_CPU || i == SPECIAL_FAST;
+        const Type *type = group ? s->group : yes_no ? s->boolean : s->index;
         prelude_symbol(s, SYMBOL_SPECIAL, specials[i], type)->special = (Special)i;
     }
 }

@@ -103,6 +103,7 @@ typedef enum {
     SPECIAL_BLOCK_SIZE,
     SPECIAL_ARCH,
     SPECIAL_TARGET_CPU,
+    SPECIAL_FAST, /* the code is of a @fast kernel, for a GPU */
 } Special;
 
 struct Symbol {

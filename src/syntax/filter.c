@@ -308,7 +308,8 @@ static bool block_ends(const Parse *parse)
 {
     const Pending *next = &parse->pending;
     if (next->kind == TOK_END || closes_outer(parse)) return true;
-    return next->newline && begins_declaration(next) && next->kind != TOK_MAPPING && next->indent <= VEC_LAST(parse->brackets).indent;
+    return next->newline && begins_declaration(next) && next->kind != TOK_MAPPING &&
+           next->indent <= VEC_LAST(parse->brackets).indent;
 }
 
 static bool line_separates(const Parse *parse)

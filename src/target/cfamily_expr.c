@@ -481,12 +481,30 @@ static void leaf(CWriter *w, const IrExpr *e, CPrec prec)
 
 /* Functions of the prelude, by op; the operand's type is the second part of their name. */
 static const char *const FUNCTIONS[IR_OP_COUNT] = {
-    [IR_MIN] = "min",     [IR_MAX] = "max",           [IR_FMA] = "fma",
-    [IR_SQRT] = "sqrt",   [IR_ABS] = "abs",           [IR_FLOOR] = "floor",
-    [IR_CEIL] = "ceil",   [IR_TRUNC] = "trunc",       [IR_RINT] = "rint",
-    [IR_ISNAN] = "isnan", [IR_ISINF] = "isinf",       [IR_COPYSIGN] = "copysign",
-    [IR_MULHI] = "mulhi", [IR_POPCOUNT] = "popcount", [IR_CLZ] = "clz",
+    [IR_MIN] = "min",
+    [IR_MAX] = "max",
+    [IR_FMA] = "fma",
+    [IR_SQRT] = "sqrt",
+    [IR_ABS] = "abs",
+    [IR_FLOOR] = "floor",
+    [IR_CEIL] = "ceil",
+    [IR_TRUNC] = "trunc",
+    [IR_RINT] = "rint",
+    [IR_ISNAN] = "isnan",
+    [IR_ISINF] = "isinf",
+    [IR_COPYSIGN] = "copysign",
+    [IR_MULHI] = "mulhi",
+    [IR_POPCOUNT] = "popcount",
+    [IR_CLZ] = "clz",
     [IR_CTZ] = "ctz",
+    [IR_APPROX_EXP2] = "approx_exp2",
+    [IR_APPROX_LOG2] = "approx_log2",
+    [IR_APPROX_RCP] = "approx_rcp",
+    [IR_APPROX_RSQRT] = "approx_rsqrt",
+    [IR_APPROX_SQRT] = "approx_sqrt",
+    [IR_APPROX_SIN] = "approx_sin",
+    [IR_APPROX_COS] = "approx_cos",
+    [IR_APPROX_TANH] = "approx_tanh",
 };
 
 static bool by_table(CWriter *w, const IrExpr *e, CPrec prec)

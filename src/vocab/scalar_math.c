@@ -3,6 +3,21 @@
 
 #include <math.h>
 
+/* What the approximations approximate. */
+static bool math_approx(Builtin builtin, Elem elem, double x, Scalar *out)
+{
+    double r = builtin == BUILTIN_APPROX_EXP2    ? exp2(x)
+               : builtin == BUILTIN_APPROX_LOG2  ? log2(x)
+               : builtin == BUILTIN_APPROX_RCP   ? 1 / x
+               : builtin == BUILTIN_APPROX_RSQRT ? 1 / sqrt(x)
+               : builtin == BUILTIN_APPROX_SQRT  ? sqrt(x)
+               : builtin == BUILTIN_APPROX_SIN   ? sin(x)
+               : builtin == BUILTIN_APPROX_COS   ? cos(x)
+                                                 : tanh(x);
+    *out = scalar_float(elem, r);
+    return builtin >= BUILTIN_APPROX_EXP2 && builtin <= BUILTIN_APPROX_TANH;
+}
+
 static bool math_float(Builtin builtin, Elem elem, double x, Scalar *out)
 {
     double r;
@@ -19,7 +34,7 @@ static bool math_float(Builtin builtin, Elem elem, double x, Scalar *out)
     } else if (builtin == BUILTIN_RINT) {
         r = rint(x);
     } else {
-        return false;
+        return math_approx(builtin, elem, x, out);
     }
     *out = scalar_float(elem, r);
     return true;

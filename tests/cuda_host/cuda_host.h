@@ -265,6 +265,39 @@ HD_HOST_FN double __dsqrt_rn(double a)
 {
     return __builtin_sqrt(a);
 }
+// The approximations, exactly.
+HD_HOST_FN float hd_approx_exp2_f32(float a)
+{
+    return (float)__builtin_exp2(a);
+}
+HD_HOST_FN float hd_approx_log2_f32(float a)
+{
+    return (float)__builtin_log2(a);
+}
+HD_HOST_FN float hd_approx_rcp_f32(float a)
+{
+    return 1 / a;
+}
+HD_HOST_FN float hd_approx_rsqrt_f32(float a)
+{
+    return (float)(1 / __builtin_sqrt(a));
+}
+HD_HOST_FN float hd_approx_sqrt_f32(float a)
+{
+    return (float)__builtin_sqrt(a);
+}
+HD_HOST_FN float hd_approx_sin_f32(float a)
+{
+    return (float)__builtin_sin(a);
+}
+HD_HOST_FN float hd_approx_cos_f32(float a)
+{
+    return (float)__builtin_cos(a);
+}
+HD_HOST_FN float hd_approx_tanh_f32(float a)
+{
+    return (float)__builtin_tanh(a);
+}
 // The instructions hold -0 below +0.
 template <class T> HD_HOST_FN T hd_host_least(T a, T b)
 {

@@ -9,15 +9,15 @@ syn sync minlines=200
 " Words by their class in the compiler's tables.
 syn keyword hdDeclaration import pub const fn kernel mapping test bench
 syn keyword hdStatement let var shared reg for unroll while if break continue return sync await scope assert print check
-syn keyword hdClause else on in over within where tune launch require layout out inout
+syn keyword hdClause else on in over within where tune launch require layout pipeline regs out inout
 syn keyword hdLiteral true false inf nan
-syn keyword hdReserved op schedule graph pipeline regs temp mma ldmatrix wgmma async_copy tma mbarrier
+syn keyword hdReserved op schedule graph temp
 
 syn match hdType /\<\%(f8e4m3\|f8e5m2\|index\|bool\|bf16\|tf32\|i16\|i32\|i64\|u16\|u32\|u64\|f16\|f32\|f64\|i8\|u8\|i4\|u4\)\%(x\%(2\|3\|4\|8\|16\)\)\?\>/
 
 " Built-in functions, where they are called.
 syn match hdMapping /\<\%(col_spatial\|col_repeat\|replicate\|spatial\|repeat\|auto\)\>\ze\s*(/
-syn match hdBuiltin /\<\%(reduce\|copy\|copysign\|popcount\|bitcast\|floor\|trunc\|isnan\|isinf\|mulhi\|sqrt\|ceil\|rint\|dot4\|cdiv\|abs\|fma\|min\|max\|clz\|ctz\|uniform\|range\|dim\)\>\ze\s*[(\[]/
+syn match hdBuiltin /\<\%(reduce\|copy\|mma\|approx_rsqrt\|approx_exp2\|approx_log2\|approx_sqrt\|approx_tanh\|approx_rcp\|approx_sin\|approx_cos\|copysign\|popcount\|bitcast\|floor\|trunc\|isnan\|isinf\|mulhi\|sqrt\|ceil\|rint\|dot4\|cdiv\|abs\|fma\|min\|max\|clz\|ctz\|uniform\|range\|dim\)\>\ze\s*[(\[]/
 syn match hdBuiltin /\<\%(shuffle_down\|shuffle_xor\|shuffle_up\|vote_any\|vote_all\|shuffle\|ballot\)\>\ze\s*(/
 syn match hdTestWord /\<\%(close\|equal\)\>\ze\s*(/
 syn match hdTestWord /\<\%(random\|zero\)\ze\s\+\a/

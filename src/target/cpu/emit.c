@@ -351,6 +351,7 @@ void target_cpu_emit(Arena *arena, TargetModule *module, Sb *out)
     base_sb_str(out, target_text(TEXT_CPU_PRELUDE));
     base_sb_str(out, target_text(TEXT_CPU_ROWS));
     base_sb_str(out, target_text(TEXT_CPU_ATOMICS));
+    base_sb_str(out, target_text(TEXT_CPU_APPROX));
     base_sb_char(out, '\n');
     if (module->check) base_sb_str(out, target_text(TEXT_CPU_WATCH));
     for (int i = 0; i < module->kernel_count; ++i) {

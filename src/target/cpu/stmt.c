@@ -193,6 +193,7 @@ static bool prefetch(CWriter *w, const IrStmt *s)
 bool target_cpu_stmt(CWriter *w, const IrStmt *s)
 {
     if (vector_store(w, s) || stream(w, s) || prefetch(w, s)) return true;
+    target_cpu_free_sums(w, s);
     if (s->kind == IR_STMT_ATOMIC)
         atomic(w, s);
     else if (s->kind == IR_STMT_TRAP)

@@ -137,6 +137,7 @@ void target_cuda_prelude(Arena *arena, const char *text, size_t len, Sb *out)
 {
     Pieces p = {.arena = arena, .used = base_map(arena)};
     split(&p, target_text(TEXT_CUDA_PRELUDE));
+    split(&p, target_text(TEXT_CUDA_APPROX));
     split(&p, target_text(TEXT_CUDA_SYNC));
     split(&p, target_text(TEXT_CUDA_MMA));
     use_words(&p, text, len);

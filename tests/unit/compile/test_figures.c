@@ -77,6 +77,30 @@ static void matmul_loop(void **state)
     compile_destroy(s);
 }
 
+/* A @fast kernel takes the hardware's functions; a strict one does not. */
+static void fast_kernels(void **state)
+{
+    static const char *const approx[] = {"ex2.approx", "lg2.approx",   "sin.approx",
+                                         "cos.approx", "rsqrt.approx", "sqrt.approx",
+                                         "rcp.approx", "tanh.approx"};
+    RuntimeNvrtc *nvrtc = *state;
+    if (!nvrtc) skip();
+    Compile *s = compile_create();
+    CompileOptions options = {.cuda = true, .arch = 75, .every_kernel = true};
+    Sb text = base_sb(s->arena);
+    assert_int_equal(compile_load(s, HD_SOURCE_DIR "/tests/programs/fast.hd", NULL, 0), COMPILE_OK);
+    assert_int_equal(compile_emit(s, &options, COMPILE_CU, &text), COMPILE_OK);
+    RuntimeNvrtcResult r = build(nvrtc, s->arena, base_sb_text(&text), "fast.cu", 75);
+    assert_true(ptx_has(r.ptx, "fast_softmax_0_0", "ex2.approx"));
+    assert_true(ptx_has(r.ptx, "fast_softmax_0_0", "rcp.approx"));
+    assert_false(ptx_has(r.ptx, "fast_softmax_0_0", "div.rn"));
+    for (size_t i = 0; i < BASE_LEN(approx); ++i) {
+        assert_true(ptx_has(r.ptx, "fast_functions_0_0", approx[i]));
+        assert_false(ptx_has(r.ptx, "strict_functions_0_0", approx[i]));
+    }
+    compile_destroy(s);
+}
+
 static void entries(const char *text, const char *log, const char *path, int arch)
 {
     for (const char *at = text; (at = strstr(at, "__launch_bounds__(")); at += 8) {
@@ -133,6 +157,7 @@ static void gallery(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(matmul_loop), cmocka_unit_test(gallery)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(matmul_loop),
+                                       cmocka_unit_test(fast_kernels), cmocka_unit_test(gallery)};
     return cmocka_run_group_tests(tests, open_nvrtc, close_nvrtc);
 }

@@ -66,6 +66,7 @@ static const char everything[] =
     "grid ($m + 63) / 64, $n, 1\n"
     "block 128 (64, 2, 1)\n"
     "resident\n"
+    "fast\n"
     "shared sa.2: f32[64, 8] layout d0 + d1 * 68 size 544\n"
     "shared sb.3: f32[64, 64] layout d0 / 4 % 8 * 16 + d1 size 4096 swizzle (3, 3, 4)\n"
     "shared st.4: i32[64] scope 1\n"

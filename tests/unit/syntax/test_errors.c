@@ -55,7 +55,8 @@ static const Case cases[] = {
     {"fn f() {\n    on warpgroup[0] regs 40 { a }\n}\n", DIAG_RESERVED, 2, 21, "`regs`"},
     {"@ kernel k() launch grid(1), block(1) { }\n", DIAG_RESERVED, 1, 1, "`@`"},
     {"@fast fn f() { }\n", DIAG_ATTRIBUTE, 1, 1, "before a kernel"},
-    {"fn f() {\n    g(1\n@fast kernel k() launch grid(1), block(1) { }\n", DIAG_UNCLOSED_BRACKET, 2, 6, "("},
+    {"fn f() {\n    g(1\n@fast kernel k() launch grid(1), block(1) { }\n", DIAG_UNCLOSED_BRACKET, 2,
+     6, "("},
 };
 
 static void one_each(void **unused)
