@@ -340,6 +340,15 @@ HD_FN void hd_store_u4(uint8_t *p, int64_t i, int v)
 
 HD_FN void hd_store_i4(uint8_t *p, int64_t i, int v) { hd_store_u4(p, i, v); }
 
+// In the thread's own registers.
+HD_FN void hd_set_u4(uint8_t *p, int64_t i, int v)
+{
+    int shift = (int)(i & 1) * 4;
+    p[i >> 1] = (uint8_t)((p[i >> 1] & ~(15 << shift)) | (v & 15) << shift);
+}
+
+HD_FN void hd_set_i4(uint8_t *p, int64_t i, int v) { hd_set_u4(p, i, v); }
+
 template <class T> HD_FN T hd_least(T a, T b) { return a < b ? a : b; }
 
 template <class T> HD_FN T hd_most(T a, T b) { return a > b ? a : b; }

@@ -159,11 +159,17 @@ static void guard(CWriter *w, const IrStmt *s, int count)
     put(w, ") ");
 }
 
+/* Before the index of a 4-bit value that is stored; other threads may have neighbours in memory. */
+static void packed_store(CWriter *w, const IrTensor *t)
+{
+    base_sb_printf(w->out, "hd_%s_%s(%s, ", target_cuda_is_local(t) ? "set" : "store",
+                   vocab_elem(t->elem)->text, w->tensor_names[t->id]);
+}
+
 /* A vector to where single elements lie: registers, or two to a byte. */
 static void scatter(CWriter *w, const IrStmt *s, int count, const IrExpr *offset)
 {
     IrType type = s->args[count]->type;
-    const char *name = w->tensor_names[s->tensor->id], *elem = vocab_elem(type.elem)->text;
     const char *value = cfamily_fresh(w, "lanes");
     guard(w, s, count);
     put(w, "{ const ");
@@ -173,10 +179,11 @@ static void scatter(CWriter *w, const IrStmt *s, int count, const IrExpr *offset
     put(w, ";");
     for (int i = 0; i < type.lanes; ++i) {
         bool local = target_cuda_is_spread(w, s->tensor);
+        put(w, " ");
         if (local)
-            base_sb_printf(w->out, " %s[", name);
+            base_sb_printf(w->out, "%s[", w->tensor_names[s->tensor->id]);
         else
-            base_sb_printf(w->out, " hd_store_%s(%s, ", elem, name);
+            packed_store(w, s->tensor);
         cfamily_expr(w, ir_binary(w->kernel, IR_ADD, offset, ir_index(w->kernel, i)), C_ANY);
         base_sb_printf(w->out, "%s%s.lane[%d]%s;", local ? "] = " : ", ", value, i,
                        local ? "" : ")");
@@ -216,13 +223,21 @@ static bool store(CWriter *w, const IrStmt *s)
     const IrTensor *t = s->tensor;
     int count = cfamily_index_count(t, s->flags), lanes = s->args[count]->type.lanes;
     bool packed = cfamily_is_packed(t->elem), local = target_cuda_is_spread(w, t);
-    if (lanes == 1 && !(packed && local)) return false;
+    if (lanes == 1 && !(packed && target_cuda_is_local(t))) return false;
     const IrExpr *offset = cfamily_offset(w, t, s->flags, s->args);
     if (lanes > 1 && (local || packed)) {
         scatter(w, s, count, offset);
         return true;
     }
     guard(w, s, count);
+    if (packed && !local) {
+        packed_store(w, t);
+        cfamily_expr(w, offset, C_ANY);
+        put(w, ", ");
+        cfamily_expr(w, s->args[count], C_ANY);
+        cfamily_close(w, ");");
+        return true;
+    }
     if (lanes > 1) {
         put(w, "*(");
         cfamily_type(w, s->args[count]->type);

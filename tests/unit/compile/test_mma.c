@@ -220,38 +220,48 @@ static const char *operand_text(Arena *arena, bool shared, const char *name, con
                                 int rows, int cols, const char *over)
 {
     if (shared) return base_format(arena, "    shared %s: %s[%d, %d]\n", name, type, rows, cols);
-    return base_format(arena, "    reg %s: %s[%d, %d] over isa.%s\n", name, type, rows, cols, over);
+    return base_format(arena, "    reg %s: %s[%d, %d] over %s\n", name, type, rows, cols, over);
 }
 
-static const char *kernel_text(Arena *arena, const Case *c)
+/* A kernel of this name; its file imports the module. */
+static const char *kernel_text(Arena *arena, const Case *c, const char *name)
 {
     const Types *t = c->types;
+    const char *isa = c->module;
     const char *first = !c->warpgroup ? "A" : c->bits == 32 ? "A32" : c->bits == 16 ? "A16" : "A8";
     const char *sums = c->warpgroup ? base_format(arena, "D(%d)", c->n) : "C";
-    return base_format(
-        arena,
-        "import std.mma.%s as isa\n"
-        "kernel one(a: %s[%d, %d], b: %s[%d, %d], c: inout %s[%d, %d])\n"
-        "    launch grid(1), block(%d)\n"
-        "{\n%s%s%s    copy(x, a)\n    copy(y, b)\n    copy(z, c)\n    isa.%s(z, x, y)\n"
-        "    copy(c, z)\n}\n",
-        c->module, t->a, c->m, c->k, t->b, c->k, c->n, t->sums, c->m, c->n, c->warpgroup ? 128 : 32,
-        operand_text(arena, c->a_shared, "x", t->a, c->m, c->k, first),
-        operand_text(arena, c->b_shared, "y", t->b, c->k, c->n, "B"),
-        operand_text(arena, false, "z", t->sums, c->m, c->n, sums), c->function);
+    const char *x = operand_text(arena, c->a_shared, "x", t->a, c->m, c->k,
+                                 base_format(arena, "%s.%s", isa, first));
+    const char *y =
+        operand_text(arena, c->b_shared, "y", t->b, c->k, c->n, base_format(arena, "%s.B", isa));
+    const char *z = operand_text(arena, false, "z", t->sums, c->m, c->n,
+                                 base_format(arena, "%s.%s", isa, sums));
+    return base_format(arena,
+                       "kernel %s(a: %s[%d, %d], b: %s[%d, %d], c: inout %s[%d, %d])\n"
+                       "    launch grid(1), block(%d)\n{\n%s%s%s"
+                       "    copy(x, a)\n    copy(y, b)\n    copy(z, c)\n"
+                       "    %s.%s(z, x, y)\n    copy(c, z)\n}\n",
+                       name, t->a, c->m, c->k, t->b, c->k, c->n, t->sums, c->m, c->n,
+                       c->warpgroup ? 128 : 32, x, y, z, isa, c->function);
 }
 
-/* The text of `kind`; NULL where the program is wrong. */
-static const char *emit(Compile *s, const Case *c, int arch, CompileKind kind)
+/* What is emitted of a file; NULL where the program is wrong. */
+static const char *emit(Compile *s, const char *text, int arch, CompileKind kind)
 {
     CompileOptions options = {
         .cuda = true, .arch = arch, .stop_after = kind == COMPILE_IR ? "uniform" : NULL};
-    const char *text = kernel_text(s->arena, c);
     Sb out = base_sb(s->arena);
-    CompileStatus status = compile_load(s, "one.hd", text, strlen(text));
+    CompileStatus status = compile_load(s, "calls.hd", text, strlen(text));
     assert_int_equal(status, COMPILE_OK);
     status = compile_emit(s, &options, kind, &out);
     return status == COMPILE_OK ? base_sb_text(&out) : NULL;
+}
+
+static const char *emit_one(Compile *s, const Case *c, int arch)
+{
+    const char *text =
+        base_format(s->arena, "import std.mma.%s\n%s", c->module, kernel_text(s->arena, c, "one"));
+    return emit(s, text, arch, COMPILE_IR);
 }
 
 static void check_elem(Elem elem, const char *text)
@@ -262,7 +272,7 @@ static void check_elem(Elem elem, const char *text)
 static void check_declared(const Case *c)
 {
     Compile *s = compile_create();
-    const char *text = emit(s, c, c->types->arch, COMPILE_IR), *error = NULL;
+    const char *text = emit_one(s, c, c->types->arch), *error = NULL;
     if (!text) print_message("%s.%s does not compile\n", c->module, c->function);
     assert_non_null(text);
     IrKernel *k = ir_read(s->arena, s->interner, s->diags, text, strlen(text), &error);
@@ -285,7 +295,7 @@ static void check_declared(const Case *c)
 static void check_refused(const Case *c, int arch)
 {
     Compile *s = compile_create();
-    assert_null(emit(s, c, arch, COMPILE_IR));
+    assert_null(emit_one(s, c, arch));
     assert_int_equal(s->diags->list.data[0]->code, DIAG_WHERE_FAILED);
     compile_destroy(s);
 }
@@ -358,9 +368,67 @@ static void complete(void **state)
     assert_int_equal(found, known);
 }
 
+/* ---- NVRTC ----------------------------------------------------------------------------------- */
+
+/* One file with a call of every instruction that the architecture has. */
+static const char *all_text(Arena *arena, int arch, const char **names, int *count)
+{
+    Sb imports = base_sb(arena), kernels = base_sb(arena);
+    *count = 0;
+    for (size_t i = 0; i < BASE_LEN(SHAPES); i++) {
+        int before = *count;
+        for (const Types *t = SHAPES[i].types; t->a; t++) {
+            if (t->arch > arch) continue;
+            Case c = warp_case(arena, &SHAPES[i], t);
+            names[*count] = c.ptx;
+            const char *name = base_format(arena, "call_%d", (*count)++);
+            base_sb_str(&kernels, kernel_text(arena, &c, name));
+        }
+        if (*count > before) base_sb_printf(&imports, "import std.mma.%s\n", SHAPES[i].module);
+    }
+    base_sb_str(&imports, base_sb_text(&kernels));
+    return base_sb_text(&imports);
+}
+
+/* Each is in the text that is emitted, and in the PTX that NVRTC makes of it and assembles. */
+static void check_assembles(RuntimeNvrtc *nvrtc, int arch)
+{
+    Compile *s = compile_create();
+    const char *names[64];
+    int count;
+    const char *text = all_text(s->arena, arch, names, &count);
+    const char *cu = emit(s, text, arch, COMPILE_CU);
+    assert_non_null(cu);
+    RuntimeNvrtcOptions options = {.arch = arch};
+    RuntimeNvrtcResult made = {0};
+    HdFailure failure = {0};
+    bool ok = runtime_nvrtc_compile(nvrtc, s->arena, cu, "calls.cu", &options, &made, &failure);
+    if (!ok) print_message("sm_%d: %s\n", arch, failure.text);
+    assert_true(ok);
+    for (int i = 0; i < count; i++) {
+        if (!strstr(made.ptx, names[i])) print_message("sm_%d lacks %s\n", arch, names[i]);
+        assert_non_null(strstr(made.ptx, names[i]));
+    }
+    compile_destroy(s);
+}
+
+static void assembles(void **state)
+{
+    static const int archs[] = {75, 80, 89, 90, 100, 120};
+    (void)state;
+    HdFailure failure = {0};
+    RuntimeNvrtc *nvrtc = runtime_nvrtc_create(&failure);
+    if (!nvrtc) {
+        print_message("skipped: %s\n", failure.text);
+        skip();
+    }
+    for (size_t i = 0; i < BASE_LEN(archs); i++) check_assembles(nvrtc, archs[i]);
+    runtime_nvrtc_destroy(nvrtc);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(declared), cmocka_unit_test(declared_wgmma),
-                                       cmocka_unit_test(complete)};
+                                       cmocka_unit_test(complete), cmocka_unit_test(assembles)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
