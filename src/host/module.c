@@ -87,7 +87,8 @@ HdLoadedModule *host_build(Host *host, Compile *s, const CompileOptions *options
     failure->status = HD_DONE;
     *status = compile_emit(s, &o, COMPILE_C, &text);
     if (*status != COMPILE_OK) return NULL;
-    RuntimeCcOptions cc = {0};
+    /* checked code is large and slow by nature: a C compiler should not ponder it for long */
+    RuntimeCcOptions cc = {.optimize = options->check ? 1 : 0};
     char *source = base_sb_text(&text);
     return hd_rt_module_build(host->runtime, s->arena, source, text.len, &cc, failure);
 }

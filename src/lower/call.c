@@ -380,8 +380,8 @@ static bool same_count(Lower *l, const Ast *node, const View *view, int rank,
                     lower_text(l, "%lld after", (long long)after->value.i));
         return false;
     }
-    const IrExpr *same = ir_binary(l->k, IR_EQ, before, after);
-    if (!ir_for_host(same)) {
+    const IrExpr *same = lower_at_launch(l, ir_binary(l->k, IR_EQ, before, after));
+    if (!same) {
         lower_error(l, RESHAPE, node->span);
         return false;
     }
