@@ -36,6 +36,14 @@ static int decide(IrOp op, Interval a, Interval b)
     return single ? op == IR_EQ : -1;
 }
 
+/* The same of a block's coordinate and the grid's extent. */
+static int decide_block(const IrKernel *k, IrOp op, const IrExpr *a, const IrExpr *b)
+{
+    if (a->op != IR_BID || (op != IR_LT && op != IR_GE)) return -1;
+    bool extent = b == k->grid[a->imm] || (b->op == IR_GDIM && b->imm == a->imm);
+    return extent ? op == IR_LT : -1;
+}
+
 static Interval of(const IrExpr *e)
 {
     return (Interval){e->lo, e->hi};
@@ -130,6 +138,7 @@ const IrExpr *ir_simplify_compare(IrKernel *k, IrOp op, const IrExpr *a, const I
     if (!ir_is_integer(a)) return NULL;
     if (a == b) return ir_bool(k, op == IR_EQ || op == IR_LE || op == IR_GE);
     int decided = decide(op, of(a), of(b));
+    if (decided < 0) decided = decide_block(k, op, a, b);
     if (decided >= 0) return ir_bool(k, decided);
     if (ir_is_const(a)) return ir_binary(k, mirrored(op), b, a);
     if (ir_is_const(b)) return constant_right(k, op, a, b->value.i);

@@ -119,6 +119,10 @@ static bool try_loop(IrKernel *k, IrStmt *s, IrBlock *to)
     int64_t lo, step, trip, at;
     if (s->kind != IR_STMT_FOR || s->var->type.elem != ELEM_INDEX) return false;
     if (!pass_const_loop(s, &lo, &step, &trip) || trip < 1) return false;
+    if (trip == 1 && !(s->flags & IR_UNROLL) && !has_jump(s->body)) {
+        run_at(k, s, lo, to);
+        return true;
+    }
     if (one_alone(s, &at)) {
         if (at < lo || at >= lo + trip * step || (at - lo) % step) return false;
         run_at(k, s, at, to);

@@ -63,6 +63,7 @@ bool pass_any_below(IrBlock *block, PassTest test, void *user);
 bool pass_any_operand(const IrStmt *stmt, PassTest test, void *user);
 bool pass_uses_var(const IrExpr *e, const IrVar *var);
 bool pass_const_loop(const IrStmt *loop, int64_t *lo, int64_t *step, int64_t *trip);
+int64_t pass_most_trips(const IrStmt *loop); /* of a FOR; 0 if no bound is known */
 
 /* ---- affine forms (affine.c) ----------------------------------------------------------------- */
 /* constant + sum of coefficient * atom, atoms distinct; only `index` arithmetic is taken apart,

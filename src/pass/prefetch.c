@@ -43,7 +43,7 @@ typedef struct Prefetch {
     Row rows[MOST_ROWS];
     Worker workers[MOST_WORKERS];
     int row_count, worker_count;
-    double work;
+    double work, other_work; /* of all loops; of those that read no row */
 } Prefetch;
 
 /* ---- rows ------------------------------------------------------------------------------------ */
@@ -133,13 +133,6 @@ static bool count_operation(void *user, const IrExpr *e)
     return false;
 }
 
-static int64_t most_trips(const IrStmt *loop)
-{
-    int64_t lo = loop->args[0]->lo, hi = loop->args[1]->hi;
-    if (!ir_is_const(loop->args[2]) || lo == INT64_MIN || hi == INT64_MAX || hi <= lo) return 0;
-    return (hi - lo - 1) / loop->args[2]->value.i + 1;
-}
-
 /* Operations, roughly; 0 if no bound is known. */
 static double work_of(const IrBlock *block)
 {
@@ -149,7 +142,7 @@ static double work_of(const IrBlock *block)
         int count = 1;
         pass_any_operand(s, count_operation, &count);
         double below = work_of(s->body) + work_of(s->other);
-        sum += count + (s->kind == IR_STMT_FOR ? below * (double)most_trips(s) : below);
+        sum += count + (s->kind == IR_STMT_FOR ? below * (double)pass_most_trips(s) : below);
     }
     return sum;
 }
@@ -167,7 +160,7 @@ static bool has_loops(const IrBlock *block)
 
 static void add_worker(Prefetch *p, IrStmt *loop)
 {
-    int64_t trips = most_trips(loop);
+    int64_t trips = pass_most_trips(loop);
     bool plain = ir_is_int(loop->args[2], 1) && !has_loops(loop->body);
     Worker w = {.loop = loop, .cut = plain && trips > PIECE, .trips = trips};
     if (trips < 2 || loop->flags & IR_UNROLL || p->worker_count == MOST_WORKERS) return;
@@ -207,10 +200,10 @@ static void look(Prefetch *p, IrBlock *block, const IrExpr *guard)
         if (s->kind == IR_STMT_LET) pass_scope_let(&p->scope, s);
         if (s->kind == IR_STMT_IF) look_branch(p, s, guard);
         if (s->kind != IR_STMT_FOR) continue;
-        if (most_trips(s) == 1)
-            look(p, s->body, guard);
-        else if (!has_row(p, s, guard))
-            add_worker(p, s);
+        bool row = has_row(p, s, guard);
+        double before = p->work;
+        add_worker(p, s);
+        if (!row) p->other_work += p->work - before;
     }
 }
 
@@ -306,18 +299,35 @@ static void insert(Prefetch *p, Worker *w, double before)
         VEC_PUSH(p->k->arena, w->loop->body->stmts, old.stmts.data[i]);
 }
 
-bool pass_prefetch(PassContext *ctx)
+static void prefetch(PassContext *ctx, IrBlock *block, const IrExpr *guard)
 {
     IrKernel *k = ctx->k;
-    if (ctx->options->check || k->resident) return true;
     Prefetch p = {.k = k, .scope = pass_scope_begin(k)};
-    look(&p, k->body, NULL);
+    look(&p, block, guard);
     double elements = 0, before = 0;
     for (int i = 0; i < p.row_count; i++) elements += (double)p.rows[i].most;
-    if (p.row_count == 0 || p.work < LEAST_WORK * elements) return true;
+    if (p.row_count == 0 || p.other_work < LEAST_WORK * elements) return;
     for (int i = 0; i < p.worker_count; i++) {
         insert(&p, &p.workers[i], before);
         before += p.workers[i].work;
     }
+}
+
+bool pass_prefetch(PassContext *ctx)
+{
+    IrKernel *k = ctx->k;
+    IrStmt *first = k->body->stmts.len == 1 ? k->body->stmts.data[0] : NULL;
+    if (ctx->options->check || k->resident) return true;
+    bool versions = first && first->kind == IR_STMT_IF;
+    if (!versions) {
+        prefetch(ctx, k->body, NULL);
+        return true;
+    }
+    /* Two versions of the kernel: what decides between them is the same for the next block, or is
+     * asked again. */
+    const IrExpr *cond = first->args[0];
+    bool blocks = ir_any(cond, is_block, k);
+    prefetch(ctx, first->body, blocks ? cond : NULL);
+    if (first->other) prefetch(ctx, first->other, blocks ? ir_unary(k, IR_NOT, cond) : NULL);
     return true;
 }

@@ -212,6 +212,13 @@ bool pass_const_loop(const IrStmt *loop, int64_t *lo, int64_t *step, int64_t *tr
     return *step > 0;
 }
 
+int64_t pass_most_trips(const IrStmt *loop)
+{
+    int64_t lo = loop->args[0]->lo, hi = loop->args[1]->hi;
+    if (!ir_is_const(loop->args[2]) || lo == INT64_MIN || hi == INT64_MAX || hi <= lo) return 0;
+    return (hi - lo - 1) / loop->args[2]->value.i + 1;
+}
+
 void pass_replace_stmts(IrKernel *k, IrBlock *block, PassTry try)
 {
     if (!block) return;

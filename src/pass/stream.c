@@ -188,11 +188,16 @@ static void split_lines(Inner *in, IrBlock *to)
     IrBlock *block = guarded(in, to);
     IrVar *base = counter_like(k, loop->var), *fill = counter_like(k, loop->var);
     IrVar *copy = counter_like(k, loop->var);
-    IrBlock *lines = ir_for(k, block, base, loop->args[0], loop->args[1], extent)->body;
-    const IrExpr *from = ir_var(k, base);
+    IrBlock *lines = block;
+    const IrExpr *from = loop->args[0];
+    if (in->most > count) {
+        lines = ir_for(k, block, base, from, loop->args[1], extent)->body;
+        from = ir_var(k, base);
+    }
     const IrExpr *rest = ir_binary(k, IR_SUB, loop->args[1], from);
     rest = ir_binary(k, IR_MIN, extent, rest);
-    rest = ir_var(k, pass_new_let(k, lines, pass_make_name(k, "count"), rest));
+    if (!ir_is_const(rest))
+        rest = ir_var(k, pass_new_let(k, lines, pass_make_name(k, "count"), rest));
     IrStmt *first = ir_for(k, lines, fill, zero, rest, one);
     first->flags |= loop->flags & IR_THREADS;
     const IrExpr *at = ir_var(k, fill);

@@ -1,6 +1,7 @@
 /* tests/ir/: passes on textual IR. NAME.ir begins with `// pass: NAME`, perhaps ` align=N`; what
- * the pass leaves must be NAME.after, and both must read back to themselves. With HD_UPDATE set in
- * the environment the .after files are written anew. */
+ * the pass leaves must be NAME.after, and both must read back to themselves. After lines like
+ * `// run: m=3 n=40` it is interpreted with these sizes, before and after, to the bit. With
+ * HD_UPDATE set in the environment the .after files are written anew. */
 #include "kernels.h"
 #include "pass/pass.h"
 
@@ -47,6 +48,42 @@ static void compare(Session *s, const char *path, const char *after)
     assert_string_equal(printed(s, read_back(s, path, after)), after);
 }
 
+enum { MOST_RUNS = 8 };
+typedef struct Runs {
+    int count;
+    int64_t *sizes[MOST_RUNS];
+    Outcome before[MOST_RUNS];
+} Runs;
+
+/* The lines `// run: …` below the first, each interpreted; *body is what follows them. */
+static Runs run_before(Session *s, const char **body)
+{
+    Runs runs = {0};
+    for (; strncmp(*body, "// run:", 7) == 0; *body = strchr(*body, '\n') + 1) {
+        const IrKernel *k = s->k;
+        const char *line = base_strndup(s->arena, *body, strcspn(*body, "\n"));
+        assert_true(runs.count < MOST_RUNS);
+        int64_t *sizes = NEW_ARRAY(s->arena, int64_t, k->sizes.len + 1);
+        for (size_t i = 0; i < k->sizes.len; i++) {
+            const char *wanted = base_format(s->arena, " %s=", k->sizes.data[i]->text);
+            const char *at = strstr(line, wanted);
+            if (!at) fail_msg("no size %s", k->sizes.data[i]->text);
+            sizes[i] = strtoll(at + strlen(wanted), NULL, 10);
+        }
+        runs.sizes[runs.count] = sizes;
+        runs.before[runs.count++] = kernel_run(s, sizes);
+    }
+    return runs;
+}
+
+static void run_after(Session *s, const Runs *runs)
+{
+    for (int i = 0; i < runs->count; i++) {
+        Outcome after = kernel_run(s, runs->sizes[i]);
+        outcome_equal(&runs->before[i], &after);
+    }
+}
+
 static void run_text(Session *s, const char *name)
 {
     char *text = NULL;
@@ -56,10 +93,13 @@ static void run_text(Session *s, const char *name)
     char pass[32] = "";
     int alignment = 4;
     assert_true(sscanf(text, "// pass: %31s align=%d", pass, &alignment) >= 1);
-    IrKernel *k = read_back(s, path, body);
-    assert_string_equal(printed(s, k), body);
+    const char *kernel = strstr(text, "kernel ");
+    IrKernel *k = s->k = read_back(s, path, kernel);
+    assert_string_equal(printed(s, k), kernel);
+    Runs runs = run_before(s, &body);
     PassOptions o = {.target = PASS_FOR_CUDA, .arch = 80, .alignment = alignment, .verify = true};
     if (!pass_run_one(k, s->diags, &o, pass)) fail_msg("%s: pass %s failed", path, pass);
+    run_after(s, &runs);
     compare(s, base_format(s->arena, FOLDER "/%s.after", name), printed(s, k));
 }
 
