@@ -7,15 +7,15 @@ static int64_t lcm(int64_t a, int64_t b)
     return base_mul(a / base_gcd(a, b), b, &r) ? r : a;
 }
 
-/* Rows are aligned: the last extent (or, of a strided tensor, each stride but the last) is a
- * multiple of the alignment. */
+/* Rows are aligned: where there are several, the last extent (or, of a strided tensor, each stride
+ * but the last) is a multiple of the alignment. */
 static void learn(PassFacts *f, const IrTensor *t)
 {
     int64_t bits = vocab_elem(t->elem)->bits, elements = (int64_t)f->alignment * 8 / bits;
     if (elements < 2) return;
     for (int i = 0; i < t->rank; i++) {
         const IrExpr *e = t->strides ? t->strides[i] : t->extents[i];
-        bool pitch = t->strides ? i < t->rank - 1 : i == t->rank - 1;
+        bool pitch = t->strides ? i < t->rank - 1 : i > 0 && i == t->rank - 1;
         if (pitch && e->op == IR_SIZE) f->sizes[e->imm] = lcm(f->sizes[e->imm], elements);
     }
 }

@@ -1,10 +1,12 @@
 /* vectors - consecutive accesses of a loop become one wide access.
  *
- * A loop of constant trips, unrolled or short, whose body is straight-line code (perhaps under one condition)
- * is cut into groups of v iterations. An access whose offset is the loop's counter plus a multiple
- * of its width is made once for the group: a load before the group's iterations, a store after
- * them. A guard is tested once if it provably decides all of a group alike, which needs the sizes
- * in it to be multiples of the width (facts.c). Widths are powers of two of at most 16 bytes.
+ * A loop of constant trips, unrolled or short, whose body is straight-line code (perhaps under one
+ * condition) is cut into groups of v iterations. An access whose offset is the loop's counter plus
+ * a multiple of its width is made once for the group: a load before the group's iterations, a store
+ * after them. A guard is tested once if it provably decides all of a group alike, which needs the
+ * sizes in it to be multiples of the width (facts.c); a condition around the body that does not is
+ * tested for its worst iteration, and the loop as it was is for the edge. Widths are powers of two
+ * of at most 16 bytes.
  */
 #include "pass/internal.h"
 
@@ -401,6 +403,46 @@ static void widen(Group *g, IrBlock *to, const IrExpr *cond)
     make_group(g, first);
 }
 
+/* ---- edges ----------------------------------------------------------------------------------- */
+static const IrExpr *at_number(Group *g, const IrExpr *e, int64_t number)
+{
+    PassClone c = at_iteration(g, ir_index(g->ctx->k, number));
+    return pass_clone_expr(&c, e);
+}
+
+/* A comparison at the iteration that is least likely to satisfy it. */
+static const IrExpr *worst_comparison(Group *g, const IrExpr *e)
+{
+    PassAffine rest;
+    int64_t coef;
+    bool below = e->op == IR_LT || e->op == IR_LE;
+    if ((!below && e->op != IR_GT && e->op != IR_GE) || e->args[0]->type.elem != ELEM_INDEX)
+        return NULL;
+    if (!split(g, ir_binary(g->ctx->k, IR_SUB, e->args[0], e->args[1]), &rest, &coef)) return NULL;
+    return at_number(g, e, (coef > 0) == below ? g->trip - 1 : 0);
+}
+
+/* What makes `e` true in all iterations; NULL if nothing is known to. */
+static const IrExpr *always(Group *g, const IrExpr *e)
+{
+    if (!pass_uses_var(e, g->counter)) return e;
+    if (e->op != IR_AND) return worst_comparison(g, e);
+    const IrExpr *a = always(g, e->args[0]), *b = a ? always(g, e->args[1]) : NULL;
+    return b ? ir_binary(g->ctx->k, IR_AND, a, b) : NULL;
+}
+
+/* Widens the loop where `inside` holds, and leaves it as it is elsewhere. */
+static void widen_inside(Group *g, IrBlock *to, const IrExpr *inside)
+{
+    IrKernel *k = g->ctx->k;
+    ir_set_origin(k, g->loop->origin);
+    IrStmt *branch = ir_if(k, to, inside, true);
+    PassClone c = pass_clone_begin(k);
+    pass_clone_one(&c, branch->other, g->loop);
+    branch->other->stmts.data[0]->flags &= (uint32_t)~IR_UNROLL;
+    widen(g, branch->body, NULL);
+}
+
 /* The widest grouping that widens something; false if there is none. */
 static bool try_loop(PassContext *ctx, const PassFacts *facts, IrBlock *to, IrStmt *loop)
 {
@@ -417,8 +459,14 @@ static bool try_loop(PassContext *ctx, const PassFacts *facts, IrBlock *to, IrSt
     for (int width = WIDEST; width >= 2; width /= 2) {
         g.width = width;
         if (g.trip % width || !choose(&g, width)) continue;
-        if (cond && (ir_any(cond, uses_own, &g) || !decided_together(&g, cond))) continue;
-        widen(&g, to, cond);
+        if (cond && ir_any(cond, uses_own, &g)) continue;
+        bool together = !cond || decided_together(&g, cond);
+        const IrExpr *inside = together ? NULL : always(&g, cond);
+        if (!together && !inside) continue;
+        if (together)
+            widen(&g, to, cond);
+        else
+            widen_inside(&g, to, inside);
         return true;
     }
     return false;
