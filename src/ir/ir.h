@@ -211,6 +211,7 @@ typedef struct IrKernel {
     int64_t block_dims[3];
     bool resident; /* all blocks at once: `sync grid` allowed */
     bool fast;     /* @fast: approximations and reassociation are welcome */
+    bool waits;    /* threads of a block wait for others one by one: at mbarriers */
     IrBlock *body;
     VEC(Origin) origins;
     struct IrTable *table; /* hash-consing; private to build.c */

@@ -437,6 +437,7 @@ static void print_launch(IrPrinter *p)
                    k->block_size, k->block_dims[0], k->block_dims[1], k->block_dims[2]);
     if (k->resident) base_sb_str(p->out, "resident\n");
     if (k->fast) base_sb_str(p->out, "fast\n");
+    if (k->waits) base_sb_str(p->out, "waits\n");
     for (size_t i = 0; i < k->tensors.len; i++)
         if (k->tensors.data[i]->space != IR_PARAM) print_tensor(p, k->tensors.data[i]);
     for (size_t i = 0; i < k->instructions.len; i++) print_instruction(p, &k->instructions.data[i]);

@@ -249,16 +249,28 @@ static bool read_fast(IrReader *r)
     return r->k->fast = true;
 }
 
+static bool read_waits(IrReader *r)
+{
+    return r->k->waits = true;
+}
+
 static const struct {
     const char *word;
     bool (*read)(IrReader *r);
 } header[] = {
-    {"size", read_size_line},          {"param", read_param},
-    {"require", read_require},         {"grid", read_grid},
-    {"block", read_block_line},        {"resident", read_resident},
-    {"shared", read_shared},           {"tile", read_tile},
-    {"private", read_private},         {"table", read_table_line},
-    {"instruction", read_instruction}, {"fast", read_fast},
+    {"size", read_size_line},
+    {"param", read_param},
+    {"require", read_require},
+    {"grid", read_grid},
+    {"block", read_block_line},
+    {"resident", read_resident},
+    {"shared", read_shared},
+    {"tile", read_tile},
+    {"private", read_private},
+    {"table", read_table_line},
+    {"instruction", read_instruction},
+    {"fast", read_fast},
+    {"waits", read_waits},
 };
 
 static bool read_header_line(IrReader *r)

@@ -19,6 +19,7 @@ bool lower_arrivals(Lower *l, const Ast *node, IrTensor *tensor)
         return false;
     }
     tensor->arrivals = count;
+    l->k->waits = true;
     tensor->scope = NULL;
     return true;
 }

@@ -369,6 +369,7 @@ static void process(Fission *f, const IrBlock *in, const Group *g, IrBlock *out)
 
 bool pass_fission(PassContext *ctx)
 {
+    if (ctx->k->waits) return true;
     IrKernel *k = ctx->k;
     Fission f = {.k = k, .levels = base_map(k->arena), .containers = base_map(k->arena)};
     f.interchange = !ctx->options->check;

@@ -139,6 +139,7 @@ static bool try_loop(IrKernel *k, IrStmt *loop, IrBlock *to)
 
 bool pass_interior(PassContext *ctx)
 {
+    if (ctx->k->waits) return true;
     if (!ctx->options->check) pass_replace_stmts(ctx->k, ctx->k->body, try_loop);
     return true;
 }

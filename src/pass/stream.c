@@ -235,6 +235,7 @@ static void stream_block(Stream *s, IrBlock *block)
 
 bool pass_stream(PassContext *ctx)
 {
+    if (ctx->k->waits) return true;
     IrKernel *k = ctx->k;
     if (ctx->options->check || k->resident) return true;
     Stream s = {.k = k, .bad = NEW_ARRAY(k->arena, bool, k->tensors.len + 1)};

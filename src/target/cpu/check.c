@@ -24,14 +24,15 @@ static int site(CWriter *w, const char *text)
 static const char *who(CWriter *w)
 {
     Cpu *cpu = w->user;
-    return cpu->who ? w->var_names[cpu->who->id] : "0";
+    return w->kernel->waits ? "thread" : cpu->who ? w->var_names[cpu->who->id] : "0";
 }
 
 /* Storage that fission made is of one thread or of one collective; only what stands for a tile or
  * a private array can be read too early. */
-static bool is_watched(const IrTensor *t)
+static bool is_watched(const CWriter *w, const IrTensor *t)
 {
-    return !t->made && (t->space == IR_SHARED || t->space == IR_PARAM) &&
+    /* The watch orders accesses by barriers alone: it knows nothing of mbarriers. */
+    return !w->kernel->waits && !t->made && (t->space == IR_SHARED || t->space == IR_PARAM) &&
            !cfamily_is_packed(t->elem);
 }
 
@@ -101,7 +102,7 @@ static void check_read(CWriter *w, const Access *a)
         put(w, "))");
         trap_element(w, a, "element {0} of `%s` is read before it has a value (thread {1})", "0");
     }
-    if (is_watched(a->tensor)) {
+    if (is_watched(w, a->tensor)) {
         base_sb_printf(w->out, "if (!hd_watch_read(&hd_watch, ");
         address(w, a);
         base_sb_printf(w->out, ", %s))", who(w));
@@ -160,7 +161,7 @@ bool target_cpu_checked_expr(CWriter *w, const IrExpr *e, CPrec prec)
 static void note_write(CWriter *w, const Access *a)
 {
     check_landed(w, a, "written");
-    if (is_watched(a->tensor)) {
+    if (is_watched(w, a->tensor)) {
         put(w, "if (!hd_watch_write(&hd_watch, ");
         address(w, a);
         base_sb_printf(w->out, ", %s, memcmp(", who(w));
@@ -326,7 +327,7 @@ bool target_cpu_checked_stmt(CWriter *w, const IrStmt *s)
         thread_loop(w, s);
         return true;
     }
-    if (s->kind == IR_STMT_BARRIER) barrier(w, s);
+    if (s->kind == IR_STMT_BARRIER && !w->kernel->waits) barrier(w, s);
     if (s->kind == IR_STMT_ATOMIC) check_atomic(w, s);
     return target_cpu_stmt(w, s);
 }

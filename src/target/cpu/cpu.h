@@ -11,9 +11,10 @@ typedef struct Cpu {
     const IrKernel *kernel;
     const char *symbol;
     bool check;
-    const IrVar *who; /* checked: holds the running thread */
-    uint32_t origin;  /* checked: of the current statement */
-    bool *async;      /* checked: by tensor id, it is copied to asynchronously */
+    const IrVar *who;   /* checked: holds the running thread */
+    uint32_t origin;    /* checked: of the current statement */
+    bool *async;        /* checked: by tensor id, it is copied to asynchronously */
+    int64_t role_begin; /* coroutines: first thread of the current role */
 } Cpu;
 
 /* Statements that only the CPU writes this way: atomics, traps, prints, waiting. */
@@ -33,5 +34,17 @@ int64_t target_cpu_bytes(const IrTensor *t);
 
 /* Minimum or maximum of a float and a constant that is neither zero nor NaN? */
 bool target_cpu_has_bound(const IrExpr *e);
+
+/* ---- what threads.c takes of emit.c */
+const char *target_cpu_memory_type(CWriter *w, Elem elem); /* of an element as it lies in memory */
+const char *target_cpu_expr_text(CWriter *w, const IrExpr *e);
+void target_cpu_table(CWriter *w, const IrTensor *t);
+void target_cpu_sizes(Cpu *cpu); /* sizes, scalars and the grid, as variables */
+void target_cpu_coordinates(CWriter *w);
+const IrExpr *target_cpu_room(IrKernel *k, const IrTensor *t); /* bytes in the worker's memory */
+
+/* A kernel whose threads are coroutines: its functions, and statements it writes in another way. */
+void target_cpu_threads(Cpu *cpu, const bool *used);
+bool target_cpu_threads_stmt(CWriter *w, const IrStmt *s);
 
 #endif

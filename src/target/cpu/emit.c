@@ -69,7 +69,7 @@ static bool note_stmt(void *user, IrStmt *s)
 }
 
 /* The element type as it lies in memory. */
-static const char *memory_type(CWriter *w, Elem elem)
+const char *target_cpu_memory_type(CWriter *w, Elem elem)
 {
     return cfamily_is_packed(elem) ? "uint8_t" : cfamily_elem_type(w, elem);
 }
@@ -77,7 +77,7 @@ static const char *memory_type(CWriter *w, Elem elem)
 static void parameter(CWriter *w, const IrTensor *t, bool constant)
 {
     base_sb_printf(w->out, ",\n        %s%s *restrict %s", constant ? "const " : "",
-                   memory_type(w, t->elem), w->tensor_names[t->id]);
+                   target_cpu_memory_type(w, t->elem), w->tensor_names[t->id]);
 }
 
 static bool is_parameter(const IrTensor *t)
@@ -102,10 +102,10 @@ static void signature(Cpu *cpu, const Uses *uses)
 
 /* ---- local arrays ---------------------------------------------------------------------------- */
 
-static void table_array(CWriter *w, const IrTensor *t)
+void target_cpu_table(CWriter *w, const IrTensor *t)
 {
     cfamily_open(w);
-    base_sb_printf(w->out, "static const %s %s[] = {", memory_type(w, t->elem),
+    base_sb_printf(w->out, "static const %s %s[] = {", target_cpu_memory_type(w, t->elem),
                    w->tensor_names[t->id]);
     for (int64_t i = 0; i < ir_tensor_size(t); ++i) {
         Scalar value = t->table[i];
@@ -131,13 +131,13 @@ static void local_arrays(Cpu *cpu, const Uses *uses)
         const IrTensor *t = cpu->kernel->tensors.data[i];
         if (!uses->tensors[i] || is_parameter(t)) continue;
         if (t->space == IR_TABLE) {
-            table_array(w, t);
+            target_cpu_table(w, t);
             continue;
         }
         int64_t bytes = target_cpu_bytes(t), size = vocab_elem_bytes(t->elem);
-        cfamily_line(w, "%s %s[%lld] __attribute__((aligned(%d)));", memory_type(w, t->elem),
-                     w->tensor_names[t->id], (long long)((bytes + size - 1) / size),
-                     bytes >= ALIGN ? ALIGN : 16);
+        cfamily_line(w, "%s %s[%lld] __attribute__((aligned(%d)));",
+                     target_cpu_memory_type(w, t->elem), w->tensor_names[t->id],
+                     (long long)((bytes + size - 1) / size), bytes >= ALIGN ? ALIGN : 16);
     }
 }
 
@@ -156,7 +156,7 @@ static void bounds(CWriter *w, const Uses *uses)
 
 /* ---- sizes, coordinates ---------------------------------------------------------------------- */
 
-static void sizes(Cpu *cpu)
+void target_cpu_sizes(Cpu *cpu)
 {
     CWriter *w = &cpu->w;
     for (size_t i = 0; i < cpu->kernel->sizes.len; ++i)
@@ -176,9 +176,8 @@ static void sizes(Cpu *cpu)
         cfamily_line(w, "const hd_index grid_%c = (hd_index)args->grid[%d];", 'x' + d, d);
 }
 
-static void block_coordinates(CWriter *w)
+void target_cpu_coordinates(CWriter *w)
 {
-    cfamily_line(w, "if (hd_trapped(args->trap)) break;");
     cfamily_line(w, "const hd_index block_x = (hd_index)(hd_block %% args->grid[0]);");
     cfamily_line(w, "const hd_index block_y = (hd_index)(hd_block / args->grid[0] %% "
                     "args->grid[1]);");
@@ -195,13 +194,14 @@ static void blocks_function(Cpu *cpu, const Uses *uses)
     cfamily_line(w, "{");
     ++w->depth;
     cfamily_line(w, "typedef int%d_t hd_index;", w->index_bits);
-    sizes(cpu);
+    target_cpu_sizes(cpu);
     local_arrays(cpu, uses);
     if (!cpu->check) bounds(w, uses);
     if (cpu->check) cfamily_line(w, "HdWatch hd_watch = {.seed = args->seed};");
     cfamily_line(w, "for (int64_t hd_block = hd_begin; hd_block < hd_end; ++hd_block) {");
     ++w->depth;
-    block_coordinates(w);
+    cfamily_line(w, "if (hd_trapped(args->trap)) break;");
+    target_cpu_coordinates(w);
     if (cpu->check)
         cfamily_line(w, "hd_watch_begin(&hd_watch, %lld);", (long long)cpu->kernel->block_size);
     cfamily_block(w, cpu->kernel->body);
@@ -214,7 +214,7 @@ static void blocks_function(Cpu *cpu, const Uses *uses)
 
 /* The bytes of a tensor in the worker's memory, and a line more, so that the next one's accesses do
  * not meet its own in the cache. */
-static const IrExpr *room(IrKernel *k, const IrTensor *t)
+const IrExpr *target_cpu_room(IrKernel *k, const IrTensor *t)
 {
     const IrExpr *bytes = target_tensor_bytes(k, t);
     bytes = ir_binary(k, IR_ADD, bytes, ir_index(k, 2 * ALIGN - 1));
@@ -222,7 +222,7 @@ static const IrExpr *room(IrKernel *k, const IrTensor *t)
                      ir_index(k, ALIGN));
 }
 
-static const char *expr_text(CWriter *w, const IrExpr *e)
+const char *target_cpu_expr_text(CWriter *w, const IrExpr *e)
 {
     Sb text = base_sb(w->kernel->arena), *out = w->out;
     w->out = &text;
@@ -243,8 +243,9 @@ static void entry_function(Cpu *cpu, const Uses *uses)
         if (t->space == IR_PARAM) {
             base_sb_printf(&call, ",\n        args->tensors[%d]", t->param);
         } else {
-            base_sb_printf(&call, ",\n        (void *)(hd_memory + %s)", expr_text(w, bytes));
-            bytes = ir_binary(k, IR_ADD, bytes, room(k, t));
+            base_sb_printf(&call, ",\n        (void *)(hd_memory + %s)",
+                           target_cpu_expr_text(w, bytes));
+            bytes = ir_binary(k, IR_ADD, bytes, target_cpu_room(k, t));
         }
     }
     cfamily_line(w, "static void %s(const HdCpuArgs *args, int64_t begin, int64_t end)",
@@ -253,10 +254,10 @@ static void entry_function(Cpu *cpu, const Uses *uses)
     ++w->depth;
     if (!ir_is_const(bytes)) {
         cfamily_line(w, "typedef int%d_t hd_index;", w->index_bits);
-        sizes(cpu);
+        target_cpu_sizes(cpu);
     }
     if (!ir_is_int(bytes, 0)) {
-        const char *count = expr_text(w, bytes);
+        const char *count = target_cpu_expr_text(w, bytes);
         cfamily_line(w, "char *hd_memory = args->scratch(args->pool, (uint64_t)%s);", count);
         cfamily_line(w, "if (!hd_memory) return;");
     }
@@ -327,6 +328,12 @@ static const CHooks CHECKED = {.stmt = target_cpu_checked_stmt,
 static const CHooks HOOKS = {
     .stmt = target_cpu_stmt, .expr = plain_expr, .vector_type = target_cpu_vector_type};
 
+/* Threads one by one: what a C compiler would gain from unrolled loops is not worth its time. */
+static const CHooks THREADS = {.stmt = target_cpu_stmt,
+                               .expr = target_cpu_vector,
+                               .vector_type = target_cpu_vector_type,
+                               .unroll = "_Pragma(\"GCC unroll 1\")"};
+
 static void emit_variant(Arena *arena, TargetInstance *instance, TargetVariant *variant,
                          const char *symbol, bool check, Sb *out)
 {
@@ -340,10 +347,23 @@ static void emit_variant(Arena *arena, TargetInstance *instance, TargetVariant *
     ir_walk(k->body, note_stmt, &uses);
     base_sb_printf(out, "/* %s%s%s */\n", k->name->text, k->instance && *k->instance ? " " : "",
                    k->instance ? k->instance : "");
+    variant->cpu_symbol = symbol;
+    if (k->waits) {
+        cpu.w.hooks = check ? &CHECKED : &THREADS;
+        target_cpu_threads(&cpu, uses.tensors);
+        return;
+    }
     blocks_function(&cpu, &uses);
     cpu.w.lines = false;
     entry_function(&cpu, &uses);
-    variant->cpu_symbol = symbol;
+}
+
+static bool waits(const TargetModule *module)
+{
+    for (int i = 0; i < module->kernel_count; ++i)
+        for (int j = 0; j < module->kernels[i].instance_count; ++j)
+            if (module->kernels[i].instances[j].kernel->waits) return true;
+    return false;
 }
 
 void target_cpu_emit(Arena *arena, TargetModule *module, Sb *out)
@@ -354,6 +374,7 @@ void target_cpu_emit(Arena *arena, TargetModule *module, Sb *out)
     base_sb_str(out, target_text(TEXT_CPU_APPROX));
     base_sb_char(out, '\n');
     if (module->check) base_sb_str(out, target_text(TEXT_CPU_WATCH));
+    if (waits(module)) base_sb_str(out, target_text(TEXT_CPU_THREADS));
     for (int i = 0; i < module->kernel_count; ++i) {
         TargetKernel *kernel = &module->kernels[i];
         for (int j = 0; j < kernel->instance_count; ++j) {

@@ -41,6 +41,12 @@ static void atomic(CWriter *w, const IrStmt *s)
 
 /* ---- traps ----------------------------------------------------------------------------------- */
 
+static const char *leaving(CWriter *w)
+{
+    const Cpu *cpu = w->user;
+    return cpu->check ? "goto hd_stop;" : w->kernel->waits ? "hd_threads_stop(hd_t);" : "return;";
+}
+
 static void trap(CWriter *w, const IrStmt *s)
 {
     Cpu *cpu = w->user;
@@ -59,7 +65,8 @@ static void trap(CWriter *w, const IrStmt *s)
             put(w, "0");
         }
     }
-    cfamily_close(w, cpu->check ? "); goto hd_stop; }" : "); return; }");
+    base_sb_printf(w->out, "); %s }", leaving(w));
+    cfamily_close(w, "");
 }
 
 /* ---- print ----------------------------------------------------------------------------------- */
@@ -124,12 +131,6 @@ static bool vector_store(CWriter *w, const IrStmt *s)
 
 /* ---- waiting --------------------------------------------------------------------------------- */
 
-static const char *leaving(CWriter *w)
-{
-    const Cpu *cpu = w->user;
-    return cpu->check ? "goto hd_stop;" : "return;";
-}
-
 static void await(CWriter *w, const IrStmt *s)
 {
     cfamily_open(w);
@@ -193,6 +194,7 @@ static bool prefetch(CWriter *w, const IrStmt *s)
 bool target_cpu_stmt(CWriter *w, const IrStmt *s)
 {
     if (vector_store(w, s) || stream(w, s) || prefetch(w, s)) return true;
+    if (w->kernel->waits && target_cpu_threads_stmt(w, s)) return true;
     target_cpu_free_sums(w, s);
     if (s->kind == IR_STMT_ATOMIC)
         atomic(w, s);

@@ -1,0 +1,325 @@
+/* The threads of a block as coroutines, for kernels whose threads wait for one another by other
+ * means than barriers of known groups: a loop over threads would never let the awaited one run. It
+ * follows the prelude, the atomics and the watch (watch.h) in the emitted file.
+ *
+ * A thread runs until it waits. Where all wait, what copy engines have been asked for happens, one
+ * copy at a time, so as late as it may; where there is nothing left to copy, they wait for ever. */
+#ifndef __x86_64__
+#include <ucontext.h>
+#endif
+
+enum { HD_MOST_THREADS = 1024, HD_MOST_GROUPS = 160, HD_MOST_MBARRIERS = 512, HD_LANE = 128 };
+
+/* ---- contexts: a stack and the place to go on ---- */
+#ifdef __x86_64__
+typedef void *HdContext;
+void hd_context_switch(HdContext *from, HdContext *to) __attribute__((visibility("hidden")));
+__asm__(".text\n"
+        ".p2align 4\n"
+        ".weak hd_context_switch\n"
+        ".hidden hd_context_switch\n"
+        ".type hd_context_switch, @function\n"
+        "hd_context_switch:\n"
+        "    pushq %rbp\n    pushq %rbx\n    pushq %r12\n"
+        "    pushq %r13\n    pushq %r14\n    pushq %r15\n"
+        "    movq %rsp, (%rdi)\n    movq (%rsi), %rsp\n"
+        "    popq %r15\n    popq %r14\n    popq %r13\n"
+        "    popq %r12\n    popq %rbx\n    popq %rbp\n"
+        "    ret\n"
+        ".size hd_context_switch, .-hd_context_switch\n");
+HD_COLD void hd_context_make(HdContext *c, char *stack, uint64_t size, void (*entry)(void))
+{
+    uintptr_t *top = (uintptr_t *)(stack + size) - 2;
+    top[0] = (uintptr_t)entry; /* where `ret` goes; the stack is then as after a call */
+    top[1] = 0;
+    memset(top - 6, 0, 6 * sizeof *top);
+    *c = top - 6;
+}
+#else
+typedef ucontext_t HdContext;
+HD_COLD void hd_context_make(HdContext *c, char *stack, uint64_t size, void (*entry)(void))
+{
+    getcontext(c);
+    c->uc_stack.ss_sp = stack;
+    c->uc_stack.ss_size = size;
+    c->uc_link = NULL;
+    makecontext(c, entry, 0);
+}
+HD_COLD void hd_context_switch(HdContext *from, HdContext *to)
+{
+    swapcontext(from, to);
+}
+#endif
+
+/* ---- the state of a block ---- */
+typedef struct HdMbarrier {
+    const void *address;
+    int64_t expected, pending; /* arrivals of a phase */
+    int64_t bytes;             /* expected, less those copied */
+    uint32_t phase;
+} HdMbarrier;
+
+typedef struct HdGroup {
+    int64_t base, count, arrived;
+} HdGroup;
+
+typedef struct HdThreads HdThreads;
+struct HdThreads {
+    const HdCpuArgs *args;
+    int64_t block; /* number of the block in the grid */
+    char *memory;  /* its shared tensors */
+    void (*kernel)(HdThreads *t, int64_t thread);
+    int64_t count, current, done, pauses;
+    bool over; /* the block gives up */
+    uint64_t random;
+    char *stacks;
+    uint64_t stack; /* bytes of one */
+    int64_t ready_first, ready_count;
+    int ready[HD_MOST_THREADS];
+    HdContext scheduler, contexts[HD_MOST_THREADS];
+    struct {
+        const void *at; /* the mbarrier; NULL: the thread waits at none */
+        int site;
+    } waits[HD_MOST_THREADS];
+    HdGroup groups[HD_MOST_GROUPS];
+    int group_count;
+    HdMbarrier mbarriers[HD_MOST_MBARRIERS];
+    int mbarrier_count;
+    struct HdWatch *watch;         /* under --check */
+    uint8_t turn[HD_MOST_THREADS]; /* of a warp's exchanges, two of which may overlap */
+    char lanes[HD_MOST_THREADS / 32][2][32 * HD_LANE] __attribute__((aligned(64)));
+};
+
+static _Thread_local HdThreads *hd_threads_now; /* whose thread starts */
+
+/* ---- switching ---- */
+HD_COLD void hd_threads_leave(HdThreads *t)
+{
+    hd_context_switch(&t->contexts[t->current], &t->scheduler);
+}
+
+HD_COLD void hd_threads_wake(HdThreads *t, int64_t thread)
+{
+    t->ready[(t->ready_first + t->ready_count++) % HD_MOST_THREADS] = (int)thread;
+}
+
+/* The thread does not come back: the block is over. */
+HD_COLD void hd_threads_stop(HdThreads *t)
+{
+    t->over = true;
+    hd_threads_leave(t);
+}
+
+HD_COLD void hd_threads_trap(HdThreads *t, int site, int64_t a, int64_t b, int64_t c)
+{
+    hd_trap(t->args->trap, site, a, b, c, 0);
+    hd_threads_stop(t);
+}
+
+/* Inside the loop of an `await`. */
+HD_COLD void hd_threads_pause(HdThreads *t)
+{
+    if (++t->pauses % t->count == 0 && !t->args->yield(t->args->grid_state)) hd_threads_stop(t);
+    hd_threads_wake(t, t->current);
+    hd_threads_leave(t);
+}
+
+/* ---- barriers of groups ---- */
+HD_COLD void hd_threads_sync(HdThreads *t, int64_t base, int64_t count)
+{
+    int i = 0;
+    if (base + count > t->count) count = t->count - base;
+    while (i < t->group_count && (t->groups[i].base != base || t->groups[i].count != count)) ++i;
+    if (i == HD_MOST_GROUPS) abort();
+    if (i == t->group_count) t->groups[t->group_count++] = (HdGroup){base, count, 0};
+    if (++t->groups[i].arrived < count) {
+        hd_threads_leave(t);
+        return;
+    }
+    t->groups[i].arrived = 0;
+    for (int64_t j = base; j < base + count; ++j)
+        if (j != t->current) hd_threads_wake(t, j);
+}
+
+HD_COLD void hd_threads_grid_sync(HdThreads *t)
+{
+    hd_threads_sync(t, 0, t->count);
+    if (t->current == 0 && !t->args->grid_sync(t->args->grid_state)) hd_threads_stop(t);
+    hd_threads_sync(t, 0, t->count);
+}
+
+/* ---- collectives of a warp ---- */
+HD_FN int64_t hd_threads_lanes(const HdThreads *t)
+{
+    int64_t rest = t->count - t->current / 32 * 32;
+    return rest < 32 ? rest : 32;
+}
+
+/* Where the values lie that the warp's lanes bring, one after another. */
+HD_COLD const void *hd_threads_meet(HdThreads *t, const void *value, uint64_t bytes)
+{
+    int64_t thread = t->current, warp = thread / 32;
+    char *lanes = t->lanes[warp][t->turn[thread]++ & 1];
+    memcpy(lanes + (uint64_t)(thread % 32) * bytes, value, bytes);
+    hd_threads_sync(t, warp * 32, 32);
+    return lanes;
+}
+
+/* A lane outside of the warp stands for the own one. */
+HD_FN int64_t hd_threads_lane(const HdThreads *t, int64_t lane)
+{
+    return lane < 0 || lane >= hd_threads_lanes(t) ? t->current % 32 : lane;
+}
+
+HD_COLD uint32_t hd_threads_ballot(HdThreads *t, bool p)
+{
+    const bool *all = hd_threads_meet(t, &p, sizeof p);
+    uint32_t bits = 0;
+    for (int64_t i = 0; i < hd_threads_lanes(t); ++i) bits |= (uint32_t)all[i] << i;
+    return bits;
+}
+HD_FN bool hd_threads_any(HdThreads *t, bool p)
+{
+    return hd_threads_ballot(t, p) != 0;
+}
+HD_FN bool hd_threads_all(HdThreads *t, bool p)
+{
+    return hd_threads_ballot(t, !p) == 0;
+}
+
+/* ---- mbarriers ---- */
+HD_COLD void hd_mbarrier_init(HdThreads *t, const void *first, int64_t count, int64_t arrivals)
+{
+    for (int64_t i = 0; i < count; ++i) {
+        if (t->mbarrier_count == HD_MOST_MBARRIERS) abort();
+        t->mbarriers[t->mbarrier_count++] =
+            (HdMbarrier){(const uint64_t *)first + i, arrivals, arrivals, 0, 0};
+    }
+}
+
+HD_COLD HdMbarrier *hd_mbarrier(HdThreads *t, const void *address)
+{
+    for (int i = 0; i < t->mbarrier_count; ++i)
+        if (t->mbarriers[i].address == address) return &t->mbarriers[i];
+    abort();
+}
+
+/* Has the phase ended? Then the next one begins, and those who wait look again. */
+HD_COLD void hd_mbarrier_settle(HdThreads *t, HdMbarrier *b)
+{
+    if (b->pending || b->bytes) return;
+    b->pending = b->expected;
+    ++b->phase;
+    for (int64_t i = 0; i < t->count; ++i)
+        if (t->waits[i].at == b->address) {
+            t->waits[i].at = NULL;
+            hd_threads_wake(t, i);
+        }
+}
+
+HD_COLD void hd_mbarrier_expect(HdThreads *t, const void *address, int64_t bytes, int site)
+{
+    HdMbarrier *b = hd_mbarrier(t, address);
+    if (b->pending == 0) hd_threads_trap(t, site, t->current, 0, 0);
+    b->bytes += bytes;
+    --b->pending;
+    hd_mbarrier_settle(t, b);
+}
+
+HD_COLD void hd_mbarrier_wait(HdThreads *t, const void *address, int64_t parity, int site)
+{
+    HdMbarrier *b = hd_mbarrier(t, address);
+    while ((int64_t)(b->phase & 1) == parity) {
+        t->waits[t->current].at = address;
+        t->waits[t->current].site = site;
+        hd_threads_leave(t);
+    }
+}
+
+/* Every thread that is left waits: says so of one that waits at an mbarrier. */
+HD_COLD void hd_threads_stuck(HdThreads *t)
+{
+    for (int64_t i = 0; i < t->count; ++i) {
+        if (!t->waits[i].at) continue;
+        const HdMbarrier *b = hd_mbarrier(t, t->waits[i].at);
+        hd_trap(t->args->trap, t->waits[i].site, i, b->pending, b->bytes, 0);
+        return;
+    }
+    abort();
+}
+
+/* ---- blocks ---- */
+HD_COLD void hd_thread_main(void)
+{
+    HdThreads *t = hd_threads_now;
+    t->kernel(t, t->current);
+    ++t->done;
+    hd_threads_leave(t);
+    abort();
+}
+
+/* The next thread: in turn, or (seeded) any. */
+HD_COLD int64_t hd_threads_next(HdThreads *t)
+{
+    int64_t first = t->ready_first, other = first;
+    if (t->args->seed) {
+        t->random ^= t->random << 13;
+        t->random ^= t->random >> 7;
+        t->random ^= t->random << 17;
+        other = (first + (int64_t)(t->random % (uint64_t)t->ready_count)) % HD_MOST_THREADS;
+    }
+    int thread = t->ready[other];
+    t->ready[other] = t->ready[first];
+    t->ready_first = (first + 1) % HD_MOST_THREADS;
+    --t->ready_count;
+    return thread;
+}
+
+/* Memory that hd_threads_begin divides: for `shared` bytes of shared tensors and `count` stacks. */
+HD_FN uint64_t hd_threads_bytes(uint64_t shared, int64_t count, uint64_t stack)
+{
+    return (sizeof(HdThreads) + 63) / 64 * 64 + (shared + 1023) / 1024 * 1024 + 1024 +
+           (uint64_t)count * stack;
+}
+
+HD_FN HdThreads *hd_threads_begin(const HdCpuArgs *args, char *memory, uint64_t shared,
+                                  int64_t count, uint64_t stack)
+{
+    HdThreads *t = (HdThreads *)memory;
+    char *at = memory + (sizeof(HdThreads) + 63) / 64 * 64;
+    at += -(uintptr_t)at & 1023;
+    t->args = args;
+    t->count = count;
+    t->stack = stack;
+    t->memory = at;
+    t->stacks = at + (shared + 1023) / 1024 * 1024;
+    return t;
+}
+
+/* Makes the threads of a block; mbarriers can be initialised then. */
+HD_COLD void hd_threads_block(HdThreads *t, int64_t block)
+{
+    t->block = block;
+    t->over = false;
+    t->done = t->pauses = t->ready_first = t->ready_count = 0;
+    t->group_count = t->mbarrier_count = 0;
+    t->random = (t->args->seed + 1) * 0x9e3779b97f4a7c15ull ^ (uint64_t)(block + 1) << 20;
+    for (int64_t i = 0; i < t->count; ++i) {
+        t->waits[i].at = NULL;
+        t->turn[i] = 0;
+        hd_context_make(&t->contexts[i], t->stacks + (uint64_t)i * t->stack, t->stack,
+                        hd_thread_main);
+        hd_threads_wake(t, i);
+    }
+}
+
+HD_COLD void hd_threads_run(HdThreads *t, void (*kernel)(HdThreads *t, int64_t thread))
+{
+    t->kernel = kernel;
+    while (!t->over && t->ready_count) {
+        hd_threads_now = t;
+        t->current = hd_threads_next(t);
+        hd_context_switch(&t->scheduler, &t->contexts[t->current]);
+    }
+    if (!t->over && t->done < t->count) hd_threads_stuck(t);
+}
