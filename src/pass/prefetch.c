@@ -301,7 +301,7 @@ static void insert(Prefetch *p, Worker *w, double before)
 
 static void prefetch(PassContext *ctx, IrBlock *block, const IrExpr *guard)
 {
-    if (ctx->k->waits) return true;
+    if (ctx->k->waits) return;
     IrKernel *k = ctx->k;
     Prefetch p = {.k = k, .scope = pass_scope_begin(k)};
     look(&p, block, guard);
