@@ -234,6 +234,7 @@ static bool run_passes(Compile *s, const CompileOptions *o, IrKernel *kernel, bo
                         .shuffle_threads = o->shuffle_threads,
                         .verify = o->verify,
                         .performance = o->performance && !cpu && variant->alignment == ALIGNED,
+                        .accesses = o->accesses,
                         .index_bits = variant->index_bits,
                         .alignment = variant->alignment,
                         .print_after = o->print_after,

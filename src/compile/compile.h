@@ -42,6 +42,7 @@ typedef struct CompileOptions {
     const int *point; /* the tune point of `symbol`; NULL: the first that `where` allows */
     bool check, shuffle_threads, verify;
     bool performance; /* look for what costs time: warnings W02xx, if session->diags wants them */
+    PassAccesses *accesses; /* `compile_check` with `performance`: what accesses cost; NULL */
     const char *print_after, *stop_after;
     Sb *print_to;
     double *seconds; /* pass_count() entries, added to; NULL */

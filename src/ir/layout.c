@@ -83,6 +83,18 @@ static const IrExpr *by_digits(IrKernel *k, const IrLayout *layout, const IrExpr
     return layout->swizzle_bits ? swizzled(k, layout, sum) : sum;
 }
 
+int64_t ir_default_swizzle(IrLayout *layout, Elem elem, int64_t extent, int64_t pad)
+{
+    int64_t chunk = 16 * 8 / vocab_elem(elem)->bits, line = extent + pad;
+    if (line % chunk && line > chunk && pad == 0) line += chunk - line % chunk;
+    int64_t chunks = line > 0 && line % chunk == 0 ? line / chunk : 1;
+    int free = __builtin_ctzll((uint64_t)chunks);
+    layout->swizzle_to = __builtin_ctzll((uint64_t)chunk);
+    layout->swizzle_bits = free < 3 ? free : 3;
+    layout->swizzle_from = layout->swizzle_to + (free < 3 ? 3 : free);
+    return line;
+}
+
 static const IrExpr *by_strides(IrKernel *k, const IrTensor *t, const IrExpr *const *index)
 {
     const IrExpr *sum = NULL;

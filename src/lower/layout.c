@@ -14,35 +14,22 @@ typedef struct Plan {
     int64_t panel; /* elements of a line that lie together, before the next line's; 0: all */
 } Plan;
 
-static int zeros_at_end(int64_t x)
-{
-    return x ? __builtin_ctzll((uint64_t)x) : 0;
-}
-
-/* The default swizzle. Shared memory has 32 banks of 4 bytes: eight chunks of 16 bytes, and a
- * phase of a 16-byte access is 8 lanes of one chunk each. The lanes of such a phase take the same
- * chunk of 8 lines in a row, or 8 chunks of a line in a row, and must meet 8 different chunk
- * columns. If a line has 2^t times an odd number of chunks, 8 lines repeat their chunk columns
- * 2^min(t, 3) times: so many chunks change places, by the number of the period of max(8, 2^t)
- * chunks that they lie in. With t = 0 there is nothing to do. A line that is no whole number of
- * chunks is filled up to one. Lines of several times 128 bytes are cut into panels of 128 bytes,
- * one panel of all lines after the other: the tensor copy engine and wgmma know a swizzle within
- * 128 bytes only (PTX ISA, "Shared Memory Matrix Layout"), and theirs is then ours. */
+/* See `ir_default_swizzle`. Lines of several times 128 bytes are cut into panels of 128 bytes, one
+ * panel of all lines after the other: the tensor copy engine and wgmma know a swizzle within 128
+ * bytes only (PTX ISA, "Shared Memory Matrix Layout"), and theirs is then ours. */
 static void default_swizzle(Plan *plan)
 {
-    int64_t chunk = 16 * 8 / vocab_elem(plan->elem)->bits;
-    int64_t extent = plan->extents[plan->order[plan->rank - 1]], line = extent + plan->pad;
-    if (line % chunk && plan->pad == 0 && !plan->mapping) {
-        if (line > chunk) plan->pad = chunk - line % chunk;
-        line += plan->pad;
-    }
-    if (line > 8 * chunk && line % (8 * chunk) == 0 && !plan->pad && !plan->mapping &&
-        plan->rank > 1 && plan->extents[plan->order[plan->rank - 2]] > 1)
-        plan->panel = line = 8 * chunk;
-    int free = line % chunk == 0 ? zeros_at_end(line / chunk) : 0;
-    plan->swizzle_bits = free < 3 ? free : 3;
-    plan->swizzle_to = zeros_at_end(chunk);
-    plan->swizzle_from = plan->swizzle_to + (free < 3 ? 3 : free);
+    IrLayout swizzle = {0};
+    int64_t extent = plan->extents[plan->order[plan->rank - 1]];
+    int64_t panel = 128 * 8 / vocab_elem(plan->elem)->bits;
+    if (extent > panel && extent % panel == 0 && !plan->pad && !plan->mapping && plan->rank > 1 &&
+        plan->extents[plan->order[plan->rank - 2]] > 1)
+        plan->panel = extent = panel;
+    int64_t line = ir_default_swizzle(&swizzle, plan->elem, extent, plan->pad);
+    if (!plan->mapping) plan->pad = line - extent;
+    plan->swizzle_bits = swizzle.swizzle_bits;
+    plan->swizzle_from = swizzle.swizzle_from;
+    plan->swizzle_to = swizzle.swizzle_to;
 }
 
 static void given_swizzle(Lower *l, const Ast *word, const int64_t *value, Plan *plan)

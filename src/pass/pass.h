@@ -13,16 +13,31 @@
 
 typedef enum { PASS_FOR_ALL, PASS_FOR_CPU, PASS_FOR_CUDA } PassTarget;
 
+/* What a warp's request of one access to memory costs at worst: wavefronts of shared memory,
+ * sectors of 32 bytes of global memory. */
+typedef struct PassAccess {
+    Span span;
+    const char *kernel, *tensor;
+    bool store, shared;
+    int bytes;           /* of a lane */
+    int64_t cost, ideal; /* 0: not known */
+} PassAccess;
+typedef struct PassAccesses {
+    Arena *arena; /* that outlives the kernel */
+    VEC(PassAccess) list;
+} PassAccesses;
+
 typedef struct PassOptions {
-    PassTarget target;    /* PASS_FOR_CPU or PASS_FOR_CUDA */
-    int arch;             /* 80 … 120; 0 for the CPU */
-    bool check;           /* --check: every access trapped, per-worker execution */
-    bool shuffle_threads; /* CPU: seeded order of a block's threads */
-    bool verify;          /* run the verifier after each pass */
-    bool performance;     /* report what costs time (W02xx): CUDA's variant of aligned tensors */
-    int index_bits;       /* 32 or 64: width of `index` in this variant */
-    int alignment;        /* bytes every tensor parameter's base and rows are known to be aligned to
-                             in this variant (the guard proves it); element size else */
+    PassTarget target;      /* PASS_FOR_CPU or PASS_FOR_CUDA */
+    int arch;               /* 80 … 120; 0 for the CPU */
+    bool check;             /* --check: every access trapped, per-worker execution */
+    bool shuffle_threads;   /* CPU: seeded order of a block's threads */
+    bool verify;            /* run the verifier after each pass */
+    bool performance;       /* report what costs time (W02xx): CUDA's variant of aligned tensors */
+    PassAccesses *accesses; /* if `performance`: every access, by source line; or NULL */
+    int index_bits;         /* 32 or 64: width of `index` in this variant */
+    int alignment; /* bytes every tensor parameter's base and rows are known to be aligned to
+                      in this variant (the guard proves it); element size else */
     const char *print_after, *stop_after; /* pass names or NULL; "all" for print_after */
     Sb *print_to;
     double *seconds; /* per pass, for --time-passes; NULL */

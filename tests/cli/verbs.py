@@ -71,6 +71,36 @@ def warnings_can_be_errors_or_silent():
     assert b"W0103" in check(text, "-Wall", want=DONE).err
 
 
+TURN = """kernel turn(x: f32[m, n], y: out f32[n, m])
+    launch grid(cdiv(m, 32), cdiv(n, 32)), block(256)
+{
+    mapping rows = repeat(4, 1) * spatial(8, 32)
+    shared t: f32[32, 32]
+    for (i, j) in rows on thread { t[i, j] = x[block.x * 32 + i, block.y * 32 + j] else 0 }
+    sync
+    for (j, i) in rows on thread within (n - block.y * 32, m - block.x * 32) {
+        y[block.y * 32 + j, block.x * 32 + i] = t[i, j]
+    }
+}
+"""
+
+
+@test
+def warnings_about_speed_are_for_those_who_ask():
+    assert check(TURN, want=DONE).err == b""
+    file = write("turn.hd", TURN)
+    plain = hdc("check", "-Wperf", file, want=DONE)
+    assert b"[W0202]" in plain.err and b"pad(1)" in plain.err
+    assert re.search(r"turn.hd:9 +turn +load +t +4  32 wavefronts, 1 would do", plain.text)
+    assert re.search(r"turn.hd:6 +turn +load +x +4  4 sectors", plain.text)
+    quiet = hdc("check", "-Wperf", "--diagnostics=json", file, want=DONE)
+    assert quiet.out == b"" and [d["code"] for d in json.loads(quiet.err)] == ["W0202"]
+    assert json.loads(quiet.err)[0]["severity"] == "warning"
+    assert b"W0202" in hdc("check", "-Wperf", "-Werror", file, want=WRONG).err
+    assert hdc("check", "-Wperf", "-Werror", "-Wno-W0202", file, want=DONE).err == b""
+    assert b"W0202" in hdc(file, "-Wperf", "--emit=cu", want=DONE).err
+
+
 @test
 def run_prints_shapes_time_and_a_stable_digest():
     file = write("add.hd", ADD)
