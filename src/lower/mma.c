@@ -150,6 +150,7 @@ static void product(Lower *l, const Ast *node, const Value *operands, const char
     p.b = factor(l, node, operands[2]);
     if (!p.a || !p.b || !check(l, &p)) return;
     if (!text) lower_find_instructions(l, p.acc, p.a, p.b);
+    lower_at(l, node); /* again: the search has been in the library */
     lower_barrier(l, true);
     product_loop(l, &p);
     lower_barrier(l, true);
