@@ -292,12 +292,6 @@ static bool build_kernel(Compile *s, const CompileOptions *o, const Symbol *kern
     return build_instance(s, o, kernel, &point, &out->instances[0]);
 }
 
-/* A kernel with generics has no instance of its own: its uses are checked where they are. */
-static bool is_generic(const Symbol *kernel)
-{
-    return KID(kernel->decl, Kernel, generics)->count > 0;
-}
-
 static bool is_given(const CompileOptions *o, const Name *name)
 {
     for (int i = 0; i < o->define_count; i++)
@@ -305,7 +299,8 @@ static bool is_given(const CompileOptions *o, const Name *name)
     return false;
 }
 
-/* Whether the kernel is one as it stands, or by what `-D` gives. */
+/* Whether the kernel is one as it stands, or by what `-D` gives. The uses of another are checked
+ * where they are. */
 static bool is_complete(const CompileOptions *o, const Symbol *kernel)
 {
     const Ast *generics = KID(kernel->decl, Kernel, generics);
@@ -394,7 +389,7 @@ static CompileStatus check_work(Compile *s, void *data)
     const CompileOptions *o = data;
     uint32_t at = 0;
     for (const Symbol *kernel; (kernel = next_kernel(s, &at, false));)
-        if (!is_generic(kernel)) check_kernel(s, o, kernel);
+        if (is_complete(o, kernel)) check_kernel(s, o, kernel);
     return s->diags->errors ? COMPILE_WRONG : COMPILE_OK;
 }
 

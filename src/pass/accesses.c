@@ -8,7 +8,7 @@
 
 #include "pass/lanes.h"
 
-enum { MOST_CASES = 64, MOST_REQUESTS = 4096 };
+enum { MOST_CASES = 64, MOST_REQUESTS = 4096, ROW = 16 };
 
 /* An access of the source: the same tensor, direction and place. */
 typedef struct Access {
@@ -142,11 +142,22 @@ static int width(const IrTensor *t, int lanes)
     return bits < 8 ? 1 : bits / 8;
 }
 
-/* Threads whose addresses count. */
+/* ldmatrix and stmatrix take the addresses of rows of 16 bytes, from 8 lanes for each matrix. */
+static bool takes_rows(const IrStmt *s)
+{
+    return s->kind == IR_STMT_MACHINE &&
+           (s->builtin == BUILTIN_LDMATRIX || s->builtin == BUILTIN_STMATRIX);
+}
+
 static int lanes_of(const IrStmt *s)
 {
-    if (s->kind != IR_STMT_MACHINE || !s->text) return PASS_LANES;
-    return strstr(s->text, ".x1") ? 8 : strstr(s->text, ".x2") ? 16 : PASS_LANES;
+    if (!takes_rows(s) || !s->text) return PASS_LANES;
+    return strstr(s->text, ".x1.") ? 8 : strstr(s->text, ".x2.") ? 16 : PASS_LANES;
+}
+
+static int width_of(const IrStmt *s, const IrTensor *t, int lanes)
+{
+    return takes_rows(s) && t->space == IR_SHARED ? ROW : width(t, lanes);
 }
 
 static void find_loads(Accesses *a, const IrExpr *e);
@@ -178,20 +189,20 @@ static void find_loads(Accesses *a, const IrExpr *e)
     Site site = {.tensor = e->tensor,
                  .offset = e->args[0],
                  .guard = e->flags & IR_GUARDED ? e->args[1] : NULL,
-                 .bytes = width(e->tensor, e->type.lanes),
+                 .bytes = width_of(a->stmt, e->tensor, e->type.lanes),
                  .lanes = lanes_of(a->stmt)};
     add_site(a, &site);
 }
 
 static void find_store(Accesses *a, const IrStmt *s, const IrExpr *const *args)
 {
-    bool stores = s->kind == IR_STMT_STORE && s->flags & IR_LINEAR;
-    if (!stores) return;
+    bool rows = takes_rows(s) && s->builtin == BUILTIN_STMATRIX;
+    if ((s->kind != IR_STMT_STORE && !rows) || !(s->flags & IR_LINEAR)) return;
     Site site = {.tensor = s->tensor,
                  .offset = args[0],
                  .guard = s->flags & IR_GUARDED ? args[2] : NULL,
-                 .bytes = width(s->tensor, args[1]->type.lanes),
-                 .lanes = PASS_LANES,
+                 .bytes = width_of(s, s->tensor, args[1]->type.lanes),
+                 .lanes = lanes_of(s),
                  .store = true};
     add_site(a, &site);
 }
