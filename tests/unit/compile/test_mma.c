@@ -412,6 +412,50 @@ static void check_assembles(RuntimeNvrtc *nvrtc, int arch)
     compile_destroy(s);
 }
 
+/* wgmma, written here by hand around the declared name, with as many registers as the declared
+ * fragments have elements. */
+static void group_function(Sb *out, const Case *c, int number)
+{
+    int sums = c->n / (strcmp(c->types->sums, "f16") == 0 ? 4 : 2);
+    int first = c->a_shared ? 0 : 4;
+    bool real = strcmp(c->types->sums, "f32") == 0, integer = strcmp(c->types->sums, "i32") == 0;
+    const char *s = real ? "f" : "r", *rest = integer ? "" : ", 1, 1";
+    if (c->bits == 16) rest = c->a_shared ? ", 1, 1, 0, 0" : ", 1, 1, 0";
+    base_sb_printf(out,
+                   "extern \"C\" __global__ void call_%d(%s *c, unsigned *a, long long x, "
+                   "long long y) { asm volatile(\"%s {",
+                   number, real ? "float" : "unsigned", c->ptx);
+    for (int i = 0; i < sums; i++) base_sb_printf(out, "%s%%%d", i ? ", " : "", i);
+    base_sb_str(out, "}, ");
+    for (int i = 0; i < first; i++) base_sb_printf(out, "%s%%%d", i ? ", " : "{", sums + i);
+    base_sb_printf(out, c->a_shared ? "%%%d" : "}", sums);
+    base_sb_printf(out, ", %%%d, 1%s;\" : ", sums + (c->a_shared ? 1 : first), rest);
+    for (int i = 0; i < sums; i++) base_sb_printf(out, "%s\"+%s\"(c[%d])", i ? ", " : "", s, i);
+    base_sb_str(out, " : ");
+    for (int i = 0; i < first; i++) base_sb_printf(out, "\"r\"(a[%d]), ", i);
+    base_sb_str(out, c->a_shared ? "\"l\"(x), \"l\"(y)); }\n" : "\"l\"(y)); }\n");
+}
+
+static void check_group_assembles(RuntimeNvrtc *nvrtc)
+{
+    Compile *s = compile_create();
+    Sb text = base_sb(s->arena);
+    int count = 0;
+    for (const Types *t = WGMMA; t->a; t++)
+        for (int i = 0; i < 4; i++) {
+            Case c = group_case(s->arena, t, i < 2 ? 24 : 256, i % 2);
+            group_function(&text, &c, count++);
+        }
+    RuntimeNvrtcOptions options = {.arch = 90, .specific = true};
+    RuntimeNvrtcResult made = {0};
+    HdFailure failure = {0};
+    bool ok = runtime_nvrtc_compile(nvrtc, s->arena, base_sb_text(&text), "wgmma.cu", &options,
+                                    &made, &failure);
+    if (!ok) print_message("%.2000s\n", failure.text);
+    assert_true(ok);
+    compile_destroy(s);
+}
+
 static void assembles(void **state)
 {
     static const int archs[] = {75, 80, 89, 90, 100, 120};
@@ -423,6 +467,7 @@ static void assembles(void **state)
         skip();
     }
     for (size_t i = 0; i < BASE_LEN(archs); i++) check_assembles(nvrtc, archs[i]);
+    check_group_assembles(nvrtc);
     runtime_nvrtc_destroy(nvrtc);
 }
 
