@@ -100,6 +100,7 @@ typedef struct IrTensor {
     const struct IrStmt *scope; /* SHARED: the SCOPE it lives in; NULL: the kernel */
     int64_t arrivals;           /* SHARED: of mbarriers, whose phases end after so many; else 0 */
     const struct IrTensor *staged; /* SHARED: only holds a copy of this tile, for an IR_MMA */
+    int64_t stages; /* SHARED: its first dimension are so many stages of a pipeline; else 0 */
     uint32_t origin;
     enum { IR_MADE_NOT, IR_MADE_TILE, IR_MADE_VALUE } made; /* by fission, to hold what */
 } IrTensor;

@@ -363,9 +363,12 @@ static void check_shared(Lower *l, const Ast *decl)
         if (t->space == IR_SHARED && !t->scope && ir_tensor_size(t) > 0)
             bytes += (ir_tensor_size(t) * vocab_elem(t->elem)->bits + 7) / 8;
     }
-    if (l->options->shared_limit && bytes > l->options->shared_limit)
-        lower_error(l, SHARED_LIMIT, decl->name_span, decl->name->text, lower_number(l, bytes),
-                    lower_number(l, l->options->shared_limit));
+    if (l->options->shared_limit && bytes > l->options->shared_limit) {
+        Diag *diag =
+            lower_error(l, SHARED_LIMIT, decl->name_span, decl->name->text, lower_number(l, bytes),
+                        lower_number(l, l->options->shared_limit));
+        lower_note_stages(l, diag);
+    }
 }
 
 static Lower *create(Arena *arena, Program *program, const LowerOptions *options, const Name *name)

@@ -221,6 +221,10 @@ static void lower_range(Lower *l, const Ast *node)
         lower_error(l, BAD_STEP, args->kid[2]->span, lower_number(l, bounds[2]->value.i));
         return;
     }
+    if (KID(node, For, pipeline)) {
+        lower_pipeline(l, node, bounds);
+        return;
+    }
     lower_at(l, domain);
     IrVar *var = ir_new_var(l->k, names->kid[0]->name, (IrType){ELEM_INDEX, 1}, false);
     IrStmt *loop = ir_for(l->k, l->block, var, bounds[0], bounds[1], bounds[2]);

@@ -1,0 +1,370 @@
+/* `for … pipeline(n)`: the copies of the next n - 1 rounds are under way while one is computed.
+ *
+ * Copies from a kernel's parameter to a whole shared tensor that stand at the top of the body, and
+ * the `let`s that they need, are lowered more than once, with the loop's variable bound to the
+ * round that they are for. The tensor gets a leading dimension of n stages:
+ *
+ *     for s in 0 .. n - 1 { if lo + s·step < hi { copies of that round, to stage s }; commit }
+ *     for p in lo .. hi step {
+ *         wait(n - 2); barrier            what round p reads is there; round p - 1 has been read
+ *         if p + (n - 1)·step < hi { copies of that round, to the stage that round p - 1 read }
+ *         commit                          also of nothing: the groups are counted
+ *         the rest of the body, on the stage of round p
+ *     }
+ *
+ * The stage is a counter that wraps, and the only one: round p copies to where round p - 1 read.
+ * With n = 1, and on a CPU where copies land at once, it is the plain loop; what is said about a
+ * pipeline is checked all the same. */
+#include "lower/pipeline.h"
+
+/* ---- stages ------------------------------------------------------------------------------------
+ */
+
+enum { STAGE_BYTES = 128 }; /* what a stage is aligned to */
+
+/* A swizzle looks the same from each stage if they are whole periods of it apart. */
+static const IrLayout *staged_layout(Lower *l, const IrTensor *t, int64_t stages, int64_t *total)
+{
+    IrLayout *layout = NEW(l->arena, IrLayout);
+    int64_t unit = STAGE_BYTES * 8 / vocab_elem(t->elem)->bits, size = ir_tensor_size(t);
+    if (t->layout) *layout = *t->layout;
+    int from = layout->swizzle_from, to = layout->swizzle_to;
+    int64_t period = (int64_t)1 << ((from > to ? from : to) + layout->swizzle_bits);
+    if (layout->swizzle_bits && period > unit) unit = period;
+    int64_t place = (size + unit - 1) / unit * unit;
+    IrLayoutDigit *digits =
+        NEW_ARRAY(l->arena, IrLayoutDigit, (size_t)(layout->count + t->rank) + 1);
+    digits[0] = (IrLayoutDigit){0, 1, 0, place};
+    if (t->layout) {
+        for (int i = 0; i < layout->count; i++) {
+            digits[i + 1] = layout->digits[i];
+            digits[i + 1].dim++;
+        }
+    } else {
+        int64_t stride = 1;
+        for (int d = t->rank; d >= 1; d--) {
+            digits[d] = (IrLayoutDigit){d, 1, 0, stride};
+            stride *= t->extents[d - 1]->value.i;
+        }
+        layout->count = t->rank;
+    }
+    layout->digits = digits;
+    layout->count++;
+    if (!base_mul(place, stages, total)) *total = INT64_MAX;
+    layout->size = *total;
+    return layout;
+}
+
+static bool has_fixed_size(const IrTensor *t)
+{
+    for (int d = 0; d < t->rank; d++)
+        if (!ir_is_const(t->extents[d])) return false;
+    return true;
+}
+
+/* Known at launch only: a stage is as large as the tensor was. */
+static bool stage_at_launch(Pipeline *p, const Move *m, IrTensor *t, const IrTensor *old)
+{
+    Lower *l = p->l;
+    if (old->layout) {
+        pipeline_report(p, m->call->span,
+                        pipeline_about(p, m, "has a swizzle, and a size known at launch only"));
+        return false;
+    }
+    if (!old->strides) return true;
+    const IrExpr **strides = NEW_ARRAY(l->arena, const IrExpr *, (size_t)t->rank);
+    strides[0] = old->storage;
+    for (int d = 0; d < old->rank; d++) strides[d + 1] = old->strides[d];
+    t->strides = strides;
+    t->storage = ir_binary(l->k, IR_MUL, old->storage, ir_index(l->k, p->stages));
+    return true;
+}
+
+/* An earlier pipeline gave it stages, which this one uses too: more of them, if it has more. */
+static bool stage_again(Pipeline *p, IrTensor *t)
+{
+    Lower *l = p->l;
+    int64_t total = INT32_MAX;
+    if (t->stages >= p->stages) return true;
+    const IrExpr **extents = base_copy(l->arena, t->extents, (size_t)t->rank * sizeof *extents);
+    extents[0] = ir_index(l->k, p->stages);
+    t->extents = extents;
+    t->stages = p->stages;
+    if (t->strides) t->storage = ir_binary(l->k, IR_MUL, t->strides[0], extents[0]);
+    if (!t->layout) return true;
+    IrLayout *layout = base_copy(l->arena, t->layout, sizeof *layout);
+    bool fits = base_mul(layout->digits[0].place, p->stages, &total) && total <= INT32_MAX;
+    layout->size = total;
+    t->layout = layout;
+    if (!fits) lower_error(l, TOO_LARGE, KID(p->node, For, pipeline)->span);
+    return fits;
+}
+
+/* Gives the tensor its stages. */
+static bool stage(Pipeline *p, const Move *m)
+{
+    Lower *l = p->l;
+    IrTensor *t = l->k->tensors.data[m->whole->tensor->id];
+    if (t->stages) return stage_again(p, t);
+    IrTensor old = *t;
+    if (t->rank + 1 > MAX_RANK) {
+        pipeline_report(p, m->call->span,
+                        pipeline_about(p, m, "has too many dimensions for stages"));
+        return false;
+    }
+    const IrExpr **extents = NEW_ARRAY(l->arena, const IrExpr *, (size_t)t->rank + 1);
+    extents[0] = ir_index(l->k, p->stages);
+    for (int d = 0; d < old.rank; d++) extents[d + 1] = old.extents[d];
+    t->extents = extents;
+    t->rank++;
+    t->stages = p->stages;
+    if (!has_fixed_size(&old)) return stage_at_launch(p, m, t, &old);
+    int64_t total;
+    t->layout = staged_layout(l, &old, p->stages, &total);
+    if (total <= INT32_MAX) return true;
+    lower_error(l, TOO_LARGE, KID(p->node, For, pipeline)->span);
+    return false;
+}
+
+static const View *stage_view(Lower *l, const IrTensor *t, const IrExpr *number)
+{
+    View *view = NEW(l->arena, View);
+    view->tensor = t;
+    view->rank = t->rank - 1;
+    view->offset[0] = number;
+    view->dim[0] = -1;
+    for (int d = 1; d < t->rank; d++) {
+        view->extents[d - 1] = t->extents[d];
+        view->offset[d] = ir_index(l->k, 0);
+        view->dim[d] = d - 1;
+    }
+    return view;
+}
+
+static void bind_stage(Pipeline *p, const IrExpr *number)
+{
+    for (size_t i = 0; i < p->moves.len; i++) {
+        const Move *m = &p->moves.data[i];
+        const View *view = number ? stage_view(p->l, m->whole->tensor, number) : m->whole;
+        lower_bind(p->l, m->symbol, value_view(view));
+    }
+}
+
+/* ---- the loops ---------------------------------------------------------------------------------
+ */
+
+static const Symbol *counter(const Pipeline *p)
+{
+    return KID(p->node, For, vars)->kid[0]->symbol;
+}
+
+/* The copies of the round in which the loop's variable is `at`, to the stage bound now. */
+static void copy_ahead(Pipeline *p, const IrExpr *at, IrBlock *into)
+{
+    Lower *l = p->l;
+    IrBlock *outer = l->block;
+    l->block = into;
+    l->depth++;
+    if (counter(p)) lower_bind(l, counter(p), value_expr(at));
+    for (uint32_t i = 0; i < p->body->count; i++) {
+        const Move *m = pipeline_move_at(p, i);
+        if (p->needed[i]) lower_stmt(l, p->body->kid[i]);
+        if (!m) continue;
+        const Ast *args = KID(m->call, Call, args);
+        lower_at(l, m->call);
+        Value dst = *lower_slot(l, m->symbol), src = lower_value(l, args->kid[1]);
+        if (src.kind == VALUE_VIEW) lower_copy_by(l, m->call, dst.view, &src, IR_ASYNC, NULL);
+    }
+    l->depth--;
+    l->block = outer;
+}
+
+/* if rounds·step < hi - at { copies of the round at + rounds·step }; commit. */
+static void copies(Pipeline *p, const IrExpr *at, const IrExpr *rounds, const IrExpr *number)
+{
+    Lower *l = p->l;
+    IrKernel *k = l->k;
+    const IrExpr *further = ir_binary(k, IR_MUL, p->step, rounds);
+    lower_at(l, p->node);
+    const IrExpr *there = ir_binary(k, IR_LT, further, ir_binary(k, IR_SUB, p->hi, at));
+    size_t first_tensor = k->tensors.len;
+    IrStmt *some = ir_if(k, l->block, there, false);
+    bind_stage(p, number);
+    copy_ahead(p, ir_binary(k, IR_ADD, at, further), some->body);
+    pipeline_check_ahead(p, some->body, first_tensor);
+    lower_at(l, p->node);
+    ir_append(k, l->block, IR_STMT_COMMIT);
+}
+
+static void prologue(Pipeline *p)
+{
+    Lower *l = p->l;
+    IrKernel *k = l->k;
+    IrBlock *outer = l->block;
+    const IrExpr *number = ir_index(k, 0);
+    if (p->stages > 2) {
+        IrVar *var = ir_new_var(k, lower_name(l, "s"), (IrType){ELEM_INDEX, 1}, false);
+        IrStmt *loop = ir_for(k, l->block, var, number, ir_index(k, p->stages - 1), ir_index(k, 1));
+        number = ir_var(k, var);
+        l->block = loop->body;
+    }
+    copies(p, p->lo, number, number);
+    l->block = outer;
+}
+
+typedef struct Writes {
+    Pipeline *p;
+    const Move *found;
+    const IrStmt *by;
+} Writes;
+
+static bool writes_stage(void *user, IrStmt *s)
+{
+    Writes *w = user;
+    bool writes = s->kind == IR_STMT_STORE || s->kind == IR_STMT_ATOMIC;
+    for (size_t i = 0; writes && i < w->p->moves.len; i++)
+        if (w->p->moves.data[i].whole->tensor == s->tensor) {
+            w->found = &w->p->moves.data[i];
+            w->by = s;
+        }
+    return !w->found;
+}
+
+/* The body without the copies made ahead (`all`: with them), which writes to none of the stages. */
+static void rest_of_body(Pipeline *p, bool all)
+{
+    Lower *l = p->l;
+    l->depth++;
+    for (uint32_t i = 0; i < p->body->count; i++) {
+        Writes w = {.p = p};
+        size_t first = l->block->stmts.len;
+        const Move *m = pipeline_move_at(p, i);
+        if (!m || all) lower_stmt(l, p->body->kid[i]);
+        for (; !m && first < l->block->stmts.len && !w.found; first++) {
+            IrStmt *s = l->block->stmts.data[first];
+            if (!writes_stage(&w, s)) break;
+            if (s->body) ir_walk(s->body, writes_stage, &w);
+            if (s->other && !w.found) ir_walk(s->other, writes_stage, &w);
+        }
+        if (!w.found) continue;
+        Diag *diag =
+            pipeline_report(p, pipeline_span(l->k, w.by->origin),
+                            pipeline_about(p, w.found,
+                                           "is filled by a copy made ahead of time; nothing "
+                                           "else may write to it"));
+        diag_label(l->diags, diag, w.found->call->span, "the copy");
+    }
+    l->depth--;
+}
+
+static IrStmt *open_loop(Pipeline *p, const IrExpr **at)
+{
+    Lower *l = p->l;
+    const Ast *name = KID(p->node, For, vars)->kid[0];
+    lower_at(l, KID(p->node, For, domain));
+    IrVar *var = ir_new_var(l->k, name->name, (IrType){ELEM_INDEX, 1}, false);
+    IrStmt *loop = ir_for(l->k, l->block, var, p->lo, p->hi, p->step);
+    if (p->node->flags & AST_UNROLL) loop->flags |= IR_UNROLL;
+    *at = ir_var(l->k, var);
+    return loop;
+}
+
+static void wait_for(Lower *l, int64_t groups)
+{
+    ir_append(l->k, l->block, IR_STMT_WAIT)->imm = groups;
+}
+
+static void steady(Pipeline *p)
+{
+    Lower *l = p->l;
+    IrKernel *k = l->k;
+    IrBlock *outer = l->block;
+    const IrExpr *at, *one = ir_index(k, 1), *last = ir_index(k, p->stages - 1);
+    IrVar *stage = ir_new_var(k, lower_name(l, "stage"), (IrType){ELEM_INDEX, 1}, true);
+    stage->lo = 0;
+    stage->hi = p->stages - 1;
+    ir_let(k, l->block, stage, last);
+    IrStmt *loop = open_loop(p, &at);
+    l->block = loop->body;
+    wait_for(l, p->stages - 2);
+    lower_barrier(l, false);
+    const IrExpr *was = ir_var(k, stage);
+    const IrExpr *read = lower_pin(l, lower_name(l, "free"), was);
+    const IrExpr *next = ir_binary(k, IR_ADD, was, one);
+    ir_set(k, l->block, stage, ir_select(k, ir_binary(k, IR_EQ, was, last), ir_index(k, 0), next));
+    copies(p, at, last, read);
+    bind_stage(p, lower_pin(l, lower_name(l, "full"), was));
+    if (counter(p)) lower_bind(l, counter(p), value_expr(at));
+    rest_of_body(p, false);
+    l->block = outer;
+}
+
+static void overlapped(Pipeline *p)
+{
+    Lower *l = p->l;
+    const Ast *block = KID(p->node, For, body);
+    bool early = pipeline_leaves(block, false, true) != NULL;
+    for (size_t i = 0; i < p->moves.len; i++)
+        if (!stage(p, &p->moves.data[i])) return;
+    lower_at(l, p->node);
+    if (early) wait_for(l, 0); /* for what an earlier run has left behind */
+    lower_barrier(l, true);
+    prologue(p);
+    steady(p);
+    lower_at(l, p->node);
+    if (early) wait_for(l, 0);
+}
+
+static void plain(Pipeline *p)
+{
+    Lower *l = p->l;
+    IrBlock *outer = l->block;
+    const IrExpr *at;
+    IrStmt *loop = open_loop(p, &at);
+    if (p->moves.len) {
+        IrBlock *made = ir_new_block(l->k);
+        size_t first_tensor = l->k->tensors.len;
+        copy_ahead(p, at, made);
+        pipeline_check_ahead(p, made, first_tensor);
+    }
+    if (counter(p)) lower_bind(l, counter(p), value_expr(at));
+    l->block = loop->body;
+    rest_of_body(p, true);
+    l->block = outer;
+}
+
+void lower_pipeline(Lower *l, const Ast *node, const IrExpr *const *bounds)
+{
+    const Ast *clause = KID(node, For, pipeline);
+    Pipeline p = {.l = l, .node = node, .body = KID(KID(node, For, body), Block, stmts)};
+    p.needed = NEW_ARRAY(l->arena, bool, p.body->count + 1);
+    bool good = lower_int(l, clause, &p.stages);
+    if (good && p.stages < 1) {
+        pipeline_report(&p, clause->span,
+                        lower_text(l, "it has %lld stages; one at least holds what is read",
+                                   (long long)p.stages));
+        good = false;
+    }
+    p.lo = lower_pin(l, lower_name(l, "first"), bounds[0]);
+    p.hi = lower_pin(l, lower_name(l, "end"), bounds[1]);
+    p.step = lower_pin(l, lower_name(l, "step"), bounds[2]);
+    good = good && pipeline_find_moves(&p);
+    if (!good) p.moves.len = 0;
+    if (good && p.stages > 1 && lower_is_async(l))
+        overlapped(&p);
+    else
+        plain(&p);
+    bind_stage(&p, NULL);
+}
+
+void lower_note_stages(Lower *l, Diag *diag)
+{
+    for (size_t i = 0; i < l->k->tensors.len; i++) {
+        const IrTensor *t = l->k->tensors.data[i];
+        int64_t size = t->stages ? ir_tensor_size(t) : 0;
+        if (size <= 0) continue;
+        diag_note(l->diags, diag, "the %lld stages of `%s` in a pipeline take %lld of them",
+                  (long long)t->stages, t->name->text,
+                  (long long)((size * vocab_elem(t->elem)->bits + 7) / 8));
+    }
+}
