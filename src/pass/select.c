@@ -61,6 +61,60 @@ IrStmt *select_machine(IrKernel *k, IrBlock *to, Builtin builtin, const IrTensor
     return s;
 }
 
+/* ---- tiles of warps -------------------------------------------------------------------------- */
+static bool is_var(const IrExpr *e, const IrVar *var)
+{
+    return e->op == IR_VAR && e->var == var;
+}
+
+const IrExpr *select_own_slot(IrKernel *k, const IrStmt *tasks, const IrTensor *t,
+                              const IrExpr *const *index)
+{
+    int lead = t->rank - 2;
+    const IrTasks *own = tasks->tasks;
+    if (t->space != IR_TILE || !t->over || t->over->rank != 2 || lead < 0) return NULL;
+    if (!is_var(index[lead], own->vars[0]) || !is_var(index[lead + 1], own->vars[1])) return NULL;
+    if (!mapping_equal(own->mapping, t->over)) return NULL;
+    int64_t at = 0;
+    for (int d = 0; d < lead; d++) {
+        if (!ir_is_const(index[d])) return NULL;
+        at = at * t->extents[d]->value.i + index[d]->value.i;
+    }
+    return ir_index(k, at * t->over->steps);
+}
+
+bool select_has_warps(Select *s, const IrStmt *tasks)
+{
+    const PassScope *scope = &s->scope;
+    const IrExpr *worker = pass_resolve(&s->scope, tasks->args[0]);
+    const int64_t *workers = pass_scope_threads(&s->scope, worker);
+    if (!workers || scope->first % SELECT_WARP || scope->count % SELECT_WARP) return false;
+    for (int64_t t = scope->first; t < scope->first + scope->count; t++)
+        if (workers[t] % SELECT_WARP != t % SELECT_WARP ||
+            workers[t] != workers[t - t % SELECT_WARP] + t % SELECT_WARP)
+            return false;
+    return tasks->tasks->mapping->workers % SELECT_WARP == 0;
+}
+
+bool select_lanes_agree(const Mapping *m, const Mapping *f)
+{
+    int64_t warp[2], worker[2], lane[2];
+    for (int64_t w = 0; w < m->workers; w++) {
+        mapping_eval_worker(m, w - w % SELECT_WARP, warp);
+        mapping_eval_worker(m, w, worker);
+        mapping_eval_worker(f, w % SELECT_WARP, lane);
+        for (int d = 0; d < 2; d++)
+            if (worker[d] != warp[d] + lane[d]) return false;
+    }
+    return true;
+}
+
+const IrExpr *select_warp_part(IrKernel *k, const IrStmt *tasks, int dim)
+{
+    const IrExpr *warp = ir_binary(k, IR_DIV, tasks->args[0], ir_index(k, SELECT_WARP));
+    return select_worker_part(k, tasks->tasks->mapping, select_times(k, warp, SELECT_WARP), dim);
+}
+
 /* ---- the product ----------------------------------------------------------------------------- */
 typedef struct Product {
     Select *s;
@@ -96,28 +150,6 @@ static bool is_factor(const IrExpr *e, const IrVar *own, const IrVar *other)
 {
     return e->op == IR_LOAD && e->type.lanes == 1 && !(e->flags & (IR_GUARDED | IR_LINEAR)) &&
            e->tensor->space == IR_SHARED && pass_uses_var(e, own) && !pass_uses_var(e, other);
-}
-
-static bool is_var(const IrExpr *e, const IrVar *var)
-{
-    return e->op == IR_VAR && e->var == var;
-}
-
-/* sums[…, i, j], the dimensions before them constant. */
-static bool is_sum(Product *p, const IrTensor *t, const IrExpr *const *index)
-{
-    IrKernel *k = p->s->k;
-    int lead = t->rank - 2;
-    if (t->space != IR_TILE || !t->over || t->over->rank != 2 || lead < 0) return false;
-    if (!is_var(index[lead], p->i) || !is_var(index[lead + 1], p->j)) return false;
-    int64_t at = 0;
-    for (int d = 0; d < lead; d++) {
-        if (!ir_is_const(index[d])) return false;
-        at = at * t->extents[d]->value.i + index[d]->value.i;
-    }
-    p->sums = t;
-    p->first = ir_index(k, at * t->over->steps);
-    return mapping_equal(p->tasks->tasks->mapping, t->over);
 }
 
 /* sum = fma(a, b, sum), or a * b + sum of integers. */
@@ -160,7 +192,9 @@ static bool match(Product *p)
     p->i = s->tasks->vars[0];
     p->j = s->tasks->vars[1];
     p->p = loop->var;
-    return is_sum(p, store->tensor, store->args) && match_terms(p, pass_store_value(store));
+    p->sums = store->tensor;
+    p->first = select_own_slot(p->s->k, s, store->tensor, store->args);
+    return p->first && match_terms(p, pass_store_value(store));
 }
 
 /* ---- which instruction ----------------------------------------------------------------------- */
@@ -174,34 +208,6 @@ static bool has_types(const Product *p, const IrInstruction *in)
 {
     return in->a_elem == p->a->tensor->elem && in->b_elem == p->b->tensor->elem &&
            in->acc_elem == p->sums->elem;
-}
-
-/* Workers of the tile are threads in order, whole warps of them. */
-static bool has_warps(Product *p)
-{
-    const PassScope *s = &p->s->scope;
-    const IrExpr *worker = pass_resolve(&p->s->scope, p->tasks->args[0]);
-    const int64_t *workers = pass_scope_threads(&p->s->scope, worker);
-    if (!workers || s->first % SELECT_WARP || s->count % SELECT_WARP) return false;
-    for (int64_t t = s->first; t < s->first + s->count; t++)
-        if (workers[t] % SELECT_WARP != t % SELECT_WARP ||
-            workers[t] != workers[t - t % SELECT_WARP] + t % SELECT_WARP)
-            return false;
-    return p->sums->over->workers % SELECT_WARP == 0;
-}
-
-/* Each worker's part is its warp's part and that of the lane in the fragment. */
-static bool lanes_agree(const Mapping *m, const Mapping *f)
-{
-    int64_t warp[2], worker[2], lane[2];
-    for (int64_t w = 0; w < m->workers; w++) {
-        mapping_eval_worker(m, w - w % SELECT_WARP, warp);
-        mapping_eval_worker(m, w, worker);
-        mapping_eval_worker(f, w % SELECT_WARP, lane);
-        for (int d = 0; d < 2; d++)
-            if (worker[d] != warp[d] + lane[d]) return false;
-    }
-    return true;
 }
 
 /* Fragment q of the warp: where it begins; all its slots must follow. */
@@ -223,7 +229,7 @@ static bool find_grid(const Mapping *m, Grid *g)
 {
     const Mapping *f = g->in->acc;
     int64_t at[2];
-    if (m->steps % f->steps || !lanes_agree(m, f)) return false;
+    if (m->steps % f->steps || !select_lanes_agree(m, f)) return false;
     int64_t count = m->steps / f->steps;
     *g = (Grid){.in = g->in, .tiles = {1, 1}, .steps = g->steps};
     for (int64_t q = 1; q < count; q++) {
@@ -264,7 +270,7 @@ static bool fits(Product *p, const IrInstruction *in, Grid *g)
         return refuse(p, base_format(arena, "its depth %lld is no multiple of %lld",
                                      (long long)p->depth, (long long)depth));
     *g = (Grid){.in = in, .steps = p->depth / depth};
-    if (!has_warps(p)) return refuse(p, "the group is not made of whole warps");
+    if (!select_has_warps(p->s, p->tasks)) return refuse(p, "the group is not made of whole warps");
     return find_grid(p->sums->over, g) || refuse(p, lies_otherwise(p, in));
 }
 
@@ -348,10 +354,9 @@ static SelectOperand operand(Product *p, const Grid *g, int side, const IrExpr *
 {
     IrKernel *k = p->s->k;
     SelectOperand o = {.fragment = side ? g->in->b : g->in->a, .load = side ? p->b : p->a};
-    const IrExpr *warp = ir_binary(k, IR_DIV, p->tasks->args[0], ir_index(k, SELECT_WARP));
     o.vars[side] = side ? p->j : p->i;
     o.vars[1 - side] = p->p;
-    o.origin[side] = select_worker_part(k, p->sums->over, select_times(k, warp, SELECT_WARP), side);
+    o.origin[side] = select_warp_part(k, p->tasks, side);
     o.origin[1 - side] = select_times(k, step, o.fragment->shape[1 - side]);
     o.tiles = g->tiles[side];
     o.tile_step[side] = g->step[side];
@@ -407,23 +412,46 @@ static void emit(Product *p, const Grid *g, IrBlock *to)
     mma->count = 3;
 }
 
-static void report(Product *p)
+void select_refuse(Select *s, const IrStmt *tasks, const IrTensor *tile, const char *reason)
+{
+    PassContext *ctx = s->ctx;
+    Span span = pass_span(s->k, tasks->origin);
+    Diag *diag = diag_report(ctx->diags, DIAG_NOT_SELECTED, span, tasks->text, reason);
+    if (tile && tile->over)
+        diag_label(ctx->diags, diag, pass_span(s->k, tile->origin), "`%s` lies over %s",
+                   tile->name->text, mapping_text(s->k->arena, tile->over, NULL, NULL));
+}
+
+static void report(Product *p, bool matched)
 {
     PassContext *ctx = p->s->ctx;
-    Span span = pass_span(p->s->k, p->tasks->origin);
     const char *reason = p->reason ? p->reason : "its loop is of no known form";
-    if (ctx->options->performance) diag_report(ctx->diags, DIAG_SIMT_PRODUCT, span, reason);
+    if (p->tasks->flags & IR_FORCED)
+        select_refuse(p->s, p->tasks, matched ? p->sums : NULL, reason);
+    else if (ctx->options->performance)
+        diag_report(ctx->diags, DIAG_SIMT_PRODUCT, pass_span(p->s->k, p->tasks->origin), reason);
+}
+
+/* Written by hand, but for several warps together. */
+static bool is_of_more(const Product *p)
+{
+    IrKernel *k = p->s->k;
+    for (size_t i = 0; i < k->instructions.len && p->tasks->flags & IR_FORCED; i++)
+        if (strcmp(k->instructions.data[i].text, p->tasks->text) == 0)
+            return !is_by_warp(&k->instructions.data[i]);
+    return false;
 }
 
 static bool product(Select *s, const IrStmt *tasks, IrBlock *to)
 {
     Product p = {.s = s, .tasks = tasks};
     Grid g;
-    if (match(&p) && choose(&p, &g)) {
+    bool matched = match(&p);
+    if (matched && choose(&p, &g)) {
         emit(&p, &g, to);
         return true;
     }
-    report(&p);
+    if (!is_of_more(&p)) report(&p, matched);
     return false;
 }
 
@@ -456,9 +484,10 @@ static void walk(Select *s, IrBlock *block)
     for (size_t i = 0; i < old.stmts.len; i++) {
         IrStmt *stmt = old.stmts.data[i];
         if (stmt->kind == IR_STMT_LET) pass_scope_let(&s->scope, stmt);
-        bool mma = stmt->kind == IR_STMT_TASKS && stmt->flags & IR_MMA;
-        if (mma && product(s, stmt, block)) continue;
-        if (!mma) walk_inside(s, stmt);
+        bool tasks = stmt->kind == IR_STMT_TASKS;
+        if (!s->copies && tasks && stmt->flags & IR_MMA && product(s, stmt, block)) continue;
+        if (s->copies && tasks && stmt->flags & IR_COPY && select_copy(s, stmt, block)) continue;
+        if (!tasks || !(stmt->flags & IR_MMA)) walk_inside(s, stmt);
         VEC_PUSH(s->k->arena, block->stmts, stmt);
     }
 }
@@ -505,12 +534,15 @@ static void drop_tensors(Select *s)
 bool pass_select(PassContext *ctx)
 {
     IrKernel *k = ctx->k;
-    Select s = {ctx, k, pass_scope_begin(k), pass_facts(k, ctx->options), base_map(k->arena)};
+    Select s = {.ctx = ctx, .k = k, .scope = pass_scope_begin(k), .gone = base_map(k->arena)};
     size_t errors = ctx->diags->errors;
+    s.facts = pass_facts(k, ctx->options);
     walk(&s, k->body);
     if (s.gone.len) {
         drop_copies(&s, k->body);
         drop_tensors(&s);
     }
+    s.copies = true;
+    walk(&s, k->body);
     return ctx->diags->errors == errors;
 }

@@ -1,16 +1,19 @@
-/* Fragments out of shared memory.
+/* Fragments out of shared memory, and into it.
  *
  * `ldmatrix` reads 8 by 8 matrices of 16-bit elements, or of pairs of 8-bit ones, …: a row is 16
  * bytes, whose address one lane gives; lane l gets the word of row l / 4, column l % 4, or with
  * .trans the two elements of column l / 4, rows l % 4 * 2 and the next. Up to four matrices are
- * read at once; lanes 8 m to 8 m + 7 give the rows of matrix m. It fits where a fragment's elements
- * lie so in the lanes, and 16 bytes of the tensor are consecutive along one dimension or the other.
+ * read at once; lanes 8 m to 8 m + 7 give the rows of matrix m. `stmatrix` is its inverse. It fits
+ * where a fragment's elements lie so in the lanes, and 16 bytes of the tensor are consecutive along
+ * one dimension or the other.
  *
  * An offset in the tensor is a sum of what the thread, the loops' counters and the rest contribute.
  * Under a swizzle it is so arranged that the counters do not enter the swizzle: (x ^ y) stands for
  * x + y where they have no bit in common.
  */
 #include "pass/select.h"
+
+enum { MAX_WORDS = 256, MAX_COUNTERS = 4 };
 
 typedef struct Matrices {
     int row;       /* elements of 16 bytes */
@@ -40,13 +43,13 @@ static bool runs_along(const Mapping *f, const Matrices *m)
 static bool has_matrices(const Mapping *f, Elem elem, Matrices *m)
 {
     int bits = vocab_elem(elem)->bits;
-    if (bits > 32 || f->workers != SELECT_WARP || f->rank != 2) return false;
+    if (bits > 32 || f->workers % SELECT_WARP || f->rank != 2) return false;
     m->word = 32 / bits;
     m->row = 128 / bits;
-    if (f->steps % m->word) return false;
+    if (f->steps % m->word || f->steps / m->word > MAX_WORDS) return false;
     m->words = (int)f->steps / m->word;
     for (m->fast = 0; m->fast < 2; m->fast++)
-        if (runs_along(f, m)) return m->words == 1 || m->words == 2 || m->words % 4 == 0;
+        if (runs_along(f, m)) return true;
     return false;
 }
 
@@ -79,8 +82,6 @@ static bool lane_row(IrKernel *k, const SelectOperand *o, const Matrices *m, int
 }
 
 /* ---- offsets --------------------------------------------------------------------------------- */
-enum { MAX_COUNTERS = 4 };
-
 typedef struct Counter {
     const IrExpr *var;
     int64_t coef;
@@ -89,6 +90,7 @@ typedef struct Counter {
 /* An offset before the swizzle, taken apart. */
 typedef struct Parts {
     PassAffine thread, rest;
+    int64_t constant;
     int count;
     Counter counters[MAX_COUNTERS];
     bool runs; /* one place further along the row is one element further */
@@ -123,7 +125,7 @@ static bool take_apart(Vars *v, const IrExpr *sum, Parts *p)
 {
     IrKernel *k = v->s->k;
     PassAffine all = pass_affine(k, sum);
-    *p = (Parts){.thread = {.constant = all.constant}};
+    *p = (Parts){.constant = all.constant};
     p->thread.terms = NEW_ARRAY(k->arena, PassTerm, (size_t)all.count + 1);
     p->rest.terms = NEW_ARRAY(k->arena, PassTerm, (size_t)all.count + 1);
     for (int i = 0; i < all.count; i++) {
@@ -151,7 +153,8 @@ static bool is_aligned(Select *s, const Parts *p, const int64_t *threads, int64_
         if (p->counters[i].coef % row) return false;
     for (int64_t t = s->scope.first; t < s->scope.first + s->scope.count; t++)
         if (threads[t] < 0 || threads[t] % row) return false;
-    return pass_multiple(&s->facts, pass_affine_build(k, &p->rest)) % row == 0;
+    return p->constant >= 0 && p->constant % row == 0 &&
+           pass_multiple(&s->facts, pass_affine_build(k, &p->rest)) % row == 0;
 }
 
 static const IrExpr *swizzled(IrKernel *k, const IrLayout *l, const IrExpr *x)
@@ -162,15 +165,17 @@ static const IrExpr *swizzled(IrKernel *k, const IrLayout *l, const IrExpr *x)
     return ir_binary(k, IR_BITXOR, x, bits);
 }
 
-/* Counters below the bits that the swizzle looks at are put in by ^, those above by +. NULL if
- * some are neither. */
+/* Counters and constants below the bits that the swizzle looks at are put in by ^, those above by
+ * +. NULL if some are neither. */
 static const IrExpr *swizzled_apart(Select *s, const IrLayout *l, const Parts *p,
                                     const int64_t *threads)
 {
     IrKernel *k = s->k;
-    int64_t line = (int64_t)1 << l->swizzle_from, period = line << l->swizzle_bits, used = 0;
-    const IrExpr *low = ir_index(k, 0), *high = pass_affine_build(k, &p->rest);
-    if (pass_multiple(&s->facts, high) % period) return NULL;
+    int64_t line = (int64_t)1 << l->swizzle_from, period = line << l->swizzle_bits;
+    int64_t used = p->constant % period;
+    const IrExpr *low = ir_index(k, used), *high = pass_affine_build(k, &p->rest);
+    if (used >= line || pass_multiple(&s->facts, high) % period) return NULL;
+    high = select_sum(k, high, ir_index(k, p->constant - used));
     for (int i = 0; i < p->count; i++) {
         const IrExpr *var = p->counters[i].var;
         const IrExpr *term = select_times(k, var, p->counters[i].coef);
@@ -233,13 +238,7 @@ static const IrExpr *row_offset(Select *s, const SelectOperand *o, const Matrice
     return apart ? apart : ir_offset(k, t, index);
 }
 
-/* ---- ldmatrix -------------------------------------------------------------------------------- */
-static const char *matrix_text(IrKernel *k, int count, bool transposed)
-{
-    return base_format(k->arena, "ldmatrix.sync.aligned.m8n8.x%d%s.shared.b16", count,
-                       transposed ? ".trans" : "");
-}
-
+/* ---- the statements -------------------------------------------------------------------------- */
 static const IrTensor *make_array(Select *s, SelectOperand *o)
 {
     IrKernel *k = s->k;
@@ -254,51 +253,81 @@ static const IrTensor *make_array(Select *s, SelectOperand *o)
     return t;
 }
 
-/* Loads fragments `m->fragments` at a time. */
-static bool load_matrices(Select *s, SelectOperand *o, const Matrices *m, IrBlock *to)
+/* One instruction: `count` matrices at a time, from number `from` on. */
+typedef struct Call {
+    int from, count;
+    const IrExpr *offset;
+} Call;
+
+/* As many matrices at once as have a row for each lane. */
+static bool plan_call(Select *s, const SelectOperand *o, const Matrices *m, const IrExpr *tile,
+                      Call *call)
+{
+    IrKernel *k = s->k;
+    const IrExpr *at[2], *place[2];
+    int left = m->words * m->fragments - call->from;
+    call->count = left >= 4 ? 4 : left >= 2 ? 2 : 1;
+    while (!lane_row(k, o, m, call->from, call->count, place)) call->count /= 2;
+    for (int d = 0; d < 2; d++) {
+        at[d] = select_times(k, tile, o->tile_step[d] * m->fragments);
+        at[d] = select_sum(k, select_sum(k, o->origin[d], at[d]), place[d]);
+    }
+    call->offset = row_offset(s, o, m, at);
+    return call->offset != NULL;
+}
+
+static void append_call(Select *s, const SelectOperand *o, const Matrices *m, const Call *call,
+                        const IrExpr *slot, IrBlock *to)
+{
+    IrKernel *k = s->k;
+    slot = select_sum(k, slot, ir_index(k, call->from * m->word));
+    const char *text =
+        base_format(k->arena, "%smatrix.sync.aligned.m8n8.x%d%s.shared.b16",
+                    o->stores ? "st" : "ld", call->count, m->along != m->fast ? ".trans" : "");
+    const IrTensor *memory = o->load->tensor;
+    const IrExpr *offset = o->stores ? call->offset : slot;
+    const IrExpr *from = o->stores ? slot : call->offset;
+    IrStmt *made = select_machine(k, to, o->stores ? BUILTIN_STMATRIX : BUILTIN_LDMATRIX,
+                                  o->stores ? memory : o->array, offset, text);
+    made->args[1] =
+        ir_load_with(k, o->stores ? o->array : memory, 1, IR_LINEAR | IR_PROVED, &from, NULL, NULL);
+    made->count = 2;
+}
+
+/* Fragments `m->fragments` at a time. */
+static bool move_matrices(Select *s, SelectOperand *o, const Matrices *m, IrBlock *to)
 {
     IrKernel *k = s->k;
     IrBlock *made = ir_new_block(k);
-    const IrExpr *tile, *offset[64], *at[2], *place[2];
-    int all = m->words * m->fragments, count = all < 4 ? all : 4, calls = all / count;
-    if (calls > (int)BASE_LEN(offset)) return false;
+    const IrExpr *tile;
+    Call calls[MAX_WORDS];
+    int count = 0, all = m->words * m->fragments;
     IrBlock *body = select_loop(k, made, "t", o->tiles / m->fragments, &tile);
     if (body != made) pass_scope_for(&s->scope, made->stmts.data[0]);
-    for (int i = 0; i < calls; i++) {
-        if (!lane_row(k, o, m, i * count, count, place)) return false;
-        for (int d = 0; d < 2; d++) {
-            at[d] = select_times(k, tile, o->tile_step[d] * m->fragments);
-            at[d] = select_sum(k, select_sum(k, o->origin[d], at[d]), place[d]);
-        }
-        offset[i] = row_offset(s, o, m, at);
-        if (!offset[i]) return false;
+    for (int from = 0; from < all; from += calls[count++].count) {
+        calls[count].from = from;
+        if (!plan_call(s, o, m, tile, &calls[count])) return false;
     }
-    if (o->array && o->apart != o->fragment->steps && m->fragments > 1) return false;
-    const IrTensor *array = make_array(s, o);
-    for (int i = 0; i < calls; i++) {
-        const IrExpr *slot = select_times(k, tile, o->apart * m->fragments);
-        slot = select_sum(k, select_sum(k, o->first, slot), ir_index(k, i * count * m->word));
-        IrStmt *load = select_machine(k, body, BUILTIN_LDMATRIX, array, slot,
-                                      matrix_text(k, count, m->along != m->fast));
-        load->args[1] =
-            ir_load_with(k, o->load->tensor, 1, IR_LINEAR | IR_PROVED, &offset[i], NULL, NULL);
-        load->count = 2;
-    }
+    make_array(s, o);
+    const IrExpr *slot = select_sum(k, o->first, select_times(k, tile, o->apart * m->fragments));
+    for (int i = 0; i < count; i++) append_call(s, o, m, &calls[i], slot, body);
     for (size_t i = 0; i < made->stmts.len; i++) VEC_PUSH(k->arena, to->stmts, made->stmts.data[i]);
     return true;
 }
 
-bool select_load_matrix(Select *s, SelectOperand *o, IrBlock *to)
+bool select_matrices(Select *s, SelectOperand *o, IrBlock *to)
 {
     Matrices m;
     const IrTensor *t = o->load->tensor;
-    if (t->space != IR_SHARED || t->strides || !has_matrices(o->fragment, o->load->type.elem, &m))
-        return false;
+    o->reason = "the fragment's elements do not lie in the lanes as in its matrices";
+    if (!has_matrices(o->fragment, o->load->type.elem, &m)) return false;
+    o->reason = "no 16 aligned bytes of the shared tensor hold elements in a row";
+    if (t->space != IR_SHARED || t->strides) return false;
     int most = m.words < 4 ? 4 / m.words : 1;
     for (m.along = 0; m.along < 2; m.along++) {
         if (m.along != m.fast && m.word != 2) continue;
         for (m.fragments = most; m.fragments; m.fragments /= 2)
-            if (o->tiles % m.fragments == 0 && load_matrices(s, o, &m, to)) return true;
+            if (o->tiles % m.fragments == 0 && move_matrices(s, o, &m, to)) return true;
     }
     return false;
 }
@@ -330,5 +359,5 @@ static void load_elements(Select *s, SelectOperand *o, IrBlock *to)
 
 void select_load(Select *s, SelectOperand *o, IrBlock *to)
 {
-    if (!select_load_matrix(s, o, to)) load_elements(s, o, to);
+    if (!select_matrices(s, o, to)) load_elements(s, o, to);
 }

@@ -193,12 +193,17 @@ static inline void matrices(const char *ptx, void *fragment, const void *row)
     {                                                                                              \
         hd_host::matrices(ptx, fragment, row);                                                     \
     }
+#define HD_HOST_STMATRIX(name, ptx)                                                                \
+    static inline void name(void *row, const void *fragment)                                       \
+    {                                                                                              \
+        hd_host::matrices(ptx, (void *)fragment, row);                                             \
+    }
 #define HD_LDMATRIX_1 HD_HOST_MATRIX
 #define HD_LDMATRIX_2 HD_HOST_MATRIX
 #define HD_LDMATRIX_4 HD_HOST_MATRIX
-#define HD_STMATRIX_1 HD_HOST_MATRIX
-#define HD_STMATRIX_2 HD_HOST_MATRIX
-#define HD_STMATRIX_4 HD_HOST_MATRIX
+#define HD_STMATRIX_1 HD_HOST_STMATRIX
+#define HD_STMATRIX_2 HD_HOST_STMATRIX
+#define HD_STMATRIX_4 HD_HOST_STMATRIX
 #define HD_MMA_4_4_2(name, ptx, ...) HD_HOST_MMA(name, ptx)
 #define HD_MMA_4_8_4(name, ptx, ...) HD_HOST_MMA(name, ptx)
 #define HD_MMA_4_2_1(name, ptx, ...) HD_HOST_MMA(name, ptx)

@@ -34,6 +34,37 @@
     }
 #endif
 
+// ---- matrices into shared memory ----------------------------------------------------------------
+#ifndef HD_HOST
+#define HD_STMATRIX_1(name, ptx)                                                                   \
+    HD_FN void name(void *row, const void *fragment)                                               \
+    {                                                                                              \
+        const uint32_t *r = (const uint32_t *)fragment;                                            \
+        asm volatile(ptx " [%0], {%1};" ::"r"(hd_shared_address(row)), "r"(r[0]) : "memory");      \
+    }
+#endif
+
+#ifndef HD_HOST
+#define HD_STMATRIX_2(name, ptx)                                                                   \
+    HD_FN void name(void *row, const void *fragment)                                               \
+    {                                                                                              \
+        const uint32_t *r = (const uint32_t *)fragment;                                            \
+        asm volatile(ptx " [%0], {%1, %2};" ::"r"(hd_shared_address(row)), "r"(r[0]), "r"(r[1])    \
+                     : "memory");                                                                  \
+    }
+#endif
+
+#ifndef HD_HOST
+#define HD_STMATRIX_4(name, ptx)                                                                   \
+    HD_FN void name(void *row, const void *fragment)                                               \
+    {                                                                                              \
+        const uint32_t *r = (const uint32_t *)fragment;                                            \
+        asm volatile(ptx " [%0], {%1, %2, %3, %4};" ::"r"(hd_shared_address(row)), "r"(r[0]),      \
+                     "r"(r[1]), "r"(r[2]), "r"(r[3])                                               \
+                     : "memory");                                                                  \
+    }
+#endif
+
 // ---- products -----------------------------------------------------------------------------------
 // HD_MMA_C_A_B(name, ptx, …): sums += first * second, in C, A and B registers of a lane.
 #ifndef HD_HOST

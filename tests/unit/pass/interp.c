@@ -74,7 +74,7 @@ static int64_t element_offset(Interp *in, int64_t t, const IrTensor *x, bool lin
     return offset;
 }
 
-static Scalar *element(Interp *in, int64_t t, const IrTensor *x, int64_t offset)
+Scalar *interp_element(Interp *in, int64_t t, const IrTensor *x, int64_t offset)
 {
     static Scalar nowhere;
     bool own = x->space == IR_TILE || x->space == IR_PRIVATE;
@@ -94,7 +94,8 @@ static InterpValue load(Interp *in, int64_t t, const IrExpr *e)
     int64_t offset = element_offset(in, t, e->tensor, e->flags & IR_LINEAR, e->args);
     InterpValue v = {0};
     if (e->type.lanes > 1 && offset % e->type.lanes) fail(in, "misaligned vector load");
-    for (int i = 0; i < e->type.lanes; i++) v.lane[i] = *element(in, t, e->tensor, offset + i);
+    for (int i = 0; i < e->type.lanes; i++)
+        v.lane[i] = *interp_element(in, t, e->tensor, offset + i);
     in->loads++;
     return v;
 }
@@ -107,7 +108,7 @@ static void store(Interp *in, int64_t t, const IrStmt *s)
     int64_t offset = element_offset(in, t, s->tensor, s->flags & IR_LINEAR, s->args);
     int lanes = s->args[n]->type.lanes;
     if (lanes > 1 && offset % lanes) fail(in, "misaligned vector store");
-    for (int i = 0; i < lanes; i++) *element(in, t, s->tensor, offset + i) = v.lane[i];
+    for (int i = 0; i < lanes; i++) *interp_element(in, t, s->tensor, offset + i) = v.lane[i];
     in->stores++;
 }
 
@@ -145,8 +146,8 @@ static void begin_copy(Interp *in, int64_t t, const IrStmt *s)
     int lanes = load->type.lanes;
     if (to % lanes || from % lanes) fail(in, "misaligned asynchronous copy");
     for (int i = 0; i < lanes; i++) {
-        Copy copy = {.to = element(in, t, s->tensor, to + i), .other = other.lane[i]};
-        if (inside) copy.from = element(in, t, load->tensor, from + i);
+        Copy copy = {.to = interp_element(in, t, s->tensor, to + i), .other = other.lane[i]};
+        if (inside) copy.from = interp_element(in, t, load->tensor, from + i);
         copy.group = in->copies[t].groups;
         VEC_PUSH(in->arena, in->copies[t].list, copy);
         *copy.to = vocab_elem_is_float(s->tensor->elem) ? scalar_float(s->tensor->elem, -12345)
@@ -463,6 +464,7 @@ static void run_block(Interp *in, const IrBlock *block, Flow f)
         if (s->kind == IR_STMT_REGION) run_region(in, s, f);
         if (s->kind == IR_STMT_SCOPE) run_part(in, s->body, f, mask(in, f.run));
         if (s->kind == IR_STMT_COLLECTIVE) run_collective(in, s, f.run);
+        if (s->kind == IR_STMT_MACHINE) interp_machine(in, s, f.run);
         for (int64_t t = 0; t < in->k->block_size; t++) {
             if (f.run[t] && has_left(in, t)) f.run[t] = false; /* out of a loop, to a region */
             if (f.run[t] && !s->body) run_each(in, s, f, t);

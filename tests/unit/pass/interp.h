@@ -33,5 +33,9 @@ typedef struct Interp {
 /* Runs the whole grid. False if in->failure was set. */
 bool interp_run(Interp *in);
 InterpValue interp_eval(Interp *in, int64_t thread, const IrExpr *e);
+/* Where an element of a tensor is, by offset or slot. */
+Scalar *interp_element(Interp *in, int64_t thread, const IrTensor *tensor, int64_t offset);
+/* A matrix instruction, by whole warps among the threads that run it. */
+void interp_machine(Interp *in, const IrStmt *s, const bool *run);
 
 #endif

@@ -14,7 +14,9 @@ static const char *library(void *user, const char *path, size_t *len)
     Session *s = user;
     char *text = NULL;
     if (strncmp(path, "std.", 4) != 0) return NULL;
-    const char *file = base_format(s->arena, HD_SOURCE_DIR "/stdlib/%s.hd", path + 4);
+    char *file = base_format(s->arena, HD_SOURCE_DIR "/stdlib/%s.hd", path + 4);
+    for (char *dot = file + strlen(HD_SOURCE_DIR) + 1; dot[3]; dot++)
+        if (*dot == '.') *dot = '/';
     return base_file_read(s->arena, file, &text, len) ? NULL : text;
 }
 
@@ -111,6 +113,7 @@ PROGRAM(tiled)
 PROGRAM(groups)
 PROGRAM(elementwise)
 PROGRAM(views)
+PROGRAM(products)
 
 int main(void)
 {
@@ -118,6 +121,7 @@ int main(void)
         cmocka_unit_test(test_softmax),     cmocka_unit_test(test_buffered),
         cmocka_unit_test(test_tiled),       cmocka_unit_test(test_groups),
         cmocka_unit_test(test_elementwise), cmocka_unit_test(test_views),
+        cmocka_unit_test(test_products),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

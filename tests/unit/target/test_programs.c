@@ -28,7 +28,9 @@ static const char *library(void *user, const char *path, size_t *len)
     Session *s = user;
     char *text = NULL;
     if (strncmp(path, "std.", 4) != 0) return NULL;
-    const char *file = base_format(s->arena, HD_SOURCE_DIR "/stdlib/%s.hd", path + 4);
+    char *file = base_format(s->arena, HD_SOURCE_DIR "/stdlib/%s.hd", path + 4);
+    for (char *dot = file + strlen(HD_SOURCE_DIR) + 1; dot[3]; dot++)
+        if (*dot == '.') *dot = '/';
     return base_file_read(s->arena, file, &text, len) ? NULL : text;
 }
 

@@ -1,0 +1,105 @@
+/* Copies between shared memory and register tiles, by ldmatrix and stmatrix.
+ *
+ * Here the fragment is the whole part that a warp has of the tile. ldmatrix is taken wherever it
+ * fits; where it was asked for and does not, that is an error. What is stored may first be computed
+ * from the elements of tiles: it goes through a tile of its own.
+ */
+#include "pass/select.h"
+
+enum { STMATRIX_ARCH = 90 };
+
+typedef struct Copy {
+    const IrStmt *tasks, *store;
+    const IrTensor *tile;
+    const IrExpr *memory; /* a load of what is copied from, or to */
+    SelectOperand operand;
+    const char *reason;
+} Copy;
+
+static bool is_plain_load(const IrExpr *e)
+{
+    return e->op == IR_LOAD && e->type.lanes == 1 && !(e->flags & (IR_GUARDED | IR_LINEAR));
+}
+
+static bool match_load(Select *s, Copy *c)
+{
+    const IrExpr *value = pass_store_value(c->store);
+    if (!is_plain_load(value) || value->tensor->space != IR_SHARED) return false;
+    c->tile = c->store->tensor;
+    c->memory = value;
+    c->operand.first = select_own_slot(s->k, c->tasks, c->tile, c->store->args);
+    return c->operand.first != NULL;
+}
+
+static bool match_store(Select *s, Copy *c)
+{
+    const IrExpr *value = pass_store_value(c->store);
+    if (c->store->tensor->space != IR_SHARED || !is_plain_load(value)) return false;
+    c->tile = value->tensor;
+    c->memory = ir_load(s->k, c->store->tensor, 1, c->store->args, NULL, NULL);
+    c->operand.first = select_own_slot(s->k, c->tasks, c->tile, value->args);
+    c->operand.stores = true;
+    return c->operand.first != NULL;
+}
+
+static bool match(Select *s, Copy *c)
+{
+    const IrBlock *body = c->tasks->body;
+    if (c->tasks->flags & IR_ASYNC || c->tasks->tasks->level != 1 || body->stmts.len != 1)
+        return false;
+    c->store = body->stmts.data[0];
+    if (c->store->kind != IR_STMT_STORE || c->store->flags & IR_GUARDED) return false;
+    return c->tasks->tasks->mapping->rank == 2 && (match_load(s, c) || match_store(s, c));
+}
+
+/* Does the architecture have the instruction? */
+static bool exists(Select *s, const Copy *c)
+{
+    int arch = s->ctx->options->arch;
+    if (!c->operand.stores || arch >= STMATRIX_ARCH) return true;
+    if (c->tasks->flags & IR_FORCED)
+        diag_report(s->ctx->diags, DIAG_ARCH, pass_span(s->k, c->tasks->origin), c->tasks->text,
+                    base_format(s->k->arena, "%d", STMATRIX_ARCH),
+                    base_format(s->k->arena, "%d", arch));
+    return false;
+}
+
+static bool move(Select *s, Copy *c, IrBlock *to)
+{
+    const Mapping *m = c->tasks->tasks->mapping;
+    SelectOperand *o = &c->operand;
+    c->reason = "the group is not made of whole warps";
+    if (!select_has_warps(s, c->tasks)) return false;
+    c->reason = "the lanes of two warps lie differently";
+    if (!select_lanes_agree(m, m)) return false;
+    o->fragment = m;
+    o->load = c->memory;
+    o->array = c->tile;
+    o->tiles = 1;
+    for (int d = 0; d < 2; d++) {
+        o->vars[d] = c->tasks->tasks->vars[d];
+        o->origin[d] = select_warp_part(s->k, c->tasks, d);
+    }
+    ir_set_origin(s->k, c->tasks->origin);
+    bool done = select_matrices(s, o, to);
+    c->reason = o->reason;
+    return done;
+}
+
+/* Does it go the way that was asked for? */
+static bool is_asked(const Copy *c)
+{
+    if (!(c->tasks->flags & IR_FORCED)) return true;
+    return strcmp(c->tasks->text, c->operand.stores ? "stmatrix" : "ldmatrix") == 0;
+}
+
+bool select_copy(Select *s, const IrStmt *tasks, IrBlock *to)
+{
+    Copy c = {.tasks = tasks, .reason = "it copies between shared memory and a register tile"};
+    if (match(s, &c) && is_asked(&c)) {
+        if (!exists(s, &c)) return false;
+        if (move(s, &c, to)) return true;
+    }
+    if (tasks->flags & IR_FORCED) select_refuse(s, tasks, c.tile, c.reason);
+    return false;
+}
