@@ -25,7 +25,7 @@ typedef struct Cuda {
     bool overlaid;                 /* scopes share storage: a barrier opens each */
     TargetShared shared;           /* where all lie in one array of dynamic size; else no `at` */
     int64_t role_begin, role_size; /* threads that run the current role */
-    Map fragments; /* by address */
+    Map fragments;                 /* by address */
     VEC(CudaBarrier) barriers;
     int next_barrier;
     IrVar *lanes[ELEM_COUNT][3]; /* parameters of the functions that vectors are mapped with */

@@ -124,8 +124,7 @@ static bool find_fragments(void *user, IrStmt *s)
 {
     Cuda *cuda = user;
     if (s->kind != IR_STMT_MACHINE) return true;
-    if (target_cuda_is_local(s->tensor))
-        base_map_put(&cuda->fragments, base_key(s->tensor), cuda);
+    if (target_cuda_is_local(s->tensor)) base_map_put(&cuda->fragments, base_key(s->tensor), cuda);
     for (int i = 1; i < s->count; ++i)
         if (target_cuda_is_local(s->args[i]->tensor))
             base_map_put(&cuda->fragments, base_key(s->args[i]->tensor), cuda);
