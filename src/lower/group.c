@@ -46,6 +46,57 @@ void lower_sync(Lower *l, const Ast *node)
 /* ---- roles: `on warp[0] { … }`, `on warpgroup[1:3] { … }`, `on thread[0] { … }` ----------------
  */
 
+enum { REGISTERS = 65536, LEAST_REGISTERS = 24, MOST_REGISTERS = 256 };
+
+/* Registers a thread that `regs n` gives; 0 where there are none, or after a report. */
+static int64_t registers_of(Lower *l, const Ast *node)
+{
+    const Ast *regs = KID(node, On, regs), *group = KID(node, On, group);
+    int64_t count;
+    if (!regs || !lower_int(l, regs, &count)) return 0;
+    bool whole = lower_unit_threads(l, group->name) == WARPGROUP_THREADS && l->group.base >= 0 &&
+                 KID(group, Group, index);
+    if (whole && count >= LEAST_REGISTERS && count <= MOST_REGISTERS && count % 8 == 0)
+        return count;
+    lower_error(l, REGISTERS, regs->span,
+                whole ? "a thread has 24 to 256, in steps of 8"
+                      : "whole warpgroups of the block take them, as in `on warpgroup[0] regs 40`");
+    return 0;
+}
+
+/* Threads give registers back, or get more, out of what the block has from its start. */
+void lower_check_registers(Lower *l)
+{
+    int64_t each = REGISTERS / l->k->block_size / 8 * 8, sum = 0;
+    if (!l->registers_at) return;
+    if (each > MOST_REGISTERS) each = MOST_REGISTERS;
+    for (int64_t i = 0; i < l->k->block_size; i += WARPGROUP_THREADS) {
+        int own = l->registers[i / WARPGROUP_THREADS];
+        sum += WARPGROUP_THREADS * (own ? own : each);
+    }
+    if (sum <= each * l->k->block_size) return;
+    lower_error(l, REGISTERS, l->registers_at->span,
+                lower_text(l, "with these the block needs %lld, and it starts with %lld",
+                           (long long)sum, (long long)(each * l->k->block_size)));
+}
+
+static IrStmt *open_role(Lower *l, const Ast *node, int64_t first, int64_t threads)
+{
+    int64_t registers = registers_of(l, node);
+    IrStmt *role = ir_append(l->k, l->block, IR_STMT_ROLE);
+    role->imm = first;
+    role->imm2 = threads;
+    role->body = ir_new_block(l->k);
+    if (!registers) return role;
+    const IrExpr *count = ir_index(l->k, registers);
+    role->args = base_copy(l->arena, &count, sizeof count);
+    role->count = 1;
+    for (int64_t i = 0; i < threads; i += WARPGROUP_THREADS)
+        l->registers[(first + i) / WARPGROUP_THREADS] = (int)registers;
+    l->registers_at = KID(node, On, regs);
+    return role;
+}
+
 static void role_body(Lower *l, const Ast *node, int64_t lo, int64_t count, int64_t unit)
 {
     Group saved = l->group;
@@ -53,13 +104,9 @@ static void role_body(Lower *l, const Ast *node, int64_t lo, int64_t count, int6
     int64_t first = lo * unit, threads = count * unit;
     int depth = l->depth++;
     const IrExpr *thread = saved.thread;
-    bool all = first == 0 && threads == saved.size;
+    bool all = first == 0 && threads == saved.size && !KID(node, On, regs);
     if (!all && saved.base >= 0 && threads % WARP_THREADS == 0 && unit > 1) {
-        IrStmt *role = ir_append(l->k, l->block, IR_STMT_ROLE);
-        role->imm = saved.base + first;
-        role->imm2 = threads;
-        role->body = ir_new_block(l->k);
-        l->block = role->body;
+        l->block = open_role(l, node, saved.base + first, threads)->body;
     } else if (!all) {
         const IrExpr *low = ir_binary(l->k, IR_GE, thread, ir_index(l->k, first));
         const IrExpr *high = ir_binary(l->k, IR_LT, thread, ir_index(l->k, first + threads));
@@ -105,6 +152,7 @@ void lower_on(Lower *l, const Ast *node)
         role_body(l, node, lo, hi - lo, unit);
         return;
     }
+    if (KID(node, On, regs)) registers_of(l, node);
     /* `on warp { … }`: every warp runs the body as a group of its own */
     Group saved = l->group;
     int depth = l->depth;

@@ -101,6 +101,8 @@ struct Lower {
     const IrExpr *const *lazy_index; /* inside a lazy tile expression: the element's indices */
     bool grid_domain; /* inside the domain of a loop over the grid: spatial extents may be run-time
                        */
+    int registers[MAX_BLOCK / WARPGROUP_THREADS]; /* of a warpgroup's threads, by `regs`; or 0 */
+    const Ast *registers_at;                      /* the last such clause */
     bool failed;
     bool quiet; /* `where` of a point that may be excluded reports nothing */
 };
@@ -212,6 +214,7 @@ IrStmt *lower_open_tasks(Lower *l, const Mapping *m, int level, const IrExpr **v
 const IrExpr *lower_worker(Lower *l, int level);
 bool lower_check_workers(Lower *l, const Mapping *m, int64_t workers, Span span, const char *unit);
 void lower_on(Lower *l, const Ast *node);
+void lower_check_registers(Lower *l);                          /* of all roles */
 void lower_grid_loop(Lower *l, const Ast *node, Value domain); /* `on block`, `on thread in grid` */
 /* Binds loop variables to coordinates, lowers `within` and the body. */
 void lower_task_body(Lower *l, const Ast *node, const IrExpr *const *vars, int rank);

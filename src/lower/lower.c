@@ -407,6 +407,7 @@ LowerStatus lower_kernel(Arena *arena, Program *program, const Symbol *kernel,
     l->block = l->k->body;
     lower_inline(l, KID(decl, Kernel, body), NULL);
     check_shared(l, decl);
+    lower_check_registers(l);
     if (l->failed) return LOWER_ERROR;
     *out = l->k;
     return LOWER_OK;

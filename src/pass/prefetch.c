@@ -301,7 +301,6 @@ static void insert(Prefetch *p, Worker *w, double before)
 
 static void prefetch(PassContext *ctx, IrBlock *block, const IrExpr *guard)
 {
-    if (ctx->k->waits) return;
     IrKernel *k = ctx->k;
     Prefetch p = {.k = k, .scope = pass_scope_begin(k)};
     look(&p, block, guard);
@@ -316,6 +315,7 @@ static void prefetch(PassContext *ctx, IrBlock *block, const IrExpr *guard)
 
 bool pass_prefetch(PassContext *ctx)
 {
+    if (ctx->k->waits) return true;
     IrKernel *k = ctx->k;
     IrStmt *first = k->body->stmts.len == 1 ? k->body->stmts.data[0] : NULL;
     if (ctx->options->check || k->resident) return true;

@@ -86,5 +86,11 @@ HD_HOST_FN void hd_mbarrier_wait(unsigned long long *b, unsigned int parity,
 {
     hd_host::mbarrier_wait(b, parity, file, line);
 }
+template <int Count> HD_HOST_FN void hd_registers_down()
+{
+}
+template <int Count> HD_HOST_FN void hd_registers_up()
+{
+}
 
 #endif

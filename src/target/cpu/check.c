@@ -249,10 +249,11 @@ static void async_store(CWriter *w, const IrStmt *s)
     cfamily_close(w, "}");
 }
 
-static bool is_async(const IrStmt *s)
+static bool is_async(const CWriter *w, const IrStmt *s)
 {
     if (s->kind != IR_STMT_STORE || !(s->flags & IR_ASYNC)) return false;
     const IrExpr *value = s->args[cfamily_index_count(s->tensor, s->flags)];
+    if (w->kernel->waits) return false;
     return value->op == IR_LOAD && value->type.lanes == 1 && !cfamily_is_packed(s->tensor->elem);
 }
 
@@ -307,11 +308,12 @@ bool target_cpu_checked_stmt(CWriter *w, const IrStmt *s)
 {
     Cpu *cpu = w->user;
     cpu->origin = s->origin;
-    if (is_async(s)) {
+    if (is_async(w, s)) {
         async_store(w, s);
         return true;
     }
     if (s->kind == IR_STMT_COMMIT || s->kind == IR_STMT_WAIT) {
+        if (w->kernel->waits) return true;
         if (s->kind == IR_STMT_WAIT)
             cfamily_line(w, "hd_watch_wait(&hd_watch, %s, %lld);", who(w), (long long)s->imm);
         else

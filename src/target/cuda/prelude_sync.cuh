@@ -89,6 +89,26 @@ HD_FN void hd_mbarrier_wait(unsigned long long *b, unsigned int parity)
 }
 #endif
 
+// ---- registers ----------------------------------------------------------------------------------
+// Run by whole warpgroups. Architectures without a feature set of their own keep what they have.
+#ifndef HD_HOST
+template <int Count> HD_FN void hd_registers_down()
+{
+#if defined(__CUDA_ARCH_FEAT_SM90_ALL) || defined(__CUDA_ARCH_FEAT_SM100_ALL)
+    asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" : : "n"(Count));
+#endif
+}
+#endif
+
+#ifndef HD_HOST
+template <int Count> HD_FN void hd_registers_up()
+{
+#if defined(__CUDA_ARCH_FEAT_SM90_ALL) || defined(__CUDA_ARCH_FEAT_SM100_ALL)
+    asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" : : "n"(Count));
+#endif
+}
+#endif
+
 // Ends this thread, and no other.
 #ifndef HD_HOST
 HD_FN void hd_exit()

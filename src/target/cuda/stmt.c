@@ -323,6 +323,14 @@ static void print(CWriter *w, const IrStmt *s)
 
 /* ---- roles, scopes --------------------------------------------------------------------------- */
 
+/* A thread starts with an equal part of the 65536 that a block of its size can have at most. */
+static void registers(Cuda *cuda, int count)
+{
+    int64_t each = 65536 / cuda->kernel->block_size / 8 * 8;
+    if (count != each)
+        cfamily_line(&cuda->w, "hd_registers_%s<%d>();", count < each ? "down" : "up", count);
+}
+
 static void role(Cuda *cuda, const IrStmt *s)
 {
     CWriter *w = &cuda->w;
@@ -337,6 +345,7 @@ static void role(Cuda *cuda, const IrStmt *s)
     cuda->role_begin = s->imm;
     cuda->role_size = s->imm2;
     ++w->depth;
+    if (s->count) registers(cuda, (int)s->args[0]->value.i);
     cfamily_block(w, s->body);
     --w->depth;
     cuda->role_begin = begin;
