@@ -68,7 +68,7 @@ static int64_t registers_of(Lower *l, const Ast *node)
 void lower_check_registers(Lower *l)
 {
     int64_t each = REGISTERS / l->k->block_size / 8 * 8, sum = 0;
-    if (!l->registers_at) return;
+    if (!l->registers_at || l->failed) return;
     if (each > MOST_REGISTERS) each = MOST_REGISTERS;
     for (int64_t i = 0; i < l->k->block_size; i += WARPGROUP_THREADS) {
         int own = l->registers[i / WARPGROUP_THREADS];
