@@ -191,7 +191,7 @@ static void copies(Pipeline *p, const IrExpr *at, const IrExpr *rounds, const Ir
     IrStmt *some = ir_if(k, l->block, there, false);
     bind_stage(p, number);
     copy_ahead(p, ir_binary(k, IR_ADD, at, further), some->body);
-    pipeline_check_ahead(p, some->body, first_tensor);
+    VEC_PUSH(l->arena, p->early, ((Early){some->body, first_tensor}));
     lower_at(l, p->node);
     ir_append(k, l->block, IR_STMT_COMMIT);
 }
@@ -296,6 +296,7 @@ static void steady(Pipeline *p)
     bind_stage(p, lower_pin(l, lower_name(l, "full"), was));
     if (counter(p)) lower_bind(l, counter(p), value_expr(at));
     rest_of_body(p, false);
+    pipeline_check_early(p, loop->body);
     l->block = outer;
 }
 
@@ -325,11 +326,12 @@ static void plain(Pipeline *p)
         IrBlock *made = ir_new_block(l->k);
         size_t first_tensor = l->k->tensors.len;
         copy_ahead(p, at, made);
-        pipeline_check_ahead(p, made, first_tensor);
+        VEC_PUSH(l->arena, p->early, ((Early){made, first_tensor}));
     }
     if (counter(p)) lower_bind(l, counter(p), value_expr(at));
     l->block = loop->body;
     rest_of_body(p, true);
+    pipeline_check_early(p, loop->body);
     l->block = outer;
 }
 

@@ -12,6 +12,13 @@ typedef struct Move {
     const View *whole;    /* the tensor as it was declared */
 } Move;
 
+/* Statements lowered for another round than the running one; tensors from `first_tensor` on are
+ * their own. */
+typedef struct Early {
+    IrBlock *block;
+    size_t first_tensor;
+} Early;
+
 typedef struct Pipeline {
     Lower *l;
     const Ast *node, *body; /* the For, and the list of its statements */
@@ -19,6 +26,7 @@ typedef struct Pipeline {
     int64_t stages;
     bool *needed; /* by statement: a `let` that the copies need */
     VEC(Move) moves;
+    VEC(Early) early;
 } Pipeline;
 
 Diag *pipeline_report(Pipeline *p, Span span, const char *text);
@@ -31,8 +39,7 @@ const Move *pipeline_move_at(const Pipeline *p, size_t at);
 const Ast *pipeline_leaves(const Ast *tree, bool in_loop, bool whole);
 /* Finds the copies that are made ahead, and the statements they need. False after a report. */
 bool pipeline_find_moves(Pipeline *p);
-/* The block, lowered for another round, reads nothing that a round might change, and changes
- * nothing but stages; tensors from `first_tensor` on are its own. Else it is reported. */
-void pipeline_check_ahead(Pipeline *p, IrBlock *block, size_t first_tensor);
+/* Reports what was lowered early and reads what a round may change: `body` is the loop's. */
+void pipeline_check_early(Pipeline *p, IrBlock *body);
 
 #endif

@@ -211,8 +211,9 @@ static bool need(Pipeline *p, const Ast *e, const Move *m)
 /* What was lowered for another round than the running one. */
 typedef struct Ahead {
     Pipeline *p;
-    Map own;             /* variables that it defines, by id + 1 */
-    size_t first_tensor; /* from here on, its own */
+    Map assigned; /* variables that the loop assigns, by id + 1 */
+    Map own;      /* variables that it defines itself */
+    size_t first_tensor;
     const IrStmt *stmt;
     bool bad;
 } Ahead;
@@ -237,8 +238,9 @@ static void report_ahead(Ahead *a, const char *name, const char *what)
 static bool depends(void *user, const IrExpr *e)
 {
     Ahead *a = user;
-    if (e->op == IR_VAR && e->var->mutable && !base_map_get(&a->own, (uint64_t)e->var->id + 1))
-        report_ahead(a, e->var->name->text, "a variable");
+    uint64_t key = e->op == IR_VAR ? (uint64_t)e->var->id + 1 : 0;
+    if (key && base_map_get(&a->assigned, key) && !base_map_get(&a->own, key))
+        report_ahead(a, e->var->name->text, "a variable that the loop assigns");
     if (e->op != IR_LOAD || e->tensor->id >= a->first_tensor) return false;
     const IrTensor *t = e->tensor;
     if (t->space == IR_PARAM && t->written)
@@ -247,6 +249,13 @@ static bool depends(void *user, const IrExpr *e)
         report_ahead(a, t->name->text,
                      t->space == IR_SHARED ? "which is shared" : "which is in registers");
     return false;
+}
+
+static bool note_assigned(void *user, IrStmt *s)
+{
+    Ahead *a = user;
+    if (s->kind == IR_STMT_SET) base_map_put(&a->assigned, (uint64_t)s->var->id + 1, s);
+    return true;
 }
 
 static bool note_own(void *user, IrStmt *s)
@@ -268,11 +277,15 @@ static bool check_stmt(void *user, IrStmt *s)
     return true;
 }
 
-void pipeline_check_ahead(Pipeline *p, IrBlock *block, size_t first_tensor)
+void pipeline_check_early(Pipeline *p, IrBlock *body)
 {
-    Ahead a = {p, base_map(p->l->arena), first_tensor, NULL, false};
-    ir_walk(block, note_own, &a);
-    ir_walk(block, check_stmt, &a);
+    Ahead a = {.p = p, .assigned = base_map(p->l->arena), .own = base_map(p->l->arena)};
+    ir_walk(body, note_assigned, &a);
+    for (size_t i = 0; i < p->early.len; i++) {
+        a.first_tensor = p->early.data[i].first_tensor;
+        ir_walk(p->early.data[i].block, note_own, &a);
+        ir_walk(p->early.data[i].block, check_stmt, &a);
+    }
 }
 
 bool pipeline_find_moves(Pipeline *p)
