@@ -239,7 +239,7 @@ static void walk(Accesses *a, IrBlock *block)
         for (int j = 0; j < s->count; j++) args[j] = pass_resolve(&a->lanes.scope, s->args[j]);
         for (int j = 0; j < s->count; j++) find_loads(a, args[j]);
         find_store(a, s, args);
-        if (s->kind == IR_STMT_LET) pass_scope_let(&a->lanes.scope, s);
+        if (s->kind == IR_STMT_LET) lanes_enter_let(&a->lanes, s);
         if (s->kind == IR_STMT_FOR) lanes_enter_for(&a->lanes, s);
         if (s->kind == IR_STMT_IF) {
             walk_if(a, s, args[0]);

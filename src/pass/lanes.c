@@ -11,6 +11,7 @@ typedef struct Leaf {
     const LanesCase *c;
     int64_t thread;
     int depth;
+    bool examples; /* may stand for what is not known */
 } Leaf;
 
 enum { DEPTH = 8 };
@@ -22,7 +23,10 @@ static uint64_t key(const IrVar *var)
 
 Lanes lanes_begin(IrKernel *k)
 {
-    return (Lanes){.k = k, .scope = pass_scope_begin(k), .loops = base_map(k->arena)};
+    return (Lanes){.k = k,
+                   .scope = pass_scope_begin(k),
+                   .loops = base_map(k->arena),
+                   .agreed = base_map(k->arena)};
 }
 
 void lanes_enter_for(Lanes *l, IrStmt *loop)
@@ -90,7 +94,14 @@ static bool differs(void *user, const IrExpr *e)
     if (e->op != IR_VAR) return e->op == IR_TID;
     bool counts =
         base_map_get(&l->scope.counters, key(e->var)) || base_map_get(&l->loops, key(e->var));
-    return !e->var->uniform && !counts;
+    return !e->var->uniform && !counts && !base_map_get(&l->agreed, key(e->var));
+}
+
+void lanes_enter_let(Lanes *l, const IrStmt *let)
+{
+    pass_scope_let(&l->scope, let);
+    if (!let->var->mutable && !ir_any(let->args[0], differs, l))
+        base_map_put(&l->agreed, key(let->var), l);
 }
 
 /* An example of a value in [lo, hi], a multiple of `multiple`. */
@@ -125,7 +136,8 @@ static bool value_of_var(Leaf *leaf, const IrVar *var, int64_t *value)
         *value += step * c->example;
         return true;
     }
-    if (!var->uniform) return false;
+    bool same = var->uniform || base_map_get(&leaf->l->agreed, key(var));
+    if (!same || !leaf->examples) return false;
     *value = example_of(var->lo, var->hi, var->multiple, var->id, c->example);
     return true;
 }
@@ -141,7 +153,7 @@ static bool value_of_leaf(void *user, const IrExpr *e, int64_t *value)
     case IR_VAR:
         return value_of_var(leaf, e->var, value);
     case IR_SIZE:
-        *value = example ? 4096 * (2 * e->imm + 9) + 16 * (e->imm + 3) : 8192 * (e->imm + 3);
+        *value = example ? 9 * 4096 + 48 : 32768; /* all alike: a quotient of two is not 0 */
         return true;
     case IR_BID:
         *value = example;
@@ -151,12 +163,12 @@ static bool value_of_leaf(void *user, const IrExpr *e, int64_t *value)
         return true;
     case IR_ARG:
         *value = example_of(e->lo, e->hi, 1, e->imm, example);
-        return vocab_elem_is_int(e->type.elem);
+        return leaf->examples && vocab_elem_is_int(e->type.elem);
     case IR_LOAD:
         for (uint32_t i = 0; i < e->count; i++)
             if (ir_any(e->args[i], differs, leaf->l)) return false;
         *value = example_of(e->lo, e->hi, 1, e->id, example);
-        return vocab_elem_is_int(e->type.elem);
+        return leaf->examples && vocab_elem_is_int(e->type.elem);
     default: /* no integer */
         return false;
     }
@@ -173,19 +185,24 @@ static bool eval(Leaf *leaf, const IrExpr *e, int64_t *value)
 
 bool lanes_eval(Lanes *l, const LanesCase *c, const IrExpr *e, int64_t thread, int64_t *value)
 {
-    Leaf leaf = {l, c, thread, 0};
+    Leaf leaf = {l, c, thread, 0, true};
     return eval(&leaf, e, value);
+}
+
+/* Is the condition, on what is known, other than it should be? */
+static bool fails(Lanes *l, const LanesCase *c, const IrExpr *cond, bool holds, int64_t thread)
+{
+    Leaf leaf = {l, c, thread, 0, false};
+    int64_t value;
+    return eval(&leaf, cond, &value) && (value != 0) != holds;
 }
 
 bool lanes_active(Lanes *l, const LanesCase *c, const IrExpr *guard, int64_t thread)
 {
-    int64_t value;
     if (thread < l->scope.first || thread >= l->scope.first + l->scope.count) return false;
-    if (guard && lanes_eval(l, c, guard, thread, &value) && !value) return false;
+    if (guard && fails(l, c, guard, true, thread)) return false;
     for (size_t i = 0; i < l->conds.len; i++) {
-        const LanesCond *cond = &l->conds.data[i];
-        if (lanes_eval(l, c, cond->cond, thread, &value) && (value != 0) != cond->holds)
-            return false;
+        if (fails(l, c, l->conds.data[i].cond, l->conds.data[i].holds, thread)) return false;
     }
     return true;
 }

@@ -17,7 +17,8 @@ typedef struct LanesCond {
 typedef struct Lanes {
     IrKernel *k;
     PassScope scope;
-    Map loops; /* variable id + 1 to the FOR of run-time range that counts it */
+    Map loops;  /* variable id + 1 to the FOR of run-time range that counts it */
+    Map agreed; /* variable id + 1 of immutable variables that are the same for all threads */
     VEC(LanesCond) conds;
 } Lanes;
 
@@ -32,6 +33,7 @@ typedef struct LanesCase {
 
 Lanes lanes_begin(IrKernel *k);
 void lanes_enter_for(Lanes *l, IrStmt *loop);
+void lanes_enter_let(Lanes *l, const IrStmt *let);
 /* Adds the counters that `e` depends on. `affine`: not those that only add a multiple of `unit`.
  * False if there are too many. */
 bool lanes_add_counters(Lanes *l, LanesCase *c, const IrExpr *e, bool affine, int64_t unit);

@@ -136,14 +136,24 @@ static Others others(const Group *g, const IrTensor *t, const IrExpr *offset, si
     return o;
 }
 
+/* What the body leaves as it is: no other thread may write it meanwhile either. */
+static bool is_fixed(const Group *g, const IrTensor *t)
+{
+    for (size_t i = 0; i < g->body->stmts.len; i++) {
+        const IrStmt *s = g->body->stmts.data[i];
+        if (s->kind == IR_STMT_STORE && s->tensor == t) return false;
+    }
+    return t->space != IR_PARAM || !t->written;
+}
+
 static bool uses_own(void *user, const IrExpr *e)
 {
     const Group *g = user;
-    for (size_t i = 0; i < g->body->stmts.len; i++) {
-        const IrStmt *s = g->body->stmts.data[i];
-        if (e->op == IR_VAR && s->var == e->var) return true;
-    }
-    return e->op == IR_LOAD || (e->op == IR_VAR && e->var->mutable);
+    if (e->op == IR_LOAD) return !is_fixed(g, e->tensor);
+    if (e->op != IR_VAR) return false;
+    for (size_t i = 0; i < g->body->stmts.len; i++)
+        if (g->body->stmts.data[i]->var == e->var) return true;
+    return e->var->mutable;
 }
 
 /* Is the tensor read where it has been written before? A load made once for all would be too early.
