@@ -1,6 +1,7 @@
 /* Building and launching. */
 #include "host/host.h"
 
+#include <dirent.h>
 #include <stdlib.h>
 
 Host *host_create(const char *device, uint64_t seed, HdFailure *failure)
@@ -31,6 +32,23 @@ void host_destroy(Host *host)
     free(host);
 }
 
+/* What the machine's headers say, whatever the order in which the folder lists them: part of what
+ * a cached build depends on. */
+static uint64_t headers_key(Arena *arena, const char *folder)
+{
+    uint64_t key = 0;
+    DIR *dir = opendir(folder);
+    for (const struct dirent *e; dir && (e = readdir(dir));) {
+        char *text;
+        size_t len, name = strlen(e->d_name);
+        if (name < 2 || strcmp(e->d_name + name - 2, ".h") != 0) continue;
+        if (base_file_read(arena, base_path_join(arena, folder, e->d_name), &text, &len) == 0)
+            key ^= base_hash(text, len, base_hash(e->d_name, name, 0));
+    }
+    if (dir) closedir(dir);
+    return key;
+}
+
 /* The CUDA text itself, compiled for this machine. */
 static HdLoadedModule *build_cuda_host(Host *host, Compile *s, const CompileOptions *options,
                                        CompileStatus *status, HdFailure *failure)
@@ -48,7 +66,10 @@ static HdLoadedModule *build_cuda_host(Host *host, Compile *s, const CompileOpti
     Sb text = base_sb(s->arena);
     *status = compile_emit(s, &o, COMPILE_CUDA_HOST, &text);
     if (*status != COMPILE_OK) return NULL;
-    const char *extra[] = {base_format(s->arena, "-I%s", dir), "-w", "-fno-strict-aliasing", NULL};
+    char *key = base_format(s->arena, "-DHD_HEADERS=0x%llx",
+                            (unsigned long long)headers_key(s->arena, dir));
+    const char *extra[] = {base_format(s->arena, "-I%s", dir), key, "-w", "-fno-strict-aliasing",
+                           NULL};
     RuntimeCcOptions cc = {.cpp = true, .optimize = 1, .extra = extra};
     char *source = base_sb_text(&text);
     return hd_rt_module_build(host->runtime, s->arena, source, text.len, &cc, failure);

@@ -193,8 +193,15 @@ typedef struct IrRequire {
 typedef struct IrInstruction {
     const char *text;
     Elem a_elem, b_elem, acc_elem;
+    int64_t depth; /* k */
     const Mapping *a, *b, *acc;
 } IrInstruction;
+
+/* A factor that the instruction reads from shared memory itself (wgmma): how it lies there, in imm
+ * (of a) and imm2 (of b) of its MACHINE, by the PTX ISA's "Matrix Descriptor" without the address;
+ * 0 for a factor in registers. IR_TURNED is a bit that the descriptor leaves free: the dimension
+ * that is not k is the contiguous one. */
+#define IR_TURNED ((int64_t)1 << 14)
 
 typedef struct IrKernel {
     Arena *arena;

@@ -233,6 +233,7 @@ static void print_machine(IrPrinter *p, const IrStmt *s)
     print_operands(p, s->count - 1, s->args + 1);
     base_sb_str(p->out, ") ");
     print_string(p->out, s->text);
+    if (s->imm || s->imm2) base_sb_printf(p->out, " %" PRId64 ", %" PRId64, s->imm, s->imm2);
 }
 
 static void print_message(IrPrinter *p, const IrStmt *s)
@@ -247,6 +248,8 @@ static void print_plain(IrPrinter *p, const IrStmt *s)
 {
     base_sb_str(p->out, ir_stmt_text(s->kind));
     if (s->kind == IR_STMT_WAIT) base_sb_printf(p->out, " %" PRId64, s->imm);
+    if (s->kind == IR_STMT_ORDER)
+        base_sb_printf(p->out, " %s %" PRId64, vocab_builtin(s->builtin)->text, s->imm);
     if (s->kind == IR_STMT_REGION) {
         base_sb_char(p->out, ' ');
         print_def(p, s, s->var);
@@ -410,6 +413,7 @@ static void print_instruction(IrPrinter *p, const IrInstruction *i)
 {
     base_sb_str(p->out, "instruction ");
     print_string(p->out, i->text);
+    base_sb_printf(p->out, " depth %" PRId64, i->depth);
     print_fragment(p, i->acc_elem, i->acc);
     print_fragment(p, i->a_elem, i->a);
     print_fragment(p, i->b_elem, i->b);

@@ -231,6 +231,8 @@ static bool read_fragment(IrReader *r, Elem *elem, const Mapping **mapping)
 static bool read_instruction(IrReader *r)
 {
     IrInstruction i = {.text = ir_read_string(r)};
+    if (!ir_read_expect(r, "depth")) return false;
+    i.depth = ir_read_int(r, 1, INT32_MAX);
     if (!read_fragment(r, &i.acc_elem, &i.acc) || !read_fragment(r, &i.a_elem, &i.a) ||
         !read_fragment(r, &i.b_elem, &i.b))
         return false;

@@ -351,6 +351,16 @@ static bool read_wait(IrReader *r, IrStmt *s)
     return !r->error;
 }
 
+static bool read_order(IrReader *r, IrStmt *s)
+{
+    const Name *group = ir_read_name(r);
+    if (!ir_read_expect(r, ".")) return false;
+    char *name = base_format(r->arena, "%s.%s", group->text, ir_read_name(r)->text);
+    s->builtin = vocab_builtin_find(name, strlen(name));
+    if (s->builtin == BUILTIN_NONE) return ir_read_fail(r, "no such instruction");
+    return read_wait(r, s);
+}
+
 static bool read_machine(IrReader *r, IrStmt *s)
 {
     const IrExpr *args[READ_ARGS];
@@ -367,6 +377,11 @@ static bool read_machine(IrReader *r, IrStmt *s)
     if (count + 1 > READ_ARGS) return ir_read_fail(r, "too many operands");
     for (int i = 0; i < count; i++) a.args[a.count++] = args[i];
     s->text = ir_read_string(r);
+    if (r->token.kind == TOKEN_NUMBER || ir_read_is(r, "-")) {
+        s->imm = ir_read_int(r, INT64_MIN + 1, INT64_MAX);
+        ir_read_expect(r, ",");
+        s->imm2 = ir_read_int(r, INT64_MIN + 1, INT64_MAX);
+    }
     return set_args(r, s, a.count, a.args);
 }
 
@@ -398,6 +413,7 @@ static const StmtReader stmt_readers[IR_STMT_COUNT] = {
     [IR_STMT_TRAP] = read_message,    [IR_STMT_PRINT] = read_message,
     [IR_STMT_SCOPE] = read_scope,     [IR_STMT_WAIT] = read_wait,
     [IR_STMT_MACHINE] = read_machine, [IR_STMT_MBARRIER] = read_mbarrier,
+    [IR_STMT_ORDER] = read_order,
 };
 
 static IrStmtKind find_stmt(IrReader *r)

@@ -272,6 +272,14 @@ static bool check_wait(IrVerifier *v, const IrStmt *s)
     return true;
 }
 
+static bool check_order(IrVerifier *v, const IrStmt *s)
+{
+    bool known = s->builtin == BUILTIN_WGMMA_FENCE || s->builtin == BUILTIN_WGMMA_COMMIT ||
+                 s->builtin == BUILTIN_WGMMA_WAIT;
+    RULE(known, "`%s` orders nothing", vocab_builtin(s->builtin)->text);
+    return check_wait(v, s);
+}
+
 static bool check_trap(IrVerifier *v, const IrStmt *s)
 {
     RULE(s->count >= 1 && has_type(s->args[0], ELEM_BOOL), "takes a condition");
@@ -297,18 +305,18 @@ static bool check_bare(IrVerifier *v, const IrStmt *s)
 typedef bool (*Check)(IrVerifier *v, const IrStmt *s);
 
 static const Check checks[IR_STMT_COUNT] = {
-    [IR_STMT_LET] = check_let,           [IR_STMT_SET] = check_let,
-    [IR_STMT_STORE] = check_store,       [IR_STMT_FOR] = check_for,
-    [IR_STMT_TASKS] = check_tasks,       [IR_STMT_IF] = check_cond,
-    [IR_STMT_WHILE] = check_cond,        [IR_STMT_ROLE] = check_role,
-    [IR_STMT_REGION] = check_bare,       [IR_STMT_LEAVE] = check_leave,
-    [IR_STMT_BREAK] = check_jump,        [IR_STMT_CONTINUE] = check_jump,
-    [IR_STMT_BARRIER] = check_barrier,   [IR_STMT_COLLECTIVE] = check_collective,
-    [IR_STMT_ATOMIC] = check_atomic,     [IR_STMT_AWAIT] = check_cond,
-    [IR_STMT_TRAP] = check_trap,         [IR_STMT_PRINT] = check_print,
-    [IR_STMT_SCOPE] = check_bare,        [IR_STMT_COMMIT] = check_bare,
-    [IR_STMT_WAIT] = check_wait,         [IR_STMT_MACHINE] = check_machine,
-    [IR_STMT_MBARRIER] = check_mbarrier,
+    [IR_STMT_LET] = check_let,         [IR_STMT_SET] = check_let,
+    [IR_STMT_STORE] = check_store,     [IR_STMT_FOR] = check_for,
+    [IR_STMT_TASKS] = check_tasks,     [IR_STMT_IF] = check_cond,
+    [IR_STMT_WHILE] = check_cond,      [IR_STMT_ROLE] = check_role,
+    [IR_STMT_REGION] = check_bare,     [IR_STMT_LEAVE] = check_leave,
+    [IR_STMT_BREAK] = check_jump,      [IR_STMT_CONTINUE] = check_jump,
+    [IR_STMT_BARRIER] = check_barrier, [IR_STMT_COLLECTIVE] = check_collective,
+    [IR_STMT_ATOMIC] = check_atomic,   [IR_STMT_AWAIT] = check_cond,
+    [IR_STMT_TRAP] = check_trap,       [IR_STMT_PRINT] = check_print,
+    [IR_STMT_SCOPE] = check_bare,      [IR_STMT_COMMIT] = check_bare,
+    [IR_STMT_ORDER] = check_order,     [IR_STMT_WAIT] = check_wait,
+    [IR_STMT_MACHINE] = check_machine, [IR_STMT_MBARRIER] = check_mbarrier,
 };
 
 /* What the row of stmts.def says. */

@@ -1,17 +1,42 @@
 /* Instructions written by hand, one level below the verbs: asynchronous copies, fragments. */
 #include "lower/internal.h"
 
+/* How many groups may be under way: the argument, if there is one. */
+static bool groups_of(Lower *l, const Ast *call, int64_t *groups)
+{
+    const Ast *args = KID(call, Call, args);
+    *groups = 0;
+    if (args->count == 0) return true;
+    if (!lower_int(l, args->kid[0], groups)) return false;
+    if (*groups >= 0 && *groups <= INT32_MAX) return true;
+    lower_error(l, BAD_EXTENT, args->kid[0]->span, lower_number(l, *groups));
+    return false;
+}
+
 static void wait_for(Lower *l, const Ast *call)
 {
     int64_t groups;
-    const Ast *arg = KID(call, Call, args)->kid[0];
-    if (!lower_int(l, arg, &groups)) return;
-    if (groups < 0 || groups > INT32_MAX) {
-        lower_error(l, BAD_EXTENT, arg->span, lower_number(l, groups));
-        return;
-    }
+    if (!groups_of(l, call, &groups)) return;
     lower_at(l, call);
     if (lower_is_async(l)) ir_append(l->k, l->block, IR_STMT_WAIT)->imm = groups;
+}
+
+/* Products that are under way exist on CUDA only; elsewhere each is done when it is begun. */
+static void order(Lower *l, const Ast *call)
+{
+    int64_t groups;
+    Builtin builtin = call->call->builtin;
+    if (!lower_needs_arch(l, call, vocab_builtin(builtin)->text, 90)) return;
+    if (!groups_of(l, call, &groups)) return;
+    lower_at(l, call);
+    if (!l->options->cpu) lower_order(l, builtin, groups);
+}
+
+void lower_order(Lower *l, Builtin builtin, int64_t groups)
+{
+    IrStmt *stmt = ir_append(l->k, l->block, IR_STMT_ORDER);
+    stmt->builtin = builtin;
+    stmt->imm = groups;
 }
 
 bool lower_is_async(const Lower *l)
@@ -77,11 +102,15 @@ static void copy_by(Lower *l, const Ast *call, uint32_t flags, const char *text)
 
 void lower_async(Lower *l, const Ast *call)
 {
-    if (strchr(vocab_builtin(call->call->builtin)->text, '.')) {
-        lower_machine(l, call);
-        return;
-    }
     switch (call->call->builtin) {
+    case BUILTIN_WGMMA_MMA:
+        if (lower_needs_arch(l, call, "wgmma", 90)) lower_mma(l, call);
+        break;
+    case BUILTIN_WGMMA_FENCE:
+    case BUILTIN_WGMMA_COMMIT:
+    case BUILTIN_WGMMA_WAIT:
+        order(l, call);
+        break;
     case BUILTIN_COMMIT:
         lower_at(l, call);
         if (lower_is_async(l)) ir_append(l->k, l->block, IR_STMT_COMMIT);
@@ -92,8 +121,12 @@ void lower_async(Lower *l, const Ast *call)
     case BUILTIN_ASYNC_COPY:
         copy_by(l, call, IR_ASYNC, NULL);
         break;
-    default:
+    case BUILTIN_LDMATRIX:
+    case BUILTIN_STMATRIX:
         copy_by(l, call, IR_FORCED, vocab_builtin(call->call->builtin)->text);
+        break;
+    default:
+        lower_machine(l, call);
         break;
     }
 }

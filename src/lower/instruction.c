@@ -63,6 +63,8 @@ static void add(Lower *l, const Ast *fn)
                         .acc_elem = elem_of(l, fn, 0),
                         .a_elem = elem_of(l, fn, 1),
                         .b_elem = elem_of(l, fn, 2)};
+    const Ast *a = KID(KID(fn, Fn, params)->kid[1], Param, type);
+    if (!lower_int(l, KID(a, TypeTensor, extents)->kid[1], &in.depth)) return;
     in.acc = fragment_of(l, fn, 0);
     in.a = fragment_of(l, fn, 1);
     in.b = fragment_of(l, fn, 2);

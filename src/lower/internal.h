@@ -228,7 +228,8 @@ void lower_machine(Lower *l, const Ast *call);
 bool lower_arrivals(Lower *l, const Ast *node, IrTensor *tensor);
 /* Reports `what` where the architecture is older than sm_<arch>. */
 bool lower_needs_arch(Lower *l, const Ast *node, const char *what, int arch);
-void lower_async(Lower *l, const Ast *call); /* async_copy, commit, wait, ldmatrix, stmatrix */
+void lower_async(Lower *l, const Ast *call);                 /* built-ins of class ASYNC */
+void lower_order(Lower *l, Builtin builtin, int64_t groups); /* wgmma.fence and the like */
 /* Do copies land later than they are made? Else they are plain, and nothing is waited for. */
 bool lower_is_async(const Lower *l);
 /* A copy without its barriers, its loops flagged; IR_ASYNC: its stores, too. */

@@ -10,6 +10,7 @@ typedef struct Product {
     const Ast *node;
     const View *acc, *a, *b;
     const char *text; /* of the instruction that was called; NULL: any */
+    bool begun;       /* wgmma.mma: only begun here, what it reads is waited for by hand */
 } Product;
 
 /* ---- operands ----------------------------------------------------------------------------------
@@ -125,7 +126,7 @@ static void product_loop(Lower *l, const Product *p)
     IrType type = {p->acc->tensor->elem, 1};
     IrBlock *outer = l->block;
     IrStmt *tasks = lower_open_tasks(l, p->acc->tensor->over, 1, index);
-    tasks->flags |= IR_MMA | (p->text ? IR_FORCED : 0);
+    tasks->flags |= IR_MMA | (p->text ? IR_FORCED : 0) | (p->begun ? IR_ASYNC : 0);
     tasks->text = p->text;
     IrVar *var = ir_new_var(k, lower_name(l, "p"), (IrType){ELEM_INDEX, 1}, false);
     IrStmt *loop = ir_for(k, l->block, var, ir_index(k, 0), p->a->extents[1], ir_index(k, 1));
@@ -142,7 +143,8 @@ static void product_loop(Lower *l, const Product *p)
 
 static void product(Lower *l, const Ast *node, const Value *operands, const char *text)
 {
-    Product p = {.node = node, .text = text};
+    bool begun = !text && node->call->builtin == BUILTIN_WGMMA_MMA;
+    Product p = {.node = node, .text = begun ? "wgmma" : text, .begun = begun};
     if (operands[0].kind != VALUE_VIEW) return;
     lower_at(l, node);
     p.acc = operands[0].view;
@@ -151,9 +153,9 @@ static void product(Lower *l, const Ast *node, const Value *operands, const char
     if (!p.a || !p.b || !check(l, &p)) return;
     if (!text) lower_find_instructions(l, p.acc, p.a, p.b);
     lower_at(l, node); /* again: the search has been in the library */
-    lower_barrier(l, true);
+    if (!begun) lower_barrier(l, true);
     product_loop(l, &p);
-    lower_barrier(l, true);
+    if (!begun) lower_barrier(l, true);
 }
 
 void lower_mma(Lower *l, const Ast *call)

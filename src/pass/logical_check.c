@@ -213,6 +213,7 @@ static bool good_stmt(const Check *c, const IrStmt *s, bool in_loop)
     case IR_STMT_COMMIT:
     case IR_STMT_WAIT:
     case IR_STMT_MACHINE:
+    case IR_STMT_ORDER:
     case IR_STMT_MBARRIER:
     case IR_STMT_COUNT:
         return false;

@@ -4,7 +4,7 @@
 
 #include "pass/internal.h"
 
-enum { SELECT_WARP = 32 };
+enum { SELECT_WARP = 32, SELECT_WARPGROUP = 128 };
 
 typedef struct Select {
     PassContext *ctx;
@@ -19,7 +19,9 @@ typedef struct Select {
  * `tile_step` apart, the first at `origin`. The element at (row, column) is what `load` is where
  * `vars` have these values. */
 typedef struct SelectOperand {
-    const Mapping *fragment;
+    const Mapping *fragment; /* NULL: the instruction reads it from shared memory itself */
+    int side;                /* 0: a, whose columns are k; 1: b, whose rows are */
+    int64_t extent[2];       /* of what one instruction takes */
     const IrExpr *load;
     const IrVar *vars[2];
     const IrExpr *origin[2];
@@ -38,10 +40,23 @@ void select_load(Select *s, SelectOperand *operand, IrBlock *to);
  * there already, with `first` and `apart`. */
 bool select_matrices(Select *s, SelectOperand *operand, IrBlock *to);
 
+/* ---- select_place.c -------------------------------------------------------------------------- */
+/* How the factor lies for an instruction that reads it from shared memory (IR_TURNED and the rest
+ * of imm, ir.h); NULL in *why, or why it cannot. */
+int64_t select_place(Select *s, const SelectOperand *operand, const char **why);
+/* The load of the first element that tile `tile` of it begins with, its offset before the swizzle,
+ * which changes nothing there. */
+const IrExpr *select_corner(Select *s, const SelectOperand *operand, const IrExpr *tile);
+
+/* ---- select_product.c ------------------------------------------------------------------------ */
+/* Appends what a task loop flagged IR_MMA becomes; false, and the reason reported, if it stays. */
+bool select_product(Select *s, const IrStmt *tasks, IrBlock *to);
+
 /* ---- small things (select.c) ----------------------------------------------------------------- */
 /* An unrolled loop, whose body is returned; of one iteration none, and *counter is 0. */
 IrBlock *select_loop(IrKernel *k, IrBlock *to, const char *name, int64_t trip,
                      const IrExpr **counter);
+bool select_is_var(const IrExpr *e, const IrVar *var);
 const IrExpr *select_sum(IrKernel *k, const IrExpr *a, const IrExpr *b);
 const IrExpr *select_times(IrKernel *k, const IrExpr *a, int64_t b);
 /* Coordinate `dim` of the worker's part of a mapping. */
@@ -54,12 +69,12 @@ IrStmt *select_machine(IrKernel *k, IrBlock *to, Builtin builtin, const IrTensor
  * its coordinates only constants. */
 const IrExpr *select_own_slot(IrKernel *k, const IrStmt *tasks, const IrTensor *tile,
                               const IrExpr *const *index);
-/* Are its workers threads in order, whole warps of them? */
-bool select_has_warps(Select *s, const IrStmt *tasks);
-/* Is each worker's part that of its warp plus that of the lane in `fragment`? */
-bool select_lanes_agree(const Mapping *m, const Mapping *fragment);
-/* Where the warp's part begins. */
-const IrExpr *select_warp_part(IrKernel *k, const IrStmt *tasks, int dim);
+/* Are its workers threads in order, whole units (warps, warpgroups) of them? */
+bool select_has_units(Select *s, const IrStmt *tasks, int64_t unit);
+/* Is each worker's part that of its unit's first plus that of its thread in `fragment`? */
+bool select_lanes_agree(const Mapping *m, const Mapping *fragment, int64_t unit);
+/* Coordinate `dim` of the part of the running thread's unit. */
+const IrExpr *select_unit_part(IrKernel *k, const IrStmt *tasks, int64_t unit, int dim);
 /* An instruction written by hand that does not fit. */
 void select_refuse(Select *s, const IrStmt *tasks, const IrTensor *tile, const char *reason);
 

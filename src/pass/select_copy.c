@@ -69,16 +69,16 @@ static bool move(Select *s, Copy *c, IrBlock *to)
     const Mapping *m = c->tasks->tasks->mapping;
     SelectOperand *o = &c->operand;
     c->reason = "the group is not made of whole warps";
-    if (!select_has_warps(s, c->tasks)) return false;
+    if (!select_has_units(s, c->tasks, SELECT_WARP)) return false;
     c->reason = "the lanes of two warps lie differently";
-    if (!select_lanes_agree(m, m)) return false;
+    if (!select_lanes_agree(m, m, SELECT_WARP)) return false;
     o->fragment = m;
     o->load = c->memory;
     o->array = c->tile;
     o->tiles = 1;
     for (int d = 0; d < 2; d++) {
         o->vars[d] = c->tasks->tasks->vars[d];
-        o->origin[d] = select_warp_part(s->k, c->tasks, d);
+        o->origin[d] = select_unit_part(s->k, c->tasks, SELECT_WARP, d);
     }
     ir_set_origin(s->k, c->tasks->origin);
     bool done = select_matrices(s, o, to);

@@ -392,6 +392,7 @@ static void visit(Uniform *u, IrStmt *s)
     case IR_STMT_COMMIT:
     case IR_STMT_WAIT:
     case IR_STMT_MACHINE:
+    case IR_STMT_ORDER:
     case IR_STMT_MBARRIER:
     case IR_STMT_TRAP:
     case IR_STMT_PRINT:

@@ -222,11 +222,11 @@ static const Type *reduce(Sema *s, Ast *call, Ast *brackets)
     return s->none;
 }
 
-static bool is_matrix(Sema *s, Ast *arg, const Type *type, bool reg)
+static bool is_matrix(Sema *s, Ast *arg, Builtin builtin, const Type *type, bool reg)
 {
     bool space = type->space == SPACE_REG || (!reg && type->space == SPACE_SHARED);
     if (space && type->rank == 2) return true;
-    needs_error(s, arg, BUILTIN_MMA,
+    needs_error(s, arg, builtin,
                 reg ? "a two-dimensional register tile to add to"
                     : "two-dimensional tiles in shared memory or registers",
                 type);
@@ -234,16 +234,16 @@ static bool is_matrix(Sema *s, Ast *arg, const Type *type, bool reg)
 }
 
 /* acc, then a and b. What element types go together is for the instances to tell (lower). */
-static const Type *mma(Sema *s, Ast *call)
+static const Type *mma(Sema *s, Ast *call, Builtin builtin)
 {
     Ast *args = KID(call, Call, args);
     const Type *types[3];
     bool ok = true;
     for (int i = 0; i < 3; i++) {
-        types[i] = tensor_arg(s, args->kid[i], BUILTIN_MMA, "tiles of matrices");
+        types[i] = tensor_arg(s, args->kid[i], builtin, "tiles of matrices");
         ok &= types[i]->kind == TYPE_TENSOR;
     }
-    for (int i = 0; i < 3 && ok; i++) ok = is_matrix(s, args->kid[i], types[i], i == 0);
+    for (int i = 0; i < 3 && ok; i++) ok = is_matrix(s, args->kid[i], builtin, types[i], i == 0);
     if (ok) sema_writable(s, args->kid[0], types[0]);
     s->wants_instructions = true;
     return s->none;
@@ -252,9 +252,24 @@ static const Type *mma(Sema *s, Ast *call)
 static const Type *async(Sema *s, Ast *call, Builtin builtin)
 {
     Ast *args = KID(call, Call, args);
-    if (strchr(vocab_builtin(builtin)->text, '.')) return sema_call_machine(s, call, builtin);
-    if (args->count == 1) sema_index(s, args->kid[0]);
-    return args->count == 2 ? copy(s, call, builtin) : s->none;
+    switch ((int)builtin) {
+    case BUILTIN_WGMMA_MMA:
+        return mma(s, call, builtin);
+    case BUILTIN_ASYNC_COPY:
+    case BUILTIN_LDMATRIX:
+    case BUILTIN_STMATRIX:
+        return copy(s, call, builtin);
+    case BUILTIN_WAIT:
+    case BUILTIN_WGMMA_WAIT:
+        sema_index(s, args->kid[0]);
+        return s->none;
+    case BUILTIN_COMMIT:
+    case BUILTIN_WGMMA_FENCE:
+    case BUILTIN_WGMMA_COMMIT:
+        return s->none;
+    default:
+        return sema_call_machine(s, call, builtin);
+    }
 }
 
 /* ---- mappings, loops, queries -------------------------------------------------------------- */
@@ -373,7 +388,7 @@ static const Type *by_class(Sema *s, Ast *call, Builtin builtin, Ast *brackets)
         return sema_call_atomic(s, call, builtin);
     case BUILTIN_VERB:
         return builtin == BUILTIN_COPY  ? copy(s, call, builtin)
-               : builtin == BUILTIN_MMA ? mma(s, call)
+               : builtin == BUILTIN_MMA ? mma(s, call, builtin)
                                         : reduce(s, call, brackets);
     case BUILTIN_ASYNC:
         return async(s, call, builtin);

@@ -20,19 +20,26 @@ const IrExpr *target_tensor_bytes(IrKernel *k, const IrTensor *t)
     return quotient(k, ir_binary(k, IR_MUL, count, ir_index(k, bits)), 7, 8);
 }
 
-static const IrExpr *rounded(IrKernel *k, const IrTensor *t)
+int64_t target_shared_align(const IrTensor *t)
 {
-    const int64_t align = TARGET_SHARED_ALIGN;
-    return ir_binary(k, IR_MUL, quotient(k, target_tensor_bytes(k, t), align - 1, align),
-                     ir_index(k, align));
+    int bits = t->layout ? t->layout->swizzle_bits : 0;
+    return bits >= 1 && bits <= 3 ? (int64_t)TARGET_SHARED_ALIGN * 8 << bits : TARGET_SHARED_ALIGN;
+}
+
+static const IrExpr *rounded(IrKernel *k, const IrExpr *bytes, int64_t align)
+{
+    return ir_binary(k, IR_MUL, quotient(k, bytes, align - 1, align), ir_index(k, align));
 }
 
 static const IrExpr *place(const Placing *p, const IrTensor *t, const IrExpr *base)
 {
-    const IrExpr *bytes = rounded(p->k, t);
-    p->shared->at[t->id] = base;
-    p->shared->apart = ir_binary(p->k, IR_ADD, p->shared->apart, bytes);
-    return ir_binary(p->k, IR_ADD, base, bytes);
+    int64_t align = target_shared_align(t);
+    const IrExpr *bytes = rounded(p->k, target_tensor_bytes(p->k, t), align);
+    const IrExpr *at = rounded(p->k, base, align), *end = ir_binary(p->k, IR_ADD, at, bytes);
+    p->shared->at[t->id] = at;
+    const IrExpr *apart = rounded(p->k, p->shared->apart, align);
+    p->shared->apart = ir_binary(p->k, IR_ADD, apart, bytes);
+    return end;
 }
 
 /* Those of one scope, or (NULL) of the kernel: first the ones of constant size. */

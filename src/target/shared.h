@@ -15,6 +15,9 @@ typedef struct TargetShared {
 } TargetShared;
 
 TargetShared target_place_shared(IrKernel *kernel);
+/* Bytes that a tensor's place is a multiple of: a swizzle is one of addresses for the instructions
+ * that know it, so that eight lines are aligned to their size. */
+int64_t target_shared_align(const IrTensor *t);
 /* Whose shared tensors the host counts: a GPU's, if the instance has code for one. */
 IrKernel *target_shared_kernel(const TargetInstance *instance);
 /* Bytes of the tensor's storage. */

@@ -8,7 +8,7 @@
 #ifndef TESTS_CUDA_HOST_H
 #define TESTS_CUDA_HOST_H
 
-#include "matrix.h"
+#include "group.h"
 
 #include <math.h>
 

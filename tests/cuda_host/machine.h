@@ -385,8 +385,8 @@ static Machine *machine_of(int block, long shared_bytes)
     }
     if (machine->shared_bytes < shared_bytes) {
         free(machine->shared);
-        size_t whole = (size_t)(shared_bytes + 127) / 128 * 128;
-        machine->shared = (unsigned char *)aligned_alloc(128, whole);
+        size_t whole = (size_t)(shared_bytes + 1023) / 1024 * 1024;
+        machine->shared = (unsigned char *)aligned_alloc(1024, whole);
         machine->shared_bytes = shared_bytes;
     }
     machine->block = block;

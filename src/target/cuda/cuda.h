@@ -22,8 +22,9 @@ typedef struct Cuda {
     bool awaiting; /* inside the condition of an `await`: loads are not to be remembered */
     bool waits;    /* the kernel has barriers that an ended thread would hold up for ever */
     bool traps;
-    bool overlaid;                 /* scopes share storage: a barrier opens each */
-    TargetShared shared;           /* where all lie in one array of dynamic size; else no `at` */
+    bool reads_shared;   /* instructions of the asynchronous proxy read what threads have stored */
+    bool overlaid;       /* scopes share storage: a barrier opens each */
+    TargetShared shared; /* where all lie in one array of dynamic size; else no `at` */
     int64_t role_begin, role_size; /* threads that run the current role */
     Map fragments;                 /* by address */
     VEC(CudaBarrier) barriers;
@@ -57,6 +58,7 @@ void target_cuda_declare_shared(Cuda *cuda, const Map *words);
 /* Appends lines that make the functions for the kernel's machine instructions, those not `made`. */
 void target_cuda_functions(Cuda *cuda, Map *made, Sb *out);
 void target_cuda_machine(CWriter *w, const IrStmt *s);
+void target_cuda_order(CWriter *w, const IrStmt *s);
 /* Is it an array in registers that machine instructions take words from? Those that do are found
  * first. */
 void target_cuda_find_fragments(Cuda *cuda);

@@ -223,6 +223,7 @@ static bool survey(void *user, IrStmt *s)
         s->imm < cuda->kernel->block_size)
         cuda->waits = true;
     if (s->kind == IR_STMT_MBARRIER) cuda->waits = true;
+    if (s->kind == IR_STMT_MACHINE && s->imm2) cuda->reads_shared = true;
     return true;
 }
 

@@ -3,17 +3,18 @@
  * `mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32` is called hd_mma_m16n8k16_f32_f16_f16_f32;
  * the words that all have in common are left out. Such a function is made by a macro of the
  * prelude, one for each number of registers, on a line for each that the module uses. */
-#include "target/cuda/cuda.h"
+#include "target/cuda/machine.h"
 
 static bool is_common(const char *word, size_t len)
 {
-    static const char *const common[] = {"sync", "aligned", "row", "col", "m8n8", "shared", "b16"};
+    static const char *const common[] = {"sync", "aligned", "row", "col",
+                                         "m8n8", "shared",  "b16", "mma_async"};
     for (size_t i = 0; i < BASE_LEN(common); ++i)
         if (strlen(common[i]) == len && memcmp(word, common[i], len) == 0) return true;
     return false;
 }
 
-static const char *function_name(Arena *arena, const char *ptx)
+const char *target_cuda_function_name(Arena *arena, const char *ptx)
 {
     Sb name = base_sb(arena);
     base_sb_str(&name, "hd");
@@ -30,17 +31,18 @@ static const char *function_name(Arena *arena, const char *ptx)
 }
 
 /* ---- the functions for products -------------------------------------------------------------- */
-typedef struct Operand {
-    const char *type, *letter; /* of a register in C++, and in constraints of inline PTX */
-    int64_t registers;
-} Operand;
-
-static Operand operand_of(Elem elem, const Mapping *fragment)
+CudaOperand target_cuda_operand(Elem elem, const Mapping *fragment)
 {
     int bits = vocab_elem(elem)->bits;
-    if (elem == ELEM_F64) return (Operand){"double", "d", fragment->steps};
-    if (elem == ELEM_F32) return (Operand){"float", "f", fragment->steps};
-    return (Operand){"uint32_t", "r", fragment->steps * bits / 32};
+    if (elem == ELEM_F64) return (CudaOperand){"double", "d", fragment->steps};
+    if (elem == ELEM_F32) return (CudaOperand){"float", "f", fragment->steps};
+    return (CudaOperand){"uint32_t", "r", fragment->steps * bits / 32};
+}
+
+/* The second factor of a warpgroup's product is always in shared memory. */
+static bool is_group(const IrStmt *s)
+{
+    return s->builtin == BUILTIN_MMA && s->imm2;
 }
 
 typedef struct Made {
@@ -49,25 +51,25 @@ typedef struct Made {
     Sb *out;
 } Made;
 
-static const IrInstruction *find_instruction(const IrKernel *k, const char *text)
+static const IrInstruction *find_instruction(const IrKernel *k, const IrStmt *s)
 {
+    const IrInstruction *in = k->instructions.data;
     for (size_t i = 0; i < k->instructions.len; ++i)
-        if (strcmp(k->instructions.data[i].text, text) == 0) return &k->instructions.data[i];
-    base_internal(base_arena_escape(k->arena), "no instruction %s", text);
+        if (strcmp(in[i].text, s->text) == 0 && !in[i].a == (s->imm != 0)) return &in[i];
+    base_internal(base_arena_escape(k->arena), "no instruction %s", s->text);
 }
 
 /* A line that makes the function for an instruction: out of the prelude's macro for its number of
  * registers. */
-static void mma_line(Made *m, const char *text)
+static void mma_line(Made *m, const IrInstruction *in, const char *text)
 {
-    const IrInstruction *in = find_instruction(m->cuda->kernel, text);
-    if (!in->a || !in->b) return;
-    Operand c = operand_of(in->acc_elem, in->acc), a = operand_of(in->a_elem, in->a),
-            b = operand_of(in->b_elem, in->b);
+    CudaOperand c = target_cuda_operand(in->acc_elem, in->acc),
+                a = target_cuda_operand(in->a_elem, in->a),
+                b = target_cuda_operand(in->b_elem, in->b);
     base_sb_printf(m->out, "HD_MMA_%d_%d_%d(%s, \"%s\", %s, \"%s\", %s, \"%s\")\n\n",
                    (int)c.registers, (int)a.registers, (int)b.registers,
-                   function_name(m->cuda->kernel->arena, text), text, c.type, c.letter, a.type,
-                   a.letter);
+                   target_cuda_function_name(m->cuda->kernel->arena, text), text, c.type, c.letter,
+                   a.type, a.letter);
 }
 
 static void matrix_line(Made *m, const IrStmt *s)
@@ -75,18 +77,22 @@ static void matrix_line(Made *m, const IrStmt *s)
     const char *count = strstr(s->text, ".x");
     base_sb_printf(m->out, "HD_%sMATRIX_%c(%s, \"%s\")\n\n",
                    s->builtin == BUILTIN_LDMATRIX ? "LD" : "ST", count ? count[2] : '1',
-                   function_name(m->cuda->kernel->arena, s->text), s->text);
+                   target_cuda_function_name(m->cuda->kernel->arena, s->text), s->text);
 }
 
 static bool make_function(void *user, IrStmt *s)
 {
     Made *m = user;
     if (s->kind != IR_STMT_MACHINE) return true;
-    uint64_t key = base_hash(s->text, strlen(s->text), 0);
+    Arena *arena = m->cuda->kernel->arena;
+    const char *name = is_group(s) ? target_cuda_group_name(arena, s) : s->text;
+    uint64_t key = base_hash(name, strlen(name), 0);
     if (base_map_get(m->made, key)) return true;
     base_map_put(m->made, key, m);
-    if (s->builtin == BUILTIN_MMA)
-        mma_line(m, s->text);
+    if (is_group(s))
+        target_cuda_group_function(arena, find_instruction(m->cuda->kernel, s), s, m->out);
+    else if (s->builtin == BUILTIN_MMA)
+        mma_line(m, find_instruction(m->cuda->kernel, s), s->text);
     else
         matrix_line(m, s);
     return true;
@@ -109,14 +115,29 @@ static void place(CWriter *w, const IrTensor *t, const IrExpr *offset)
 
 void target_cuda_machine(CWriter *w, const IrStmt *s)
 {
+    Arena *arena = w->kernel->arena;
+    const char *name =
+        is_group(s) ? target_cuda_group_name(arena, s) : target_cuda_function_name(arena, s->text);
     cfamily_open(w);
-    base_sb_printf(w->out, "%s(", function_name(w->kernel->arena, s->text));
+    base_sb_printf(w->out, "%s(", name);
     place(w, s->tensor, s->args[0]);
     for (int i = 1; i < s->count; ++i) {
-        base_sb_str(w->out, ", ");
+        int64_t lies = i == 1 ? s->imm : s->imm2;
+        base_sb_str(w->out, lies ? ", hd_describe(" : ", ");
         place(w, s->args[i]->tensor, s->args[i]->args[0]);
+        if (lies) base_sb_printf(w->out, ", 0x%llxull)", (unsigned long long)(lies & ~IR_TURNED));
     }
     cfamily_close(w, ");");
+}
+
+/* wgmma.fence, wgmma.commit, wgmma.wait */
+void target_cuda_order(CWriter *w, const IrStmt *s)
+{
+    const char *word = strchr(vocab_builtin(s->builtin)->text, '.') + 1;
+    if (s->builtin == BUILTIN_WGMMA_WAIT)
+        cfamily_line(w, "hd_wgmma_wait<%lld>();", (long long)s->imm);
+    else
+        cfamily_line(w, "hd_wgmma_%s();", word);
 }
 
 /* ---- fragments ------------------------------------------------------------------------------- */

@@ -122,3 +122,38 @@
               : f(a[0]), f(a[1]), f(a[2]), f(a[3]), f(a[4]), f(a[5]), f(a[6]), f(a[7]), f(b[0]),   \
                 f(b[1]), f(b[2]), f(b[3]))
 #endif
+
+// ---- products by a warpgroup --------------------------------------------------------------------
+// A factor in shared memory: its address, and how it lies, as a matrix descriptor.
+#ifndef HD_HOST
+typedef unsigned long long hd_matrix;
+#endif
+
+#ifndef HD_HOST
+HD_FN hd_matrix hd_describe(const void *p, unsigned long long lies)
+{
+    return lies | ((hd_shared_address(p) & 0x3ffff) >> 4);
+}
+#endif
+
+// Before the first product, and after its registers were used otherwise.
+#ifndef HD_HOST
+HD_FN void hd_wgmma_fence() { asm volatile("wgmma.fence.sync.aligned;" : : : "memory"); }
+#endif
+
+#ifndef HD_HOST
+HD_FN void hd_wgmma_commit() { asm volatile("wgmma.commit_group.sync.aligned;" : : : "memory"); }
+#endif
+
+// Until at most the last `Groups` groups of products are under way.
+#ifndef HD_HOST
+template <int Groups> HD_FN void hd_wgmma_wait()
+{
+    asm volatile("wgmma.wait_group.sync.aligned %0;" : : "n"(Groups) : "memory");
+}
+#endif
+
+// What this thread has stored is seen by copy engines and by products that read shared memory.
+#ifndef HD_HOST
+HD_FN void hd_async_fence() { asm volatile("fence.proxy.async.shared::cta;" : : : "memory"); }
+#endif

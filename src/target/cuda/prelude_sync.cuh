@@ -427,7 +427,7 @@ template <class T> HD_FN T hd_shuffle_down(T x, int by)
 }
 
 #ifndef HD_HOST
-#define HD_DYNAMIC_SHARED extern __shared__ __align__(128) unsigned char hd_shared[]
+#define HD_DYNAMIC_SHARED extern __shared__ __align__(1024) unsigned char hd_shared[]
 #endif
 
 // ---- traps --------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ void target_cuda_declare_shared(Cuda *cuda, const Map *words)
         }
         int64_t size = vocab_elem_bytes(t->elem);
         int64_t bytes = target_tensor_bytes(cuda->kernel, t)->value.i;
-        cfamily_line(w, "__shared__ __align__(%d) %s %s[%lld];", TARGET_SHARED_ALIGN, type, name,
-                     (long long)((bytes + size - 1) / size));
+        cfamily_line(w, "__shared__ __align__(%d) %s %s[%lld];", (int)target_shared_align(t), type,
+                     name, (long long)((bytes + size - 1) / size));
     }
 }

@@ -55,6 +55,7 @@ static void barrier(Cuda *cuda, const IrStmt *s)
     CWriter *w = &cuda->w;
     int64_t threads = s->imm ? s->imm : cuda->kernel->block_size;
     bool group = s->scope == IR_SCOPE_GROUP && threads < cuda->kernel->block_size;
+    if (cuda->reads_shared && s->scope != IR_SCOPE_WARP) cfamily_line(w, "hd_async_fence();");
     if (s->scope == IR_SCOPE_GRID)
         cfamily_line(w, "hd_grid_sync(hd_words, hd_report);");
     else if (s->scope == IR_SCOPE_WARP || (group && threads <= 32))
@@ -373,6 +374,8 @@ bool target_cuda_stmt(CWriter *w, const IrStmt *s)
         print(w, s);
     else if (s->kind == IR_STMT_ROLE)
         role(cuda, s);
+    else if (s->kind == IR_STMT_ORDER)
+        target_cuda_order(w, s);
     else if (s->kind == IR_STMT_MACHINE)
         target_cuda_machine(w, s);
     else if (s->kind == IR_STMT_COMMIT)
