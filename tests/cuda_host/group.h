@@ -41,7 +41,8 @@ static double element_at(const hd_matrix *m, const Type *t, bool turned, int own
 {
     static const int BYTES[] = {16, 128, 64, 32};
     int mode = (int)(m->lies >> 62), bytes = t->bits / 8, line = BYTES[mode];
-    long leading = (long)(m->lies >> 16 & 0x3fff) * 16, stride = (long)(m->lies >> 32 & 0x3fff) * 16;
+    long leading = (long)(m->lies >> 16 & 0x3fff) * 16,
+         stride = (long)(m->lies >> 32 & 0x3fff) * 16;
     if (mode == 0) fail("a factor that is not swizzled");
     if (turned && bytes != 2) fail("only factors of 16 bits are turned");
     long each = line / bytes;
@@ -141,7 +142,9 @@ template <int Groups> static inline void hd_wgmma_wait()
 {
     hd_host::group_wait(Groups);
 }
-static inline void hd_async_fence() {}
+static inline void hd_async_fence()
+{
+}
 
 #define HD_WGMMA_SHARED(name, ptx, a, b)                                                           \
     static inline void name(void *sums, hd_matrix first, hd_matrix second)                         \
