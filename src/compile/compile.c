@@ -210,12 +210,13 @@ typedef struct Build {
 } Build;
 
 static LowerStatus lower_one(Compile *s, Arena *arena, const CompileOptions *o,
-                             const Symbol *kernel, bool cpu, const LowerPoint *point,
+                             const Symbol *kernel, bool cpu, int alignment, const LowerPoint *point,
                              IrKernel **out)
 {
     LowerOptions lower = {.cpu = cpu,
                           .check = o->check,
                           .arch = cpu ? 0 : o->arch,
+                          .alignment = cpu ? 0 : alignment,
                           .shared_limit = cpu ? 0 : shared_limit(o->arch),
                           .define_count = o->define_count,
                           .defines = o->defines};
@@ -251,7 +252,7 @@ static bool add_variant(Compile *s, const CompileOptions *o, const Symbol *kerne
     TargetVariant *v = &instance->variants[instance->variant_count];
     *v = (TargetVariant){.index_bits = bits, .alignment = alignment};
     IrKernel *k;
-    if (lower_one(s, s->arena, o, kernel, cpu, point, &k) != LOWER_OK ||
+    if (lower_one(s, s->arena, o, kernel, cpu, alignment, point, &k) != LOWER_OK ||
         !run_passes(s, o, k, cpu, v))
         return false;
     if (cpu)
@@ -281,7 +282,7 @@ static bool build_kernel(Compile *s, const CompileOptions *o, const Symbol *kern
     LowerOptions lower = {.define_count = o->define_count, .defines = o->defines};
     IrKernel *k = NULL;
     LowerStatus status;
-    while ((status = lower_one(s, s->arena, o, kernel, !o->cuda, &point, &k)) == LOWER_EXCLUDED)
+    while ((status = lower_one(s, s->arena, o, kernel, !o->cuda, 1, &point, &k)) == LOWER_EXCLUDED)
         if (o->point || !lower_next_point(kernel, &lower, &point)) break;
     if (status == LOWER_EXCLUDED)
         diag_report(s->diags, DIAG_TUNE_EMPTY, kernel->span, kernel->name->text);
@@ -363,7 +364,8 @@ static LowerStatus check_point(Compile *s, const CompileOptions *o, const Symbol
     TargetVariant variant = {.index_bits = fast ? 32 : 64, .alignment = fast ? ALIGNED : 1};
     IrKernel *k;
     s->scratch = base_arena_create(&s->escape);
-    LowerStatus status = lower_one(s, s->scratch, o, kernel, !o->cuda, point, &k);
+    LowerStatus status =
+        lower_one(s, s->scratch, o, kernel, !o->cuda, variant.alignment, point, &k);
     if (status == LOWER_OK) run_passes(s, o, k, !o->cuda, &variant);
     base_arena_destroy(s->scratch);
     s->scratch = NULL;

@@ -1,5 +1,5 @@
 /* Groups: roles, loops over the grid, barriers. */
-#include "lower/internal.h"
+#include "lower/tasks.h"
 
 void lower_barrier(Lower *l, bool elidable)
 {
@@ -192,30 +192,14 @@ static void linear_block(Lower *l, const IrExpr **block, const IrExpr **blocks)
     }
 }
 
-static IrStmt *open_for(Lower *l, const char *name, const IrExpr *lo, const IrExpr *hi,
-                        const IrExpr *step, const IrExpr **value)
+IrStmt *lower_open_for(Lower *l, const char *name, const IrExpr *lo, const IrExpr *hi,
+                       const IrExpr *step, const IrExpr **value)
 {
     IrVar *var = ir_new_var(l->k, lower_name(l, name), (IrType){ELEM_INDEX, 1}, false);
     IrStmt *loop = ir_for(l->k, l->block, var, lo, hi, step);
     l->block = loop->body;
     *value = ir_var(l->k, var);
     return loop;
-}
-
-/* auto(d…): the workers stride over the linear index of the tasks, the last dimension fastest. */
-static void auto_grid(Lower *l, const Ast *node, const Value *domain, const IrExpr *worker,
-                      const IrExpr *workers)
-{
-    const IrExpr *total = ir_index(l->k, 1), *linear, *coords[MAX_RANK];
-    for (int d = 0; d < domain->count; d++)
-        total = ir_binary(l->k, IR_MUL, total, domain->items[d].expr);
-    open_for(l, "task", worker, total, workers, &linear);
-    for (int d = domain->count - 1; d >= 0; d--) {
-        const IrExpr *extent = domain->items[d].expr;
-        coords[d] = d == 0 ? linear : ir_binary(l->k, IR_MOD, linear, extent);
-        linear = ir_binary(l->k, IR_DIV, linear, extent);
-    }
-    lower_task_body(l, node, coords, domain->count);
 }
 
 /* The grid has as many of them as the mapping has workers: the host checks. */
@@ -247,7 +231,7 @@ static void mapping_grid(Lower *l, const Ast *node, const Mapping *m, const IrEx
     for (int i = 0; i < m->time_count && i < 64; i++) {
         const IrExpr *counter;
         const IrExpr *extent = mapping_index_extent(&m->time[i], &ops);
-        open_for(l, "step", zero, extent, one, &counter);
+        lower_open_for(l, "step", zero, extent, one, &counter);
         memcpy(&counters[i], &counter, sizeof counter);
     }
     memcpy(&w, &worker, sizeof w);
@@ -276,7 +260,7 @@ void lower_grid_loop(Lower *l, const Ast *node, Value domain)
     l->group.span = node->span;
     if (threads) l->group.single = true;
     if (domain.kind == VALUE_AUTO)
-        auto_grid(l, node, &domain, worker, workers);
+        lower_auto_grid(l, node, &domain, worker, workers);
     else if (domain.kind == VALUE_MAPPING)
         mapping_grid(l, node, domain.mapping, worker, threads);
     else if (!l->failed)

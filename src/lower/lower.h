@@ -25,6 +25,7 @@ typedef struct LowerOptions {
     bool cpu;             /* target */
     bool check;           /* --check: asynchronous copies land late on the CPU, too */
     int arch;             /* 80 for sm_80; 0 on the CPU */
+    int alignment;        /* bytes that bases and rows of tensors are known to be aligned to; 0 */
     int64_t shared_limit; /* bytes of shared memory a block may use; 0: no limit */
     int define_count;
     const LowerDefine *defines;

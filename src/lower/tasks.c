@@ -1,5 +1,5 @@
 /* Task loops over the threads, warps or warpgroups of the current group. */
-#include "lower/internal.h"
+#include "lower/tasks.h"
 
 const IrExpr *lower_worker(Lower *l, int level)
 {
@@ -23,7 +23,7 @@ int64_t lower_unit_threads(const Lower *l, const Name *unit)
     return 1;
 }
 
-static IrStmt *append_tasks(Lower *l, const Mapping *m, int rank, int level)
+IrStmt *lower_append_tasks(Lower *l, const Mapping *m, int rank, int level)
 {
     IrStmt *stmt = ir_append(l->k, l->block, IR_STMT_TASKS);
     IrTasks *tasks = NEW(l->arena, IrTasks);
@@ -35,7 +35,7 @@ static IrStmt *append_tasks(Lower *l, const Mapping *m, int rank, int level)
     return stmt;
 }
 
-static IrVar *task_var(Lower *l, const Name *name, int64_t extent)
+IrVar *lower_task_var(Lower *l, const Name *name, int64_t extent)
 {
     IrVar *var = ir_new_var(l->k, name, (IrType){ELEM_INDEX, 1}, false);
     var->lo = 0;
@@ -44,7 +44,7 @@ static IrVar *task_var(Lower *l, const Name *name, int64_t extent)
 }
 
 /* args: the worker, then every run-time extent there is, so that ids need no renumbering. */
-static void set_args(Lower *l, IrStmt *stmt, const IrExpr *worker)
+void lower_task_args(Lower *l, IrStmt *stmt, const IrExpr *worker)
 {
     const Mapping *m = stmt->tasks->mapping;
     int runtime = 0;
@@ -60,12 +60,12 @@ static IrStmt *open_tasks(Lower *l, const Mapping *m, int level, const IrExpr *w
                           const IrExpr **vars)
 {
     static const char *const names[] = {"i", "j", "k", "l"};
-    IrStmt *stmt = append_tasks(l, m, m->rank, level);
+    IrStmt *stmt = lower_append_tasks(l, m, m->rank, level);
     for (int d = 0; d < m->rank; d++) {
-        stmt->tasks->vars[d] = task_var(l, lower_name(l, names[d % 4]), m->shape[d]);
+        stmt->tasks->vars[d] = lower_task_var(l, lower_name(l, names[d % 4]), m->shape[d]);
         vars[d] = ir_var(l->k, stmt->tasks->vars[d]);
     }
-    set_args(l, stmt, worker);
+    lower_task_args(l, stmt, worker);
     l->block = stmt->body;
     return stmt;
 }
@@ -98,14 +98,7 @@ void lower_task_body(Lower *l, const Ast *node, const IrExpr *const *vars, int r
     lower_block(l, KID(node, For, body));
 }
 
-/* Who runs a task loop, seen from the group around it. */
-typedef struct Team {
-    int level; /* threads that act as one worker */
-    int64_t workers;
-    const IrExpr *worker;
-} Team;
-
-static Group loop_group(Lower *l, const Ast *node, int64_t level)
+Group lower_loop_group(Lower *l, const Ast *node, int64_t level)
 {
     Group group = l->group;
     group.span = node->span;
@@ -119,130 +112,6 @@ static Group loop_group(Lower *l, const Ast *node, int64_t level)
     return group;
 }
 
-/* ---- auto --------------------------------------------------------------------------------------
- */
-
-/* What a loop's body touches: decides the width and the fast dimension of `auto`. */
-typedef struct Touch {
-    IrVar *const *vars;
-    int rank, bytes, fast;
-    bool global, tile;
-} Touch;
-
-static bool is_var(void *user, const IrExpr *e)
-{
-    return e->op == IR_VAR && e->var == user;
-}
-
-static void touch(Touch *t, const IrTensor *tensor, const IrExpr *const *index)
-{
-    if (tensor->space == IR_TILE) t->tile = true;
-    if (tensor->space != IR_PARAM && tensor->space != IR_SHARED) return;
-    bool global = tensor->space == IR_PARAM;
-    if (t->bytes && (t->global || !global)) return; /* the first global access decides */
-    int last = tensor->rank - 1;
-    if (tensor->layout)
-        for (int i = 0; i < tensor->layout->count; i++)
-            if (tensor->layout->digits[i].place == 1) last = tensor->layout->digits[i].dim;
-    for (int d = 0; d < t->rank; d++)
-        if (ir_any(index[last], is_var, t->vars[d])) {
-            t->fast = d;
-            t->bytes = vocab_elem_bytes(tensor->elem);
-            t->global = global;
-        }
-}
-
-static bool touch_load(void *user, const IrExpr *e)
-{
-    if (e->op == IR_LOAD) touch(user, e->tensor, e->args);
-    return false;
-}
-
-static bool touch_stmt(void *user, IrStmt *s)
-{
-    for (int i = 0; i < s->count; i++) ir_any(s->args[i], touch_load, user);
-    if (s->kind == IR_STMT_STORE) touch(user, s->tensor, s->args);
-    return true;
-}
-
-static const IrExpr *inside(Lower *l, const IrStmt *stmt, const IrExpr *const *extents)
-{
-    const IrExpr *all = NULL;
-    const Mapping *m = stmt->tasks->mapping;
-    for (int d = 0; d < m->rank; d++) {
-        if (ir_is_const(extents[d]) && m->shape[d] == extents[d]->value.i) continue;
-        const IrExpr *in = ir_binary(l->k, IR_LT, ir_var(l->k, stmt->tasks->vars[d]), extents[d]);
-        all = all ? ir_binary(l->k, IR_AND, all, in) : in;
-    }
-    return all;
-}
-
-static const Mapping *choose_auto(Lower *l, const Ast *node, const Touch *t,
-                                  const IrExpr *const *extents, int64_t workers, bool *overhangs)
-{
-    int64_t shape[MAX_RANK], divisor[MAX_RANK] = {0};
-    size_t first = l->runtime.len;
-    for (int d = 0; d < t->rank; d++) {
-        shape[d] = ir_is_const(extents[d]) ? extents[d]->value.i : MAPPING_RUNTIME(l->runtime.len);
-        if (!ir_is_const(extents[d])) VEC_PUSH(l->arena, l->runtime, extents[d]);
-    }
-    MappingError error = {0};
-    const Mapping *m = mapping_auto(l->arena, t->rank, shape, workers, t->bytes, t->fast, overhangs,
-                                    divisor, &error);
-    if (!m) {
-        lower_error(l, MAPPING_INVALID, KID(node, For, domain)->span, error.message);
-        return NULL;
-    }
-    for (int d = 0, id = (int)first; d < t->rank; d++) {
-        if (!MAPPING_IS_RUNTIME(shape[d])) continue;
-        int64_t by = divisor[d] > 0 ? divisor[d] : 1;
-        const IrExpr *up = ir_binary(l->k, IR_ADD, extents[d], ir_index(l->k, by - 1));
-        l->runtime.data[id++] = ir_binary(l->k, IR_DIV, up, ir_index(l->k, by));
-        if (by > 1) *overhangs = true;
-    }
-    return m;
-}
-
-static void auto_loop(Lower *l, const Ast *node, const Value *domain, const Team *team)
-{
-    const Ast *names = KID(node, For, vars);
-    int rank = domain->count;
-    IrStmt *stmt = append_tasks(l, NULL, rank, team->level);
-    const IrExpr *extents[MAX_RANK], *vars[MAX_RANK];
-    for (int d = 0; d < rank; d++) {
-        extents[d] = domain->items[d].expr;
-        const Name *name = d < (int)names->count ? names->kid[d]->name : lower_name(l, "i");
-        stmt->tasks->vars[d] = task_var(l, name, 0);
-        vars[d] = ir_var(l->k, stmt->tasks->vars[d]);
-    }
-    l->block = stmt->body;
-    l->group = loop_group(l, node, team->level);
-    lower_task_body(l, node, vars, rank);
-    Touch t = {.vars = stmt->tasks->vars, .rank = rank, .fast = rank - 1};
-    ir_walk(stmt->body, touch_stmt, &t);
-    if (t.tile)
-        lower_error(l, MAPPING_AUTO, KID(node, For, domain)->span,
-                    "the body touches a distributed tile, whose owners are fixed; iterate over the "
-                    "tile or write the mapping");
-    bool overhangs = false;
-    const Mapping *m = choose_auto(l, node, &t, extents, team->workers, &overhangs);
-    if (!m) return;
-    IrTasks *tasks = base_copy(l->arena, stmt->tasks, sizeof *tasks);
-    tasks->mapping = m;
-    stmt->tasks = tasks;
-    stmt->flags |= IR_AUTO;
-    set_args(l, stmt, team->worker);
-    for (int d = 0; d < rank; d++)
-        if (m->shape[d] > 0) tasks->vars[d]->hi = m->shape[d] - 1;
-    const IrExpr *guard = overhangs ? inside(l, stmt, extents) : NULL;
-    if (guard) {
-        IrBlock *outer = ir_new_block(l->k);
-        IrStmt *split = ir_if(l->k, outer, guard, false);
-        split->body = stmt->body;
-        stmt->body = outer;
-    }
-}
-
 /* ---- the loop -------------------------------------------------------------------------------- */
 
 static const char *unit_word(int64_t level)
@@ -250,7 +119,7 @@ static const char *unit_word(int64_t level)
     return level == WARP_THREADS ? "warp" : level == WARPGROUP_THREADS ? "warpgroup" : "thread";
 }
 
-static void mapping_loop(Lower *l, const Ast *node, const Mapping *m, const Team *team)
+static void mapping_loop(Lower *l, const Ast *node, const Mapping *m, const LowerTeam *team)
 {
     const Ast *names = KID(node, For, vars);
     Span span = KID(node, For, domain)->span;
@@ -264,7 +133,7 @@ static void mapping_loop(Lower *l, const Ast *node, const Mapping *m, const Team
     const IrExpr *vars[MAX_RANK];
     IrStmt *stmt = open_tasks(l, m, team->level, team->worker, vars);
     for (int d = 0; d < m->rank; d++) stmt->tasks->vars[d]->name = names->kid[d]->name;
-    l->group = loop_group(l, node, team->level);
+    l->group = lower_loop_group(l, node, team->level);
     lower_task_body(l, node, vars, m->rank);
 }
 
@@ -307,7 +176,7 @@ void lower_tasks(Lower *l, const Ast *node)
                     "the code around is already run by each thread for itself");
         return;
     }
-    Team team = {(int)level, l->group.size / level, lower_worker(l, (int)level)};
+    LowerTeam team = {(int)level, l->group.size / level, lower_worker(l, (int)level)};
     if (l->group.single) { /* a thread by itself: it is the only worker */
         team.workers = 1;
         team.worker = ir_index(l->k, 0);
@@ -317,7 +186,7 @@ void lower_tasks(Lower *l, const Ast *node)
     Group saved = l->group;
     int depth = l->depth++;
     if (domain.kind == VALUE_AUTO)
-        auto_loop(l, node, &domain, &team);
+        lower_auto_loop(l, node, &domain, &team);
     else if (domain.kind == VALUE_MAPPING)
         mapping_loop(l, node, domain.mapping, &team);
     else if (!l->failed)

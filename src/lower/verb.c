@@ -1,5 +1,5 @@
 /* copy: between global, shared and register tiles. */
-#include "lower/internal.h"
+#include "lower/tasks.h"
 
 /* The element of `src` at `index`: a view's, a lazy expression's, or a scalar's own. */
 static const IrExpr *element(Lower *l, const Value *src, const IrExpr *const *index)
@@ -185,30 +185,20 @@ static bool same_extents(Lower *l, const Ast *node, const View *dst, const Value
 /* Memory to memory: the tasks are split over the group as `auto` would. */
 static void copy_auto(Lower *l, const Ast *node, const View *dst, const Value *src)
 {
-    int64_t shape[MAX_RANK], divisor[MAX_RANK];
-    int bytes = vocab_elem_bytes(dst->tensor->elem);
-    for (int d = 0; d < dst->rank; d++) {
-        if (!ir_is_const(dst->extents[d])) {
-            lower_error(l, COPY, node->span, "a tile's extents must be known at compile time");
-            return;
-        }
-        shape[d] = dst->extents[d]->value.i;
-    }
-    bool overhangs = false;
-    MappingError error = {0};
-    const Mapping *m = mapping_auto(l->arena, dst->rank, shape, l->group.size, bytes, dst->rank - 1,
-                                    &overhangs, divisor, &error);
-    if (!m) {
-        lower_error(l, MAPPING_INVALID, node->span, error.message);
-        return;
-    }
+    int bytes = vocab_elem_bytes(dst->tensor->elem), fast = dst->rank - 1;
+    bool overhangs = false, late = !ir_is_const(dst->extents[fast]);
+    if (late && l->options->alignment < WIDE_BYTES) bytes = 0;
+    const Mapping *m = lower_auto_mapping(l, node->span, dst->rank, dst->extents, l->group.size,
+                                          bytes, fast, &overhangs);
+    if (!m) return;
     IrBlock *outer = l->block;
     const IrExpr *index[MAX_RANK], *in = NULL;
     IrStmt *stmt = lower_open_tasks(l, m, 1, index);
     stmt->flags |= IR_COPY | IR_AUTO;
     for (int d = 0; d < dst->rank; d++) {
-        if (m->shape[d] == shape[d]) continue;
-        const IrExpr *below = ir_binary(l->k, IR_LT, index[d], dst->extents[d]);
+        const IrExpr *extent = dst->extents[d];
+        if (ir_is_const(extent) && m->shape[d] == extent->value.i) continue;
+        const IrExpr *below = ir_binary(l->k, IR_LT, index[d], extent);
         in = in ? ir_binary(l->k, IR_AND, in, below) : below;
     }
     if (in) l->block = ir_if(l->k, l->block, in, false)->body;

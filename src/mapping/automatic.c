@@ -65,8 +65,9 @@ static int64_t vectors_along(const Split *s, int dim)
 static int64_t widest_vector(const Split *s, int elem_bytes)
 {
     int64_t v = 1, extent = s->shape[s->dims[0]];
-    if (elem_bytes <= 0 || MAPPING_IS_RUNTIME(extent)) return 1;
-    while (v * 2 * elem_bytes <= VECTOR_BYTES && extent % (v * 2) == 0) v *= 2;
+    bool late = MAPPING_IS_RUNTIME(extent);
+    if (elem_bytes <= 0) return 1;
+    while (v * 2 * elem_bytes <= VECTOR_BYTES && (late || extent % (v * 2) == 0)) v *= 2;
     return v;
 }
 

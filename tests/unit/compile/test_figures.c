@@ -77,6 +77,22 @@ static void matmul_loop(void **state)
     compile_destroy(s);
 }
 
+/* `auto` over a run-time extent moves 16 bytes at a time where memory is aligned. */
+static void saxpy_width(void **state)
+{
+    RuntimeNvrtc *nvrtc = *state;
+    if (!nvrtc) skip();
+    Compile *s = compile_create();
+    const char *text = emit(s, HD_SOURCE_DIR "/examples/saxpy.hd", 80);
+    assert_non_null(text);
+    RuntimeNvrtcResult r = build(nvrtc, s->arena, text, "saxpy.cu", 80);
+    assert_true(ptx_has(r.ptx, "saxpy_0_0", "ld.global.nc.v4.f32"));
+    assert_true(ptx_has(r.ptx, "saxpy_0_0", "ld.global.v4.f32"));
+    assert_true(ptx_has(r.ptx, "saxpy_0_0", "st.global.v4.f32"));
+    assert_false(ptx_has(r.ptx, "saxpy_0_1", ".v4.f32"));
+    compile_destroy(s);
+}
+
 /* A @fast kernel takes the hardware's functions; a strict one does not. */
 static void fast_kernels(void **state)
 {
@@ -158,6 +174,7 @@ static void gallery(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(matmul_loop),
-                                       cmocka_unit_test(fast_kernels), cmocka_unit_test(gallery)};
+                                       cmocka_unit_test(fast_kernels),
+                                       cmocka_unit_test(saxpy_width), cmocka_unit_test(gallery)};
     return cmocka_run_group_tests(tests, open_nvrtc, close_nvrtc);
 }

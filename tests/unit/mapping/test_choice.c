@@ -364,7 +364,8 @@ static void auto_by_hand(void **unused)
     assert_auto(2, (int64_t[]){2, 4}, 256, 4, 1, "spatial(64, 4)", true);
     assert_auto(2, (int64_t[]){MAPPING_RUNTIME(0), 64}, 256, 4, 1,
                 "repeat(?, 1) * spatial(16, 16) * repeat(1, 4)", true);
-    assert_auto(1, (int64_t[]){MAPPING_RUNTIME(0)}, 256, 4, 0, "repeat(?) * spatial(256)", true);
+    assert_auto(1, (int64_t[]){MAPPING_RUNTIME(0)}, 256, 4, 0,
+                "repeat(?) * spatial(256) * repeat(4)", true);
 }
 
 static void auto_over_the_grid(void **unused)
