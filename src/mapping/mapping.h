@@ -119,13 +119,13 @@ const Mapping *mapping_solve(Arena *arena, const MappingFactors *factors, int ra
 
 /* `auto(d…)`: each task exactly once over `workers`. The choice is repeat * spatial *
  * repeat(1, …, v): v the widest access of at most 16 bytes (v * elem_bytes <= 16, v a power of
- * two dividing the last extent, if that is not a run-time one) that keeps all workers busy; spatial extents by greatest common
- * divisor from the fastest dimension; else the split with fewest repeats, overhanging the shape
- * (then `*overhangs` is true and the caller adds `within (d…)`). `fast_dim` is the dimension that
- * is contiguous in memory (normally rank - 1). Run-time extents (MAPPING_RUNTIME) go to the
- * leading repeat: the extent given to it is again MAPPING_RUNTIME(k), its meaning becoming
- * ceil(d / (product of the trailing extents of that dimension)), which is returned in
- * `runtime_divisor[dim]`. `elem_bytes` 0 means "no vectors". */
+ * two dividing the last extent, where that is known) that keeps all workers busy; spatial extents
+ * by greatest common divisor from the fastest dimension; else the split with fewest repeats,
+ * overhanging the shape (then `*overhangs` is true and the caller adds `within (d…)`). `fast_dim`
+ * is the dimension that is contiguous in memory (normally rank - 1). Run-time extents
+ * (MAPPING_RUNTIME) go to the leading repeat: the extent given to it is again MAPPING_RUNTIME(k),
+ * its meaning becoming ceil(d / (product of the trailing extents of that dimension)), which is
+ * returned in `runtime_divisor[dim]`. `elem_bytes` 0 means "no vectors". */
 const Mapping *mapping_auto(Arena *arena, int rank, const int64_t *shape, int64_t workers,
                             int elem_bytes, int fast_dim, bool *overhangs, int64_t *runtime_divisor,
                             MappingError *error);
