@@ -279,7 +279,7 @@ static bool read_barrier(IrReader *r, IrStmt *s)
 {
     s->scope = (IrScope)read_choice(r, ir_scope_words);
     if (r->token.kind == TOKEN_NUMBER) s->imm = ir_read_int(r, 0, INT64_MAX);
-    if (ir_read_accept(r, ",")) s->imm2 = ir_read_int(r, 0, INT64_MAX);
+    if (ir_read_accept(r, ",")) s->imm2 = ir_read_int(r, -1, INT64_MAX);
     return !r->error;
 }
 

@@ -67,7 +67,7 @@ static void ptx_count(PtxLoop *loop, const char *line)
         ++loop->others;
 }
 
-static PtxLoop ptx_inner_loop(const char *ptx, const char *entry)
+__attribute__((unused)) static PtxLoop ptx_inner_loop(const char *ptx, const char *entry)
 {
     PtxLoop best = {0};
     const char *end, *from = ptx_function(ptx, entry, &end);

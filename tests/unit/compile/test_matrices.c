@@ -1,0 +1,126 @@
+/* What a tile's product consists of on tensor cores, counted in the PTX: exactly the instructions
+ * that the mapping implies, next to nothing beside them, no spills. Skipped where there is no
+ * NVRTC. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "compile/compile.h"
+#include "ptx.h"
+#include "runtime/nvrtc.h"
+
+/* Of 128 x 128 x 64: two by two warps, and four warps of whole rows. */
+static const char source[] =
+    "import std.mma.m16n8k16 (C)\n"
+    "kernel square(a: f16[m, k], b: f16[k, n], c: out f16[m, n])\n"
+    "    launch grid(cdiv(m, 128), cdiv(n, 128)), block(128)\n"
+    "{\n"
+    "    shared sa: f16[128, 64] layout swizzle, sb: f16[64, 128] layout swizzle\n"
+    "    reg acc: f32[128, 128] over spatial(2, 2) * repeat(4, 8) * C = 0\n"
+    "    for p0 in range(0, k, 64) {\n"
+    "        copy(sa, a.tile(128, 64) at (block.x * 128, p0) else 0)\n"
+    "        copy(sb, b.tile(64, 128) at (p0, block.y * 128) else 0)\n"
+    "        mma(acc, sa, sb)\n"
+    "    }\n"
+    "    copy(c.tile(128, 128) at (block.x * 128, block.y * 128), f16(acc))\n"
+    "}\n"
+    "kernel rows(a: f16[m, k], b: f16[n, k], c: out f16[m, n])\n"
+    "    launch grid(cdiv(m, 128), cdiv(n, 128)), block(128)\n"
+    "{\n"
+    "    shared sa: f16[128, 64] layout swizzle, sb: f16[128, 64] layout pad(8)\n"
+    "    reg acc: f32[128, 128] over repeat(2, 1) * spatial(4, 1) * repeat(1, 16) * C = 0\n"
+    "    for p0 in range(0, k, 64) {\n"
+    "        copy(sa, a.tile(128, 64) at (block.x * 128, p0) else 0)\n"
+    "        copy(sb, b.tile(128, 64) at (block.y * 128, p0) else 0)\n"
+    "        mma(acc, sa, sb.transpose())\n"
+    "    }\n"
+    "    copy(c.tile(128, 128) at (block.x * 128, block.y * 128), f16(acc))\n"
+    "}\n";
+
+typedef struct Owner {
+    const char *entry;
+    int rows, columns; /* of a warp, in fragments of 16 by 8 */
+} Owner;
+static const Owner owners[] = {{"square_0_0", 4, 8}, {"rows_0_0", 2, 16}};
+
+enum { DEPTH = 64 };
+
+static int count(const char *ptx, const char *entry, const char *instruction)
+{
+    const char *end, *at = ptx_function(ptx, entry, &end);
+    int n = 0;
+    while (at && (at = strstr(at, instruction)) && at < end) {
+        at++;
+        n++;
+    }
+    return n;
+}
+
+/* Instructions between the first ldmatrix and the last mma that are neither. */
+static int beside(const char *ptx, const char *entry)
+{
+    const char *end, *from = ptx_function(ptx, entry, &end), *last = NULL;
+    int n = 0;
+    from = strstr(from, "ldmatrix");
+    for (const char *at = from; (at = strstr(at, "mma.sync")) && at < end; at++) last = at;
+    assert_non_null(last);
+    for (const char *line = from; line < last; line = strchr(line, '\n') + 1) {
+        line += strspn(line, " \t");
+        bool ours = strncmp(line, "mma.sync", 8) == 0 || strncmp(line, "ldmatrix", 8) == 0;
+        n += islower((unsigned char)*line) && !ours;
+    }
+    return n;
+}
+
+static void check_owner(const RuntimeNvrtcResult *r, const Owner *o, int arch)
+{
+    /* m16n8k16 came with sm_80; a call of ldmatrix reads four matrices of 8 by 8. */
+    int deep = arch < 80 ? 8 : 16, steps = DEPTH / deep;
+    int a = o->rows * 2 * (deep / 8) / 4, b = o->columns * (deep / 8) / 4;
+    PtxReport report = ptx_report(r->log, o->entry);
+    assert_true(report.found);
+    assert_int_equal(report.spill_stores + report.spill_loads + report.stack, 0);
+    assert_false(ptx_has(r->ptx, o->entry, ".local"));
+    assert_int_equal(count(r->ptx, o->entry, "mma.sync"), steps * o->rows * o->columns);
+    assert_int_equal(count(r->ptx, o->entry, "ldmatrix"), steps * (a + b));
+    assert_int_equal(count(r->ptx, o->entry, "ldmatrix.sync.aligned.m8n8.x4"), steps * (a + b));
+    /* At most an address for each ldmatrix: a sum and its narrowing. */
+    int others = beside(r->ptx, o->entry), most = 2 * steps * (a + b) + 8;
+    if (others > most) print_message("%s for sm_%d: %d others\n", o->entry, arch, others);
+    assert_true(others <= most);
+}
+
+static void tile_of_128(void **state)
+{
+    static const int archs[] = {75, 80, 90, 120};
+    static const char *const verbose[] = {"--ptxas-options=-v", NULL};
+    HdFailure failure = {0};
+    (void)state;
+    RuntimeNvrtc *nvrtc = runtime_nvrtc_create(&failure);
+    if (!nvrtc) skip();
+    for (size_t i = 0; i < BASE_LEN(archs); i++) {
+        Compile *s = compile_create();
+        CompileOptions options = {.cuda = true, .arch = archs[i], .verify = true};
+        RuntimeNvrtcOptions how = {.arch = archs[i], .specific = archs[i] == 90, .extra = verbose};
+        RuntimeNvrtcResult r = {0};
+        Sb text = base_sb(s->arena);
+        assert_int_equal(compile_load(s, "tile.hd", source, sizeof source - 1), COMPILE_OK);
+        assert_int_equal(compile_emit(s, &options, COMPILE_CU, &text), COMPILE_OK);
+        bool ok = runtime_nvrtc_compile(nvrtc, s->arena, base_sb_text(&text), "tile.cu", &how, &r,
+                                        &failure);
+        if (!ok) print_message("sm_%d: %s\n", archs[i], failure.text);
+        assert_true(ok);
+        for (size_t j = 0; j < BASE_LEN(owners); j++) check_owner(&r, &owners[j], archs[i]);
+        compile_destroy(s);
+    }
+    runtime_nvrtc_destroy(nvrtc);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(tile_of_128)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
