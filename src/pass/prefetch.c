@@ -7,6 +7,10 @@
  * row as large as its share of the work. A loop over more than one piece of elements is cut into
  * pieces for it.
  *
+ * A row of any length may be gone through in strips, `for i in 0 .. n step 256 { for t { … } }`
+ * with x[i + t], and then again in strips of the same length: that of these loops which does most
+ * asks, strip for strip, for the row of the next block, if it is short enough to stay near.
+ *
  * A row is asked for by a loop flagged IR_PREFETCH, whose loads nobody uses. */
 #include "pass/internal.h"
 
@@ -25,8 +29,10 @@ typedef struct Row {
     const IrExpr *load; /* the counter being `counter` */
     const IrExpr *base; /* offset without the counter */
     const IrVar *counter;
+    const IrVar *strip; /* its offset is that of `counter` plus this; NULL */
     const IrExpr *lo, *hi, *guard;
     int64_t most;
+    IrStmt *reader, *asker; /* of strips: the loop that reads them first, the one that asks */
 } Row;
 
 /* A loop that computes. */
@@ -40,9 +46,9 @@ typedef struct Worker {
 typedef struct Prefetch {
     IrKernel *k;
     PassScope scope;
-    Row rows[MOST_ROWS];
+    Row rows[MOST_ROWS], strips[MOST_ROWS];
     Worker workers[MOST_WORKERS];
-    int row_count, worker_count;
+    int row_count, strip_count, worker_count;
     double work, other_work; /* of all loops; of those that read no row */
 } Prefetch;
 
@@ -68,11 +74,12 @@ static bool is_row(Prefetch *p, Row *row)
     const IrExpr *offset =
         load->flags & IR_LINEAR ? load->args[0] : ir_offset(k, load->tensor, load->args);
     PassAffine a = pass_affine(k, pass_resolve(&p->scope, offset));
+    const IrExpr *strip = row->strip ? ir_var(k, (IrVar *)(uintptr_t)row->strip) : counter;
     bool blocks = false;
-    if (pass_affine_coef(&a, counter) != 1) return false;
+    if (pass_affine_coef(&a, counter) != 1 || pass_affine_coef(&a, strip) != 1) return false;
     for (int i = 0; i < a.count; i++) {
         const IrExpr *atom = a.terms[i].atom;
-        if (atom == counter) {
+        if (atom == counter || atom == strip) {
             a.terms[i].coef = 0;
             continue;
         }
@@ -100,6 +107,7 @@ static bool set_guard(Prefetch *p, Row *row, const IrExpr *around)
 typedef struct Search {
     Prefetch *p;
     const IrStmt *loop;
+    IrStmt *outer; /* for strips */
     const IrExpr *guard;
     bool found;
 } Search;
@@ -124,7 +132,7 @@ static bool find_row(void *user, const IrExpr *e)
     return false;
 }
 
-/* ---- loops that compute ---------------------------------------------------------------------- */
+/* ---- strips ---------------------------------------------------------------------------------- */
 
 static bool count_operation(void *user, const IrExpr *e)
 {
@@ -146,6 +154,59 @@ static double work_of(const IrBlock *block)
     }
     return sum;
 }
+
+/* Is it a loop over the elements of the strip that begins with the outer counter? */
+static bool is_strip(Prefetch *p, const IrStmt *outer, const IrStmt *s)
+{
+    IrKernel *k = p->k;
+    if (s->kind != IR_STMT_FOR || !ir_is_int(s->args[2], 1) || !ir_is_int(s->args[0], 0))
+        return false;
+    const IrExpr *rest = ir_binary(k, IR_SUB, outer->args[1], ir_var(k, outer->var));
+    const IrExpr *hi = ir_binary(k, IR_MIN, rest, outer->args[2]);
+    return s->args[1] == hi || s->args[1] == outer->args[2];
+}
+
+static bool find_strip(void *user, const IrExpr *e)
+{
+    Search *s = user;
+    Prefetch *p = s->p;
+    if (e->op != IR_LOAD || e->tensor->space != IR_PARAM || e->type.lanes != 1) return false;
+    Row row = {.load = e, .counter = s->loop->var, .strip = s->outer->var, .reader = s->outer};
+    row.lo = s->outer->args[0];
+    row.hi = pass_resolve(&p->scope, s->outer->args[1]);
+    if (vocab_elem(e->tensor->elem)->bits < 8 || ir_any(row.hi, is_foreign, NULL)) return false;
+    if (!is_row(p, &row) || !set_guard(p, &row, s->guard)) return false;
+    for (int i = 0; i < p->strip_count; i++)
+        if (p->strips[i].load->tensor == e->tensor && p->strips[i].base == row.base) return false;
+    if (p->strip_count < MOST_ROWS) p->strips[p->strip_count++] = row;
+    return false;
+}
+
+/* Strips that this loop reads first, or might ask for. */
+static void look_at_strips(Prefetch *p, IrStmt *outer, const IrExpr *guard)
+{
+    if (!ir_is_const(outer->args[2]) || outer->args[2]->value.i < LINE_BYTES) return;
+    if (!ir_is_int(outer->args[0], 0) || outer->flags & IR_UNROLL) return;
+    for (int i = 0; i < p->strip_count; i++) {
+        Row *row = &p->strips[i];
+        bool same = outer->args[2] == row->reader->args[2] &&
+                    pass_resolve(&p->scope, outer->args[1]) == row->hi;
+        if (same && (!row->asker || work_of(outer->body) > work_of(row->asker->body)))
+            row->asker = outer;
+    }
+    for (size_t i = 0; i < outer->body->stmts.len; i++) {
+        const IrStmt *s = outer->body->stmts.data[i];
+        if (!is_strip(p, outer, s)) continue;
+        Search search = {.p = p, .loop = s, .outer = outer, .guard = guard};
+        for (size_t j = 0; j < s->body->stmts.len; j++) {
+            const IrStmt *b = s->body->stmts.data[j];
+            pass_any_operand(b, find_strip, &search);
+            if (b->kind == IR_STMT_LET) pass_scope_let(&p->scope, b);
+        }
+    }
+}
+
+/* ---- loops that compute ---------------------------------------------------------------------- */
 
 static bool has_loops(const IrBlock *block)
 {
@@ -186,7 +247,7 @@ static void look_branch(Prefetch *p, IrStmt *s, const IrExpr *guard)
 
 static bool has_row(Prefetch *p, IrStmt *loop, const IrExpr *guard)
 {
-    Search search = {p, loop, guard, false};
+    Search search = {.p = p, .loop = loop, .guard = guard};
     if (!ir_is_int(loop->args[2], 1) || has_loops(loop->body)) return false;
     for (size_t i = 0; i < loop->body->stmts.len; i++)
         pass_any_operand(loop->body->stmts.data[i], find_row, &search);
@@ -200,6 +261,7 @@ static void look(Prefetch *p, IrBlock *block, const IrExpr *guard)
         if (s->kind == IR_STMT_LET) pass_scope_let(&p->scope, s);
         if (s->kind == IR_STMT_IF) look_branch(p, s, guard);
         if (s->kind != IR_STMT_FOR) continue;
+        look_at_strips(p, s, guard);
         bool row = has_row(p, s, guard);
         double before = p->work;
         add_worker(p, s);
@@ -237,6 +299,7 @@ static void request(Prefetch *p, const Row *row, const IrExpr *from, int64_t cou
     const IrExpr *index[MAPPING_MAX_RANK + 1], *counter = ir_var(k, var);
     PassClone c = pass_clone_begin(k);
     pass_clone_bind(&c, row->counter, counter);
+    if (row->strip) pass_clone_bind(&c, row->strip, ir_index(k, 0));
     int indices = pass_load_indices(row->load);
     for (int d = 0; d < indices; d++)
         index[d] = pass_clone_expr(&c, next(p, pass_resolve(&p->scope, row->load->args[d])));
@@ -299,12 +362,30 @@ static void insert(Prefetch *p, Worker *w, double before)
         VEC_PUSH(p->k->arena, w->loop->body->stmts, old.stmts.data[i]);
 }
 
+/* Strip for strip, where the row is short enough. */
+static void ask_for_strips(Prefetch *p, const Row *row)
+{
+    IrKernel *k = p->k;
+    IrStmt *loop = row->asker;
+    if (!loop) return;
+    IrBlock old = *loop->body;
+    memset(&loop->body->stmts, 0, sizeof old.stmts);
+    int64_t most = MOST_BYTES / vocab_elem_bytes(row->load->tensor->elem);
+    const IrExpr *near = ir_binary(k, IR_LE, row->hi, ir_index(k, most));
+    ir_set_origin(k, loop->origin);
+    request(p, row, ir_var(k, loop->var), loop->args[2]->value.i,
+            ir_is_const(near) ? loop->body : ir_if(k, loop->body, near, false)->body);
+    for (size_t i = 0; i < old.stmts.len; i++)
+        VEC_PUSH(k->arena, loop->body->stmts, old.stmts.data[i]);
+}
+
 static void prefetch(PassContext *ctx, IrBlock *block, const IrExpr *guard)
 {
     IrKernel *k = ctx->k;
     Prefetch p = {.k = k, .scope = pass_scope_begin(k)};
     look(&p, block, guard);
     double elements = 0, before = 0;
+    for (int i = 0; i < p.strip_count; i++) ask_for_strips(&p, &p.strips[i]);
     for (int i = 0; i < p.row_count; i++) elements += (double)p.rows[i].most;
     if (p.row_count == 0 || p.other_work < LEAST_WORK * elements) return;
     for (int i = 0; i < p.worker_count; i++) {
