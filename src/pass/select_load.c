@@ -83,7 +83,7 @@ static bool lane_row(IrKernel *k, const SelectOperand *o, const Matrices *m, int
 
 /* ---- offsets --------------------------------------------------------------------------------- */
 typedef struct Counter {
-    const IrExpr *var;
+    const IrExpr *value;
     int64_t coef;
 } Counter;
 
@@ -107,7 +107,6 @@ typedef struct Vars {
     const IrVar *element;
 } Vars;
 
-/* The counters that select itself has made are those of unrolled loops from here on. */
 static bool is_counter(const Vars *v, const IrExpr *e)
 {
     PassCounter *c =
@@ -121,6 +120,17 @@ static bool names_own(void *user, const IrExpr *e)
     return e->op == IR_VAR && (e->var == v->element || is_counter(v, e));
 }
 
+static bool is_other_leaf(void *user, const IrExpr *e)
+{
+    return e->count == 0 && e->op != IR_CONST && !is_counter(user, e);
+}
+
+/* Of counters of unrolled loops alone: a constant, then. */
+static bool is_counted(Vars *v, const IrExpr *e)
+{
+    return e->op != IR_LOAD && !ir_any(e, is_other_leaf, v);
+}
+
 static bool take_apart(Vars *v, const IrExpr *sum, Parts *p)
 {
     IrKernel *k = v->s->k;
@@ -132,7 +142,7 @@ static bool take_apart(Vars *v, const IrExpr *sum, Parts *p)
         const IrExpr *atom = all.terms[i].atom;
         if (atom->op == IR_VAR && atom->var == v->element) {
             p->runs = all.terms[i].coef == 1;
-        } else if (is_counter(v, atom)) {
+        } else if (is_counted(v, atom)) {
             if (p->count == MAX_COUNTERS) return false;
             p->counters[p->count++] = (Counter){atom, all.terms[i].coef};
         } else if (ir_any(atom, names_own, v)) {
@@ -177,15 +187,15 @@ static const IrExpr *swizzled_apart(Select *s, const IrLayout *l, const Parts *p
     if (used >= line || pass_multiple(&s->facts, high) % period) return NULL;
     high = select_sum(k, high, ir_index(k, p->constant - used));
     for (int i = 0; i < p->count; i++) {
-        const IrExpr *var = p->counters[i].var;
-        const IrExpr *term = select_times(k, var, p->counters[i].coef);
+        const IrExpr *value = p->counters[i].value;
+        const IrExpr *term = select_times(k, value, p->counters[i].coef);
         int64_t mask = 0;
         if (p->counters[i].coef % period == 0) {
             high = select_sum(k, high, term);
             continue;
         }
-        if (var->var->lo != 0 || var->var->hi >= line) return NULL;
-        for (int64_t v = 0; v <= var->var->hi; v++) mask |= v * p->counters[i].coef;
+        if (value->lo < 0 || value->hi >= line) return NULL;
+        for (int64_t v = value->lo; v <= value->hi; v++) mask |= v * p->counters[i].coef;
         if (mask < 0 || mask >= line || used & mask) return NULL;
         used |= mask;
         low = select_sum(k, low, term);
