@@ -66,6 +66,18 @@ bool select_is_var(const IrExpr *e, const IrVar *var)
     return e->op == IR_VAR && e->var == var;
 }
 
+/* The slot where a tile's undistributed dimensions lead; their indices must not name `vars`. */
+static const IrExpr *leading_slot(IrKernel *k, const IrTensor *t, IrVar *const vars[2],
+                                  const IrExpr *const *index)
+{
+    const IrExpr *at = ir_index(k, 0);
+    for (int d = 0; d < t->rank - 2; d++) {
+        if (pass_uses_var(index[d], vars[0]) || pass_uses_var(index[d], vars[1])) return NULL;
+        at = select_sum(k, select_times(k, at, t->extents[d]->value.i), index[d]);
+    }
+    return select_times(k, at, t->over->steps);
+}
+
 const IrExpr *select_own_slot(IrKernel *k, const IrStmt *tasks, const IrTensor *t,
                               const IrExpr *const *index)
 {
@@ -75,12 +87,7 @@ const IrExpr *select_own_slot(IrKernel *k, const IrStmt *tasks, const IrTensor *
     if (!select_is_var(index[lead], own->vars[0]) || !select_is_var(index[lead + 1], own->vars[1]))
         return NULL;
     if (!mapping_equal(own->mapping, t->over)) return NULL;
-    int64_t at = 0;
-    for (int d = 0; d < lead; d++) {
-        if (!ir_is_const(index[d])) return NULL;
-        at = at * t->extents[d]->value.i + index[d]->value.i;
-    }
-    return ir_index(k, at * t->over->steps);
+    return leading_slot(k, t, own->vars, index);
 }
 
 bool select_has_units(Select *s, const IrStmt *tasks, int64_t unit)

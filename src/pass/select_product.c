@@ -7,6 +7,7 @@ enum { MAX_UNROLLED = 1024 }; /* products of fragments in one unrolled loop */
 typedef struct Product {
     Select *s;
     const IrStmt *tasks;
+    const IrBlock *before; /* what stands before it in its block */
     const IrTensor *sums;
     const IrExpr *first; /* slot of the sums, where the tile has undistributed dimensions */
     const IrVar *i, *j, *p;
@@ -164,8 +165,33 @@ static SelectOperand operand(Product *p, const Grid *g, int side, const IrExpr *
  * next tile and the next step add. */
 typedef struct Held {
     const IrTensor *tile;
+    const IrExpr *part; /* of a tile with undistributed dimensions: where it begins */
     int64_t first, by_tile, by_step;
 } Held;
+
+static const IrStmt *find_copy(const IrBlock *block, const IrTensor *to)
+{
+    for (size_t i = block->stmts.len; i-- > 0;) {
+        const IrStmt *s = block->stmts.data[i];
+        if (s->kind != IR_STMT_TASKS || !(s->flags & IR_COPY) || s->body->stmts.len != 1) continue;
+        if (s->body->stmts.data[0]->tensor == to) return s;
+    }
+    return NULL;
+}
+
+/* Where the tile behind a staged tensor has it, element for element: the slot of its first. */
+static const IrExpr *behind(const Product *p, const IrTensor *staged)
+{
+    const IrStmt *copy = find_copy(p->before, staged);
+    if (!copy || copy->tasks->mapping->rank != 2) return NULL;
+    const IrStmt *store = copy->body->stmts.data[0];
+    if (store->kind != IR_STMT_STORE || store->flags & IR_GUARDED) return NULL;
+    const IrExpr *load = pass_store_value(store), *const *to = store->args + staged->rank - 2;
+    if (load->op != IR_LOAD || load->tensor != staged->staged || load->flags & IR_GUARDED ||
+        !select_is_var(to[0], copy->tasks->vars[0]) || !select_is_var(to[1], copy->tasks->vars[1]))
+        return NULL;
+    return select_own_slot(p->s->k, copy, load->tensor, load->args);
+}
 
 static bool is_whole(const SelectOperand *o)
 {
@@ -197,11 +223,12 @@ static bool is_held(Product *p, const Grid *g, const SelectOperand *o, int side,
 {
     const Mapping *sums = p->sums->over;
     const IrTensor *tile = o->load->tensor->staged;
-    if (!tile || tile == p->sums || tile->rank != 2 || !tile->over || !is_whole(o)) return false;
+    if (!tile || tile == p->sums || !tile->over || !is_whole(o)) return false;
     const Mapping *m = tile->over;
     if (m->rank != 2 || m->workers != sums->workers) return false;
     int64_t deep = o->fragment->shape[1 - side];
-    *held = (Held){tile, 0, 0, 0};
+    *held = (Held){.tile = tile, .part = behind(p, o->load->tensor)};
+    if (!held->part) return false;
     for (int64_t t = 0; t < o->tiles; t++)
         for (int64_t ks = 0; ks < g->steps; ks++)
             for (int64_t e = 0; e < o->fragment->steps; e++) {
@@ -297,6 +324,7 @@ static bool prepare(Product *p, const Grid *g, SelectOperand *o, int side, const
         IrKernel *k = p->s->k;
         o->array = held.tile;
         o->first = select_sum(k, ir_index(k, held.first), select_times(k, step, held.by_step));
+        o->first = select_sum(k, held.part, o->first);
         o->apart = held.by_tile;
         base_map_put(&p->s->gone, base_key(o->load->tensor), (void *)(uintptr_t)held.tile);
         return true;
@@ -383,7 +411,7 @@ static void report(Product *p, bool matched)
 
 bool select_product(Select *s, const IrStmt *tasks, IrBlock *to)
 {
-    Product p = {.s = s, .tasks = tasks};
+    Product p = {.s = s, .tasks = tasks, .before = to};
     Grid g;
     bool matched = match(&p);
     if (matched && choose(&p, &g)) {
