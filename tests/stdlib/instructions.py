@@ -16,24 +16,29 @@ CLOSE = {"f16": "rtol: 2e-2, atol: 2e-2", "f32": "rtol: 1e-4, atol: 1e-4", "f64"
 
 
 def tile(name, space, elem, rows, cols, over):
-    return f"    {space} {name}: {elem}[{rows}, {cols}]" + (f" over isa_{over}" if over else "")
+    where = f" over {over}" if over else " layout swizzle"
+    return f"    {space} {name}: {elem}[{rows}, {cols}]{where}"
 
 
 def program(module, match):
     fn, generic, sums, m, n, over, a_space, a, k, a_over, b_space, b, b_over = match.groups()
-    n = "24" if generic else n
-    over = over.replace("(n)", "(24)")
+    n = "32" if generic else n
+    over = over.replace("(n)", "(32)")
     isa = f"{module}."
-    lines = [tile("x", a_space, a, m, k, a_over), tile("y", b_space, b, k, n, b_over),
-             tile("z", "reg", sums, m, n, over)]
+    # wgmma reads a second factor of 16 bits along either dimension, others along k only.
+    turned = b_space == "shared" and b not in ("f16", "bf16")
+    y = "y.transpose()" if turned else "y"
+    lines = [tile("x", a_space, a, m, k, a_over and isa + a_over),
+             tile("y", b_space, b, *((n, k) if turned else (k, n)), b_over and isa + b_over),
+             tile("z", "reg", sums, m, n, isa + over)]
     name = f"{module}_{fn}"
     wide = sums if sums in ("i32", "f64") else "f32"
     same = f"close(c, e, {CLOSE[sums]})" if sums in CLOSE else "equal(c, e)"
     return "\n".join([
         f"kernel {name}(a: {a}[{m}, {k}], b: {b}[{k}, {n}], c: inout {sums}[{m}, {n}])",
         f"    launch grid(1), block({128 if generic else 32})", "{",
-        *[line.replace("isa_", isa) for line in lines],
-        "    copy(x, a)", "    copy(y, b)", "    copy(z, c)", f"    {isa}{fn}(z, x, y)", "    copy(c, z)", "}", "",
+        *lines, "    copy(x, a)", f"    copy({y}, b)", "    copy(z, c)", f"    {isa}{fn}(z, x, {y})",
+        "    copy(c, z)", "}", "",
         f'test "{name}" {{',
         f"    let a = random {a}[{m}, {k}], b = random {b}[{k}, {n}], c = random {sums}[{m}, {n}]",
         f"    let d = zero {wide}[{m}, {n}]",
