@@ -202,6 +202,7 @@ bool pass_select(PassContext *ctx)
     IrKernel *k = ctx->k;
     Select s = {.ctx = ctx, .k = k, .scope = pass_scope_begin(k), .gone = base_map(k->arena)};
     size_t errors = ctx->diags->errors;
+    select_unroll(k, k->body);
     s.facts = pass_facts(k, ctx->options);
     walk(&s, k->body);
     if (s.gone.len) {

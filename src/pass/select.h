@@ -52,6 +52,10 @@ const IrExpr *select_corner(Select *s, const SelectOperand *operand, const IrExp
 /* Appends what a task loop flagged IR_MMA becomes; false, and the reason reported, if it stays. */
 bool select_product(Select *s, const IrStmt *tasks, IrBlock *to);
 
+/* ---- select_unroll.c ------------------------------------------------------------------------- */
+/* Unrolls the loops marked so that have instructions in them. */
+void select_unroll(IrKernel *k, IrBlock *block);
+
 /* ---- small things (select.c) ----------------------------------------------------------------- */
 /* An unrolled loop, whose body is returned; of one iteration none, and *counter is 0. */
 IrBlock *select_loop(IrKernel *k, IrBlock *to, const char *name, int64_t trip,
