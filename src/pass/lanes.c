@@ -97,9 +97,20 @@ static bool differs(void *user, const IrExpr *e)
     return !e->var->uniform && !counts && !base_map_get(&l->agreed, key(e->var));
 }
 
+static bool is_momentary(void *user, const IrExpr *e)
+{
+    (void)user;
+    return e->op == IR_LOAD || (e->op == IR_VAR && e->var->mutable);
+}
+
 void lanes_enter_let(Lanes *l, const IrStmt *let)
 {
+    const IrExpr *value = let->args[0];
     pass_scope_let(&l->scope, let);
+    if (!let->var->mutable && value->type.elem == ELEM_BOOL && value->type.lanes == 1 &&
+        !ir_any(value, is_momentary, NULL))
+        base_map_put(&l->scope.values, key(let->var),
+                     (void *)(uintptr_t)pass_resolve(&l->scope, value));
     if (!let->var->mutable && !ir_any(let->args[0], differs, l))
         base_map_put(&l->agreed, key(let->var), l);
 }
