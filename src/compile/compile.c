@@ -236,6 +236,7 @@ static bool run_passes(Compile *s, const CompileOptions *o, IrKernel *kernel, bo
                         .verify = o->verify,
                         .performance = o->performance && !cpu && variant->alignment == ALIGNED,
                         .accesses = o->accesses,
+                        .shared_limit = cpu ? 0 : shared_limit(o->arch),
                         .index_bits = variant->index_bits,
                         .alignment = variant->alignment,
                         .print_after = o->print_after,

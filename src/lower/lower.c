@@ -355,12 +355,13 @@ static void lower_requires(Lower *l, const Ast *requires_)
     }
 }
 
+/* What only holds a copy of registers may yet prove to be needless: select looks again. */
 static void check_shared(Lower *l, const Ast *decl)
 {
     int64_t bytes = 0;
     for (size_t i = 0; i < l->k->tensors.len; i++) {
         const IrTensor *t = l->k->tensors.data[i];
-        if (t->space == IR_SHARED && !t->scope && ir_tensor_size(t) > 0)
+        if (t->space == IR_SHARED && !t->scope && !t->staged && ir_tensor_size(t) > 0)
             bytes += (ir_tensor_size(t) * vocab_elem(t->elem)->bits + 7) / 8;
     }
     if (l->options->shared_limit && bytes > l->options->shared_limit) {

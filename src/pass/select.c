@@ -197,6 +197,28 @@ static void drop_tensors(Select *s)
     k->tensors.len = kept;
 }
 
+/* Copies of registers that stay must fit, too. */
+static void check_shared(const Select *s)
+{
+    const IrKernel *k = s->k;
+    const IrTensor *copy = NULL;
+    int64_t bytes = 0, limit = s->ctx->options->shared_limit;
+    for (size_t i = 0; i < k->tensors.len; i++) {
+        const IrTensor *t = k->tensors.data[i];
+        int64_t size = t->space == IR_SHARED && !t->scope ? ir_tensor_size(t) : 0;
+        if (size <= 0) continue;
+        bytes += (size * vocab_elem(t->elem)->bits + 7) / 8;
+        if (t->staged) copy = t;
+    }
+    if (!copy || !limit || bytes <= limit) return;
+    Diags *diags = s->ctx->diags;
+    Diag *diag = diag_report(diags, DIAG_SHARED_LIMIT, pass_span(k, copy->origin), k->name->text,
+                             base_format(k->arena, "%lld", (long long)bytes),
+                             base_format(k->arena, "%lld", (long long)limit));
+    diag_note(diags, diag, "a copy of `%s`, which lies otherwise than the instruction wants it",
+              copy->staged->name->text);
+}
+
 bool pass_select(PassContext *ctx)
 {
     IrKernel *k = ctx->k;
@@ -211,5 +233,6 @@ bool pass_select(PassContext *ctx)
     }
     s.copies = true;
     walk(&s, k->body);
+    check_shared(&s);
     return ctx->diags->errors == errors;
 }
