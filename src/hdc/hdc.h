@@ -67,6 +67,8 @@ ExitStatus build_artefact(Options *options, Compile *session);
 /* Ends the program if --emit names none of those, or -o cannot take it. */
 void artefact_check_kind(const Options *options);
 void help_overview(FILE *out);
+/* From here on a signal that ends hdc ends what it runs. */
+void signals_install(void);
 
 ExitStatus verb_build(Options *options);
 ExitStatus verb_check(Options *options);

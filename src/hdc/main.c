@@ -218,6 +218,7 @@ static ExitStatus run(Options *o, int argc, char **argv)
 int main(int argc, char **argv)
 {
     static Options options;
+    signals_install();
     ExitStatus status = run(&options, argc, argv);
     if (options.printed.len) fwrite(options.printed.data, 1, options.printed.len, stderr);
     print_seconds(&options);

@@ -106,6 +106,36 @@ def interrupted_calls_leave_nothing_half_written():
         assert not out.exists() or len(out.read_bytes()) == len(whole)
 
 
+def wait_until(condition, seconds=30):
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.02)
+    return condition()
+
+
+@test
+def a_signal_ends_the_compilers_too():
+    where = folder()
+    if not os.path.exists("/proc/thread-self/children"):
+        raise Skip("this kernel does not tell a process's children")
+    file, pids = write("add.hd", ADD, where), where / "pids"
+    slow = write("slow", f"#!/bin/sh\nsleep 600 & echo $$ $! > {pids}.new; mv {pids}.new {pids}; wait\n", where)
+    os.chmod(slow, 0o755)
+    for number in [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]:
+        process = subprocess.Popen([HDC, "run", file, "n=4", "--device=cpu"], stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL,
+                                   env=environment(HD_CC=slow, HD_CACHE_DIR=where / "cache"))
+        assert wait_until(pids.exists), "the compiler was never started"
+        running = [int(pid) for pid in pids.read_text().split()]
+        pids.unlink()
+        process.send_signal(number)
+        assert process.wait(timeout=TIMEOUT) == -number
+        for pid in running:
+            state = pathlib.Path(f"/proc/{pid}/stat")
+            gone = lambda: not state.exists() or state.read_text().split(")")[1].split()[0] == "Z"  # noqa: B023
+            assert wait_until(gone), f"{pid} still runs after signal {number}"
+
+
 @test
 def a_corrupt_cache_is_rebuilt():
     where = folder()
