@@ -62,7 +62,7 @@ static bool is_momentary(void *user, const IrExpr *e)
     if (e->op != IR_VAR) return false;
     for (size_t i = 0; i < n->body->stmts.len; i++)
         if (n->body->stmts.data[i]->var == e->var) return true;
-    return e->var->mutable;
+    return false;
 }
 
 /* A comparison at the iteration that is least likely to satisfy it; NULL if none is known. */

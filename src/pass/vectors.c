@@ -153,7 +153,7 @@ static bool uses_own(void *user, const IrExpr *e)
     if (e->op != IR_VAR) return false;
     for (size_t i = 0; i < g->body->stmts.len; i++)
         if (g->body->stmts.data[i]->var == e->var) return true;
-    return e->var->mutable;
+    return false;
 }
 
 /* Is the tensor read where it has been written before? A load made once for all would be too early.
