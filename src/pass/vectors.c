@@ -496,6 +496,30 @@ static void walk(PassContext *ctx, const PassFacts *facts, IrBlock *block)
     }
 }
 
+/* ---- vectors of neighbours ---------------------------------------------------------------------
+ */
+
+/* vector(t[o], t[o + 1], …) is one wide load, if o is a multiple of its width. */
+static const IrExpr *load_together(void *user, const IrExpr *e)
+{
+    const PassFacts *facts = user;
+    if (e->op != IR_VECTOR) return NULL;
+    const IrExpr *first = e->args[0];
+    if (first->op != IR_LOAD || !is_memory(first->tensor)) return NULL;
+    int lanes = e->type.lanes, bits = vocab_elem(first->tensor->elem)->bits;
+    if (bits < 8 || bits * lanes > WIDEST * 8 || pass_base_multiple(facts, first->tensor) % lanes ||
+        pass_multiple(facts, first->args[0]) % lanes)
+        return NULL;
+    for (int i = 0; i < lanes; i++) {
+        const IrExpr *part = e->args[i];
+        if (part->op != IR_LOAD || part->tensor != first->tensor || part->type.lanes != 1 ||
+            !(part->flags & IR_LINEAR) || part->flags & IR_GUARDED)
+            return NULL;
+        if (!ir_is_int(ir_binary(facts->k, IR_SUB, part->args[0], first->args[0]), i)) return NULL;
+    }
+    return ir_load_with(facts->k, first->tensor, lanes, first->flags, first->args, NULL, NULL);
+}
+
 /* ---- copies that are asynchronous in name alone ------------------------------------------------
  */
 typedef struct Slow {
@@ -536,6 +560,7 @@ bool pass_vectors(PassContext *ctx)
 {
     PassFacts facts = pass_facts(ctx->k, ctx->options);
     walk(ctx, &facts, ctx->k->body);
+    pass_map_block(ctx->k, ctx->k->body, load_together, &facts);
     Slow slow = {ctx, base_map(ctx->k->arena)};
     if (!ctx->options->performance) return true;
     ir_walk(ctx->k->body, note_async, &slow);
