@@ -34,6 +34,38 @@ def the_two_targets_differ_after_the_fork():
 
 
 @test
+def fast_sums_may_be_taken_in_any_order():
+    text = """kernel total(x: f32[m, n], y: out f32[m]) launch grid(m), block(1) {
+    var s = 0.0
+    for j in range(n) { s += x[block.x, j] * x[block.x, j] }
+    y[block.x] = s
+}
+"""
+    strict = hdc(write("total.hd", text), "--emit=c", want=DONE).text
+    fast = hdc(write("total.hd", "@fast\n" + text), "--emit=c", want=DONE).text
+    assert "omp simd reduction(+ : s)" in fast and "omp simd reduction(" not in strict
+    checked = hdc(write("total.hd", "@fast\n" + text), "--emit=c", "--check", want=DONE).text
+    assert "omp simd reduction(" not in checked
+    assert "\nfast\n" in hdc(write("total.hd", "@fast\n" + text), "--emit=ir", want=DONE).text
+
+
+@test
+def shared_memory_known_at_launch_is_in_the_manifest():
+    text = """kernel k(x: f32[n], y: out f32[n]) launch grid(1), block(32) {
+    shared row: f32[n], small: f16[8]
+    for i in auto(n) on thread { row[i] = x[i] }
+    if thread < 8 { small[thread] = 1.0 }
+    sync
+    for i in auto(n) on thread { y[i] = row[i] + f32(small[i % 8]) }
+}
+"""
+    (instance,) = hdc(write("k.hd", text), "--emit=manifest", want=DONE).json["kernels"][0]["instances"]
+    assert instance["shared_bytes"] == "(n + 3) / 4 * 16 + 16", instance["shared_bytes"]
+    assert instance["shared"] == [{"name": "row", "elem": "f32", "extents": ["n"], "bytes": "n * 4"},
+                                  {"name": "small", "elem": "f16", "extents": ["8"], "bytes": "16"}]
+
+
+@test
 def a_library_is_made_with_its_header():
     where = folder()
     file = write("add.hd", ADD, where)

@@ -44,6 +44,15 @@ c = np.zeros((65, 17), np.float32)
 assert kernels.matmul(tensor(a), tensor(b), tensor(c)) == 0, kernels.kernels_error()
 assert np.allclose(c, a @ b, rtol=1e-5, atol=1e-5)
 
+d = np.zeros_like(a)
+assert kernels.mirror(tensor(a), tensor(d)) == 0, kernels.kernels_error()
+assert (d == a[:, ::-1]).all()
+long = np.zeros((2, 100000), np.float32)
+assert kernels.mirror(tensor(long), tensor(np.empty_like(long))) == 1
+message = kernels.kernels_error().decode()
+assert "mirror needs 400000 bytes of shared memory a block" in message, message
+assert "`row: f32[n]` takes 400000 (n = 100000)" in message, message
+
 v = np.arange(-100, 100, dtype=np.int32)
 w = np.empty_like(v)
 assert other.negate(tensor(v), tensor(w)) == 0

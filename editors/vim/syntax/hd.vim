@@ -6,6 +6,8 @@ endif
 syn case match
 syn sync minlines=200
 
+syn match hdAttribute /@\h\w*/
+
 " Words by their class in the compiler's tables.
 syn keyword hdDeclaration import pub const fn kernel mapping test bench
 syn keyword hdStatement let var shared reg for unroll while if break continue return sync await scope assert print check
@@ -54,6 +56,7 @@ syn match hdComment +//.*$+ contains=hdTodo
 syn match hdDocComment +\%(///\%(/\)\@!\|//!\).*$+
 syn keyword hdTodo contained NOTE
 
+hi def link hdAttribute PreProc
 hi def link hdDeclaration Keyword
 hi def link hdStatement Statement
 hi def link hdClause Keyword
