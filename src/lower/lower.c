@@ -365,9 +365,8 @@ static void check_shared(Lower *l, const Ast *decl)
             bytes += (ir_tensor_size(t) * vocab_elem(t->elem)->bits + 7) / 8;
     }
     if (l->options->shared_limit && bytes > l->options->shared_limit) {
-        Diag *diag =
-            lower_error(l, SHARED_LIMIT, decl->name_span, decl->name->text, lower_number(l, bytes),
-                        lower_number(l, l->options->shared_limit));
+        Diag *diag = lower_error(l, SHARED_LIMIT, decl->name_span, decl->name->text,
+                                 lower_number(l, bytes), lower_number(l, l->options->shared_limit));
         lower_note_stages(l, diag);
     }
 }
