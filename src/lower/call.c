@@ -160,6 +160,7 @@ void lower_return(Lower *l, const Ast *node)
     make_label(l, ret);
     set_result(l, ret, &value);
     lower_at(l, node);
+    if (l->pipelines) lower_drain(l);
     IrStmt *leave = ir_append(l->k, l->block, IR_STMT_LEAVE);
     leave->var = ret->label;
 }
@@ -178,11 +179,17 @@ Value lower_inline(Lower *l, const Ast *body, const Type *result)
 {
     Return ret = {.type = result, .depth = l->depth}, *outer_ret = l->ret;
     IrBlock *outer = l->block, *inner = ir_new_block(l->k);
+    int pipelines = l->pipelines;
+    bool in_pipeline = l->in_pipeline;
     l->ret = &ret;
     l->block = inner;
+    l->pipelines = 0;
+    l->in_pipeline = false;
     lower_block(l, body);
     l->ret = outer_ret;
     l->block = outer;
+    l->pipelines = pipelines;
+    l->in_pipeline = in_pipeline;
     if (!ret.label) {
         for (size_t i = 0; i < inner->stmts.len; i++)
             VEC_PUSH(l->arena, outer->stmts, inner->stmts.data[i]);

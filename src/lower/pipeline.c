@@ -274,6 +274,11 @@ static void wait_for(Lower *l, int64_t groups)
     ir_append(l->k, l->block, IR_STMT_WAIT)->imm = groups;
 }
 
+void lower_drain(Lower *l)
+{
+    wait_for(l, 0);
+}
+
 static void steady(Pipeline *p)
 {
     Lower *l = p->l;
@@ -295,7 +300,11 @@ static void steady(Pipeline *p)
     copies(p, at, last, read);
     bind_stage(p, lower_pin(l, lower_name(l, "full"), was));
     if (counter(p)) lower_bind(l, counter(p), value_expr(at));
+    l->in_pipeline = true;
+    l->pipelines++;
     rest_of_body(p, false);
+    l->pipelines--;
+    l->in_pipeline = false;
     pipeline_check_early(p, loop->body);
     l->block = outer;
 }
@@ -303,17 +312,12 @@ static void steady(Pipeline *p)
 static void overlapped(Pipeline *p)
 {
     Lower *l = p->l;
-    const Ast *block = KID(p->node, For, body);
-    bool early = pipeline_leaves(block, false, true) != NULL;
     for (size_t i = 0; i < p->moves.len; i++)
         if (!stage(p, &p->moves.data[i])) return;
     lower_at(l, p->node);
-    if (early) wait_for(l, 0); /* for what an earlier run has left behind */
     lower_barrier(l, true);
     prologue(p);
     steady(p);
-    lower_at(l, p->node);
-    if (early) wait_for(l, 0);
 }
 
 static void plain(Pipeline *p)

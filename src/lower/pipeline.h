@@ -35,8 +35,6 @@ const char *pipeline_about(Pipeline *p, const Move *m, const char *what);
 Span pipeline_span(const IrKernel *k, uint32_t origin);
 /* The copy that is the body's statement number `at`; NULL. */
 const Move *pipeline_move_at(const Pipeline *p, size_t at);
-/* A statement that ends the round early (or, `whole`, the loop). */
-const Ast *pipeline_leaves(const Ast *tree, bool in_loop, bool whole);
 /* Finds the copies that are made ahead, and the statements they need. False after a report. */
 bool pipeline_find_moves(Pipeline *p);
 /* Reports what was lowered early and reads what a round may change: `body` is the loop's. */

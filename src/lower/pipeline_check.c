@@ -108,14 +108,15 @@ static const Ast *mention(Lower *l, const Ast *tree, const Symbol *symbol, const
     return NULL;
 }
 
-const Ast *pipeline_leaves(const Ast *tree, bool in_loop, bool whole)
+/* A statement that ends the round early. */
+static const Ast *leaves(const Ast *tree, bool in_loop)
 {
     if (!tree) return NULL;
-    if (tree->kind == AST_Return || (tree->kind == AST_Break && !in_loop)) return tree;
-    if (tree->kind == AST_Continue && !in_loop && !whole) return tree;
+    if (tree->kind == AST_Return) return tree;
+    if (!in_loop && (tree->kind == AST_Break || tree->kind == AST_Continue)) return tree;
     in_loop = in_loop || tree->kind == AST_For || tree->kind == AST_While;
     for (uint32_t i = 0; i < tree->count; i++) {
-        const Ast *found = pipeline_leaves(tree->kid[i], in_loop, whole);
+        const Ast *found = leaves(tree->kid[i], in_loop);
         if (found) return found;
     }
     return NULL;
@@ -131,8 +132,7 @@ static bool check_before(Pipeline *p, const Move *m)
     for (uint32_t i = 0; i < m->at; i++) {
         const Ast *stmt = p->body->kid[i];
         const Move *other = pipeline_move_at(p, i);
-        const Ast *used = mention(p->l, stmt, m->symbol, NULL),
-                  *left = pipeline_leaves(stmt, false, false);
+        const Ast *used = mention(p->l, stmt, m->symbol, NULL), *left = leaves(stmt, false);
         if (!used && !left) continue;
         Diag *diag =
             other && other->symbol == m->symbol

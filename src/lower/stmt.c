@@ -192,6 +192,8 @@ static void lower_if(Lower *l, const Ast *node)
 static void lower_while(Lower *l, const Ast *node)
 {
     IrBlock *outer = l->block, *body = ir_new_block(l->k);
+    bool in_pipeline = l->in_pipeline;
+    l->in_pipeline = false;
     l->block = body;
     l->depth++;
     const IrExpr *cond = lower_expr(l, KID(node, While, cond));
@@ -208,6 +210,7 @@ static void lower_while(Lower *l, const Ast *node)
     lower_block(l, KID(node, While, body));
     l->depth--;
     l->block = outer;
+    l->in_pipeline = in_pipeline;
 }
 
 static void lower_range(Lower *l, const Ast *node)
@@ -238,10 +241,13 @@ static void lower_for(Lower *l, const Ast *node)
     const Ast *domain = KID(node, For, domain);
     bool range = domain->kind == AST_Call && domain->call && domain->call->kind == CALL_BUILTIN &&
                  domain->call->builtin == BUILTIN_RANGE;
+    bool outer = l->in_pipeline;
+    l->in_pipeline = false;
     if (range)
         lower_range(l, node);
     else
         lower_tasks(l, node);
+    l->in_pipeline = outer;
 }
 
 static void lower_scope(Lower *l, const Ast *node)
@@ -345,6 +351,7 @@ static void leaf_stmt(Lower *l, const Ast *node)
 {
     switch (node->kind) {
     case AST_Break:
+        if (l->in_pipeline) lower_drain(l);
         ir_append(l->k, l->block, IR_STMT_BREAK);
         break;
     case AST_Continue:

@@ -300,6 +300,10 @@ static inline void copy_begin(void *to, const void *from, int bytes)
         c->list = (Copy *)realloc(c->list, (size_t)c->room * sizeof *c->list);
         if (!c->list) abort();
     }
+    for (int i = 0; i < c->count; ++i) // nothing orders them
+        if ((unsigned char *)to < c->list[i].to + c->list[i].bytes &&
+            c->list[i].to < (unsigned char *)to + bytes)
+            fail("two asynchronous copies to one place are under way");
     c->list[c->count++] = {(unsigned char *)to, (const unsigned char *)from, bytes, c->groups};
     memset(to, 0xff, (size_t)bytes);
 }
