@@ -3,6 +3,7 @@
 #define TESTS_CUDA_HOST_MACHINE_H
 
 #include <math.h>
+#include <link.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -140,7 +141,7 @@ struct Machine {
     int mbarrier_count;
     MbarrierWait waits[MAX_THREADS];
     Copies copies[MAX_THREADS];
-    uint64_t random;
+    uint64_t random, ranks;
     Index block_index, grid_extent;
     const HdCpuArgs *args;
     Grid *grid; // of a resident launch
@@ -362,6 +363,30 @@ static void grid_sync()
     barrier(0, machine->block);
 }
 
+// ---- shared memory -----------------------------------------------------------------------------
+// Arrays of a kernel's own are thread-local variables of this module, and so is `machine`. What the
+// last block left there is no value for the next one.
+static int poison_module(struct dl_phdr_info *info, size_t, void *data)
+{
+    Machine *m = machine;
+    char *tls = (char *)info->dlpi_tls_data, *here = (char *)&machine;
+    for (int i = 0; tls && i < info->dlpi_phnum; ++i) {
+        if (info->dlpi_phdr[i].p_type != PT_TLS) continue;
+        size_t size = info->dlpi_phdr[i].p_memsz;
+        if (here < tls || here >= tls + size) continue;
+        memset(tls, *(unsigned char *)data, size);
+        machine = m;
+        return 1;
+    }
+    return 0;
+}
+static void poison(Machine *m)
+{
+    unsigned char garbage = 0xff;
+    if (m->shared) memset(m->shared, garbage, (size_t)m->shared_bytes);
+    dl_iterate_phdr(poison_module, &garbage);
+}
+
 // ---- blocks ------------------------------------------------------------------------------------
 static void thread_main()
 {
@@ -377,6 +402,24 @@ static uint64_t next_random(Machine *m)
     m->random ^= m->random >> 7;
     m->random ^= m->random << 17;
     return m->random;
+}
+
+// Which of the ready threads runs next: any of them; for every third seed the one that this block
+// puts first, for every other third one of the warp that it puts first, so that some run far ahead
+// (unless some spin).
+static int choose(Machine *m)
+{
+    int policy = (int)(m->args->seed % 3), best = 0;
+    if (policy == 0 || m->pauses) return (int)(next_random(m) % (uint64_t)m->ready_count);
+    uint64_t most = 0;
+    for (int i = 0; i < m->ready_count; ++i) {
+        uint64_t who = (uint64_t)(policy == 1 ? m->ready[i] : m->ready[i] / 32) + 1;
+        uint64_t rank = (who * 0x9e3779b97f4a7c15ull ^ m->ranks) * 0xd6e8feb86659fd93ull;
+        if (rank < most) continue;
+        most = rank;
+        best = i;
+    }
+    return best;
 }
 
 static Machine *machine_of(int block, long shared_bytes)
@@ -416,7 +459,8 @@ static void run_block(Machine *m, long number)
     m->over = false;
     m->done = m->ready_count = m->pauses = m->mbarrier_count = 0;
     m->random = (m->args->seed + 1) * 0x9e3779b97f4a7c15ull ^ (uint64_t)(number + 1) << 20;
-    if (m->shared) memset(m->shared, 0xff, (size_t)m->shared_bytes);
+    m->ranks = next_random(m);
+    poison(m);
     memset(m->arrived, 0, sizeof m->arrived);
     for (int i = 0; i * 32 < m->block; ++i) m->warps[i].arrived = 0;
     for (int i = 0; i < m->block; ++i) {
@@ -428,7 +472,7 @@ static void run_block(Machine *m, long number)
         wake(i);
     }
     while (m->ready_count && !m->over) {
-        int at = (int)(next_random(m) % (uint64_t)m->ready_count);
+        int at = choose(m);
         m->current = m->ready[at];
         m->ready[at] = m->ready[--m->ready_count];
         context_switch(&m->scheduler, &m->contexts[m->current]);
