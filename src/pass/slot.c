@@ -343,7 +343,7 @@ bool pass_slot_differs(PassScope *s, const IrTensor *tile, const IrExpr *e, Pass
     const int64_t *workers = pass_scope_threads(s, pass_slot_worker(s, tile));
     int64_t end = s->first + s->count;
     for (int64_t t = s->first; t < end; t++) {
-        /* of the same group: where each warp has a tile of its own, others count the same workers */
+        /* of the same group: where each warp has its own tile, others count the same workers */
         int64_t replica = first_replica(tile->over, workers[t]), u = t - workers[t] + replica;
         if (replica == workers[t] || u < s->first || u >= end || workers[u] != replica) continue;
         c.thread = t;
