@@ -202,7 +202,7 @@ static int64_t shared_limit(int arch)
     return 99 * 1024;
 }
 
-enum { ALIGNED = 16, MAX_VARIANTS = 4 };
+enum { ALIGNED = 16, MAX_VARIANTS = 4, DEFAULT_ARCH = 80 };
 
 typedef struct Build {
     const CompileOptions *options;
@@ -321,8 +321,8 @@ static CompileStatus module_work(Compile *s, void *data)
     const char *path = s->program->main->source->path;
     m->name = base_path_stem(s->arena, strcmp(path, "<stdin>") == 0 ? "stdin" : path);
     m->check = o->check;
-    m->shared_arch = o->arch;
-    m->shared_limit = shared_limit(o->arch);
+    m->shared_arch = o->arch ? o->arch : DEFAULT_ARCH;
+    m->shared_limit = shared_limit(m->shared_arch);
     m->kernels =
         NEW_ARRAY(s->arena, TargetKernel, KID(s->program->main->file, File, items)->count + 1);
     if (o->symbol) {
