@@ -57,8 +57,9 @@ static void mapping_differs(Lower *l, const Mapping *actual, const Mapping *want
 
 static void match_over(Lower *l, const Ast *over, const View *view, const Ast *arg)
 {
-    const Mapping *actual = view->tensor->over;
     if (!over) return;
+    const Mapping *actual = lower_over(l, view, arg);
+    if (!actual && view->tensor->over) return;
     if (!actual) {
         lower_error(l, NOT_A_TILE, arg->span);
         return;

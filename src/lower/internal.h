@@ -180,6 +180,9 @@ MappingIndexOps lower_mapping_ops(Lower *l); /* builders for mapping/index.h */
 
 /* ---- views (view.c) */
 const View *lower_whole(Lower *l, const IrTensor *tensor);
+/* The mapping that a view of a distributed tile lies over: the tile's, or the part of it in the
+ * view's window. NULL if it lies over none; reports at `at`, if that is not NULL, why not. */
+const Mapping *lower_over(Lower *l, const View *view, const Ast *at);
 /* Reports an index that is known to lie outside of the extent. */
 void lower_check_index(Lower *l, const Ast *node, const IrExpr *at, const IrExpr *extent);
 Value lower_index_view(Lower *l, const View *view, const Ast *list);

@@ -102,7 +102,8 @@ static bool types_match(Lower *l, const Product *p)
 
 static bool check(Lower *l, const Product *p)
 {
-    const Mapping *m = p->acc->tensor->over;
+    const Mapping *m = p->acc->tensor->over ? lower_over(l, p->acc, p->node) : NULL;
+    if (!m && p->acc->tensor->over) return false;
     if (!m || p->acc->rank != m->rank) {
         lower_error(l, MMA, p->node->span, "the sums are a register tile `over` a mapping");
         return false;
@@ -125,7 +126,7 @@ static void product_loop(Lower *l, const Product *p)
     const IrExpr *index[MAX_RANK];
     IrType type = {p->acc->tensor->elem, 1};
     IrBlock *outer = l->block;
-    IrStmt *tasks = lower_open_tasks(l, p->acc->tensor->over, 1, index);
+    IrStmt *tasks = lower_open_tasks(l, lower_over(l, p->acc, NULL), 1, index);
     tasks->flags |= IR_MMA | (p->text ? IR_FORCED : 0) | (p->begun ? IR_ASYNC : 0);
     tasks->text = p->text;
     IrVar *var = ir_new_var(k, lower_name(l, "p"), (IrType){ELEM_INDEX, 1}, false);

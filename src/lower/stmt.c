@@ -47,7 +47,7 @@ Value lower_materialise(Lower *l, const Ast *node, const Name *name, Value value
     }
     int64_t extents[MAX_RANK];
     for (int d = 0; d < like->rank; d++) extents[d] = like->extents[d]->value.i;
-    const Mapping *over = like->tensor->over;
+    const Mapping *over = lower_over(l, like, node);
     if (!over) return value_poison();
     Elem elem = lower_ir_type(l, lower_resolve(l, node->type)->of).elem;
     const View *tile = lower_new_tile(l, name, elem, over, like->rank - over->rank, extents);

@@ -148,8 +148,10 @@ static Value tasks_domain(Lower *l, const Ast *node, int64_t workers)
         return m ? value_mapping(m) : value_poison();
     }
     Value value = lower_value(l, domain);
-    if (value.kind == VALUE_VIEW && value.view->tensor->over)
-        return value_mapping(value.view->tensor->over);
+    if (value.kind == VALUE_VIEW && value.view->tensor->over) {
+        const Mapping *m = lower_over(l, value.view, domain);
+        return m ? value_mapping(m) : value_poison();
+    }
     return value;
 }
 

@@ -61,7 +61,8 @@ static void copy_over(Lower *l, const Ast *node, const View *dst, const Value *s
                       const View *tile, bool to_tile)
 {
     if (undistributed(l, node, tile)) return;
-    const Mapping *m = tile->tensor->over;
+    const Mapping *m = lower_over(l, tile, node);
+    if (!m) return;
     if (!lower_check_workers(l, m, l->group.size, node->span, "thread")) return;
     IrBlock *outer = l->block;
     const IrExpr *index[MAX_RANK];
@@ -143,7 +144,7 @@ static void shuffle_step(Lower *l, const Move *m, int64_t step)
 
 static void redistribute(Lower *l, const Ast *node, const View *dst, const View *src)
 {
-    Move m = {src->tensor->over, dst->tensor->over, dst, src};
+    Move m = {lower_over(l, src, NULL), lower_over(l, dst, NULL), dst, src};
     int64_t worker, step;
     if (undistributed(l, node, dst) || undistributed(l, node, src)) return;
     if (m.from->workers != m.to->workers || !same_warp(&m, &worker, &step)) {
@@ -221,7 +222,10 @@ void lower_copy_values(Lower *l, const Ast *node, const View *dst, const Value *
     bool barriers = touches_shared(dst, src) && !l->group.single;
     if (barriers) lower_barrier(l, true);
     if (dst->tensor->over) {
-        bool differs = from && !mapping_equal(from->tensor->over, dst->tensor->over);
+        const Mapping *one = from ? lower_over(l, from, node) : NULL;
+        const Mapping *other = lower_over(l, dst, node);
+        if ((from && !one) || !other) return;
+        bool differs = from && !mapping_equal(one, other);
         if (differs && src->kind == VALUE_VIEW)
             redistribute(l, node, dst, from);
         else

@@ -207,3 +207,30 @@ const View *lower_reshape(Lower *l, const View *view, int rank, const IrExpr *co
     }
     return result;
 }
+
+/* The view's dimensions are the tile's distributed ones, in order, or these after leading ones. */
+static bool keeps_dims(const View *view, int lead, int rank)
+{
+    for (int d = 0; d < rank; d++)
+        if (view->reshaped || view->dim[lead + d] != view->rank - rank + d) return false;
+    return true;
+}
+
+const Mapping *lower_over(Lower *l, const View *view, const Ast *at)
+{
+    const Mapping *m = view->tensor->over;
+    if (!m || view->rank < m->rank) return m;
+    int64_t extents[MAX_RANK];
+    bool part = false;
+    for (int d = 0; d < m->rank; d++) {
+        const IrExpr *extent = view->extents[view->rank - m->rank + d];
+        if (!ir_is_const(extent)) return m;
+        extents[d] = extent->value.i;
+        part |= extents[d] != m->shape[d];
+    }
+    if (!part || !keeps_dims(view, view->tensor->rank - m->rank, m->rank)) return m;
+    MappingError error = {0};
+    const Mapping *inside = mapping_part(l->arena, m, extents, &error);
+    if (!inside && at) lower_error(l, MAPPING_INVALID, at->span, error.message);
+    return inside;
+}

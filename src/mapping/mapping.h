@@ -106,6 +106,10 @@ const Mapping *mapping_compose(Arena *arena, const Mapping *a, const Mapping *b,
                                MappingError *error);
 /* Dimension `dim` removed; first occurrences kept. An error for a mapping of rank 1. */
 const Mapping *mapping_drop(Arena *arena, const Mapping *m, int dim, MappingError *error);
+/* The tasks in a window of these extents that begins at multiples of them, as a mapping of that
+ * shape: leading repeats are cut. An error where the window is not a part of every worker's. */
+const Mapping *mapping_part(Arena *arena, const Mapping *m, const int64_t *extents,
+                            MappingError *error);
 /* The factors above in one call; holes not allowed. */
 const Mapping *mapping_build(Arena *arena, const MappingFactors *factors, MappingError *error);
 

@@ -78,16 +78,60 @@ static const IrExpr *leading_slot(IrKernel *k, const IrTensor *t, IrVar *const v
     return select_times(k, at, t->over->steps);
 }
 
+/* The index is `own` and an offset, a sum of multiples of `unit` that names neither variable. */
+static bool offset_of(IrKernel *k, const IrExpr *index, const IrVar *own, const IrVar *other,
+                      int64_t unit, const IrExpr **offset)
+{
+    PassAffine a = pass_affine(k, index), rest = {.constant = a.constant};
+    rest.terms = NEW_ARRAY(k->arena, PassTerm, (size_t)a.count + 1);
+    bool found = false;
+    for (int i = 0; i < a.count; i++) {
+        const PassTerm *term = &a.terms[i];
+        bool is_own = select_is_var(term->atom, own) && term->coef == 1;
+        found |= is_own;
+        if (is_own) continue;
+        if (pass_uses_var(term->atom, own) || pass_uses_var(term->atom, other)) return false;
+        if (term->coef % unit) return false;
+        rest.terms[rest.count++] = *term;
+    }
+    *offset = pass_affine_build(k, &rest);
+    return found && a.constant % unit == 0;
+}
+
+/* A window of the tile has the tile's slots, one after the other from the one of its first. */
+static bool is_run(const Mapping *part, const Mapping *whole)
+{
+    int64_t at[2];
+    if (part->workers != whole->workers || part->rank != 2) return false;
+    for (int64_t w = 0; w < part->workers; w++)
+        for (int64_t step = 0; step < part->steps; step++) {
+            mapping_eval(part, w, step, at);
+            if (mapping_slot(whole, w, at) != step) return false;
+        }
+    return true;
+}
+
 const IrExpr *select_own_slot(IrKernel *k, const IrStmt *tasks, const IrTensor *t,
                               const IrExpr *const *index)
 {
     int lead = t->rank - 2;
     const IrTasks *own = tasks->tasks;
-    if (t->space != IR_TILE || !t->over || t->over->rank != 2 || lead < 0) return NULL;
-    if (!select_is_var(index[lead], own->vars[0]) || !select_is_var(index[lead + 1], own->vars[1]))
-        return NULL;
-    if (!mapping_equal(own->mapping, t->over)) return NULL;
-    return leading_slot(k, t, own->vars, index);
+    const Mapping *part = own->mapping, *whole = t->over;
+    const IrExpr *offset[2];
+    if (t->space != IR_TILE || !whole || whole->rank != 2 || lead < 0) return NULL;
+    if (!mapping_equal(part, whole) && !is_run(part, whole)) return NULL;
+    for (int d = 0; d < 2; d++)
+        if (!offset_of(k, index[lead + d], own->vars[d], own->vars[1 - d], part->shape[d],
+                       &offset[d]))
+            return NULL;
+    const IrExpr *slot = leading_slot(k, t, own->vars, index);
+    for (int i = 0; i < whole->time_count && slot; i++) {
+        const MappingDigit *digit = &whole->time[i];
+        const IrExpr *value = ir_binary(k, IR_DIV, offset[digit->dim], ir_index(k, digit->stride));
+        value = ir_binary(k, IR_MOD, value, ir_index(k, digit->extent));
+        slot = select_sum(k, slot, select_times(k, value, digit->place));
+    }
+    return slot;
 }
 
 bool select_has_units(Select *s, const IrStmt *tasks, int64_t unit)

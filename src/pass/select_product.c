@@ -179,8 +179,9 @@ static const IrStmt *find_copy(const IrBlock *block, const IrTensor *to)
     return NULL;
 }
 
-/* Where the tile behind a staged tensor has it, element for element: the slot of its first. */
-static const IrExpr *behind(const Product *p, const IrTensor *staged)
+/* Where the tile behind a staged tensor has it, element for element: the slot of its first, and
+ * the mapping that it, or the window of it, lies over. */
+static const IrExpr *behind(const Product *p, const IrTensor *staged, const Mapping **over)
 {
     const IrStmt *copy = find_copy(p->before, staged);
     if (!copy || copy->tasks->mapping->rank != 2) return NULL;
@@ -190,6 +191,7 @@ static const IrExpr *behind(const Product *p, const IrTensor *staged)
     if (load->op != IR_LOAD || load->tensor != staged->staged || load->flags & IR_GUARDED ||
         !select_is_var(to[0], copy->tasks->vars[0]) || !select_is_var(to[1], copy->tasks->vars[1]))
         return NULL;
+    *over = copy->tasks->mapping;
     return select_own_slot(p->s->k, copy, load->tensor, load->args);
 }
 
@@ -221,14 +223,12 @@ static int64_t held_slot(const Mapping *sums, const Mapping *m, const SelectOper
  * rows are the sums', 1 for b. */
 static bool is_held(Product *p, const Grid *g, const SelectOperand *o, int side, Held *held)
 {
-    const Mapping *sums = p->sums->over;
+    const Mapping *sums = p->tasks->tasks->mapping, *m = NULL;
     const IrTensor *tile = o->load->tensor->staged;
     if (!tile || tile == p->sums || !tile->over || !is_whole(o)) return false;
-    const Mapping *m = tile->over;
-    if (m->rank != 2 || m->workers != sums->workers) return false;
+    *held = (Held){.tile = tile, .part = behind(p, o->load->tensor, &m)};
+    if (!held->part || m->workers != sums->workers) return false;
     int64_t deep = o->fragment->shape[1 - side];
-    *held = (Held){.tile = tile, .part = behind(p, o->load->tensor)};
-    if (!held->part) return false;
     for (int64_t t = 0; t < o->tiles; t++)
         for (int64_t ks = 0; ks < g->steps; ks++)
             for (int64_t e = 0; e < o->fragment->steps; e++) {
@@ -249,7 +249,8 @@ static const char *lies_otherwise(const Product *p, const IrInstruction *in)
 {
     Arena *arena = p->s->k->arena;
     return base_format(arena, "`%s` lies over %s, which does not end in the fragment %s",
-                       p->sums->name->text, mapping_text(arena, p->sums->over, NULL, NULL),
+                       p->sums->name->text,
+                       mapping_text(arena, p->tasks->tasks->mapping, NULL, NULL),
                        mapping_text(arena, in->acc, NULL, NULL));
 }
 
@@ -285,7 +286,7 @@ static bool fits(Product *p, const IrInstruction *in, Grid *g)
     if (!select_has_units(p->s, p->tasks, in->acc->workers))
         return refuse(p, base_format(arena, "the group is not made of whole %s",
                                      in->acc->workers == SELECT_WARP ? "warps" : "warpgroups"));
-    if (!find_grid(p->sums->over, g)) return refuse(p, lies_otherwise(p, in));
+    if (!find_grid(p->tasks->tasks->mapping, g)) return refuse(p, lies_otherwise(p, in));
     return has_places(p, g);
 }
 

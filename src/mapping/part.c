@@ -1,0 +1,58 @@
+/* Windows: the tasks of a mapping inside an aligned window are a mapping again where the window
+ * cuts it at a factor. */
+#include "mapping/internal.h"
+
+#include <inttypes.h>
+
+/* Cuts what of `left` is beyond `extent` off the factor, the slowest part first. */
+static bool cut(Arena *arena, MappingFactor *factor, int i, int dim, int64_t *left, int64_t extent,
+                MappingError *error)
+{
+    int64_t own = factor->extents[dim], ratio = *left / extent;
+    if (ratio == 1 || own == 1) return true;
+    int64_t kept = own <= ratio ? 1 : own / ratio, taken = own / kept;
+    if (factor->kind != MAPPING_REPEAT) {
+        mapping_fail(arena, error, i,
+                     "a window of %" PRId64 " along dimension %d would belong to some workers only",
+                     extent, dim);
+        return false;
+    }
+    if (MAPPING_IS_RUNTIME(own) || kept * taken != own || ratio % taken) {
+        mapping_fail(arena, error, i,
+                     "a window of %" PRId64 " along dimension %d cuts through `repeat`", extent,
+                     dim);
+        return false;
+    }
+    factor->extents[dim] = kept;
+    *left /= taken;
+    return true;
+}
+
+const Mapping *mapping_part(Arena *arena, const Mapping *m, const int64_t *extents,
+                            MappingError *error)
+{
+    const MappingFactors *whole = m->factors;
+    MappingFactor *factors = NEW_ARRAY(arena, MappingFactor, (size_t)whole->count + 1);
+    int64_t left[MAPPING_MAX_RANK];
+    bool same = true;
+    for (int d = 0; d < m->rank; d++) {
+        left[d] = m->shape[d];
+        same &= left[d] == extents[d];
+        if (extents[d] > 0 && left[d] > 0 && left[d] % extents[d] == 0) continue;
+        mapping_fail(arena, error, -1,
+                     "windows of %" PRId64 " along dimension %d do not divide %" PRId64, extents[d],
+                     d, left[d]);
+        return NULL;
+    }
+    if (same) return m;
+    for (int i = 0; i < whole->count; i++) {
+        factors[i] = whole->factors[i];
+        if (factors[i].kind == MAPPING_DROP) {
+            mapping_fail(arena, error, i, "a mapping with a dropped dimension has no windows");
+            return NULL;
+        }
+        for (int d = 0; d < m->rank && factors[i].kind != MAPPING_REPLICATE; d++)
+            if (!cut(arena, &factors[i], i, d, &left[d], extents[d], error)) return NULL;
+    }
+    return mapping_build(arena, &(MappingFactors){whole->count, factors}, error);
+}
