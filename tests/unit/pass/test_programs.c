@@ -114,6 +114,7 @@ PROGRAM(groups)
 PROGRAM(elementwise)
 PROGRAM(views)
 PROGRAM(products)
+PROGRAM(pipeline)
 
 int main(void)
 {
@@ -121,7 +122,7 @@ int main(void)
         cmocka_unit_test(test_softmax),     cmocka_unit_test(test_buffered),
         cmocka_unit_test(test_tiled),       cmocka_unit_test(test_groups),
         cmocka_unit_test(test_elementwise), cmocka_unit_test(test_views),
-        cmocka_unit_test(test_products),
+        cmocka_unit_test(test_products),    cmocka_unit_test(test_pipeline),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
