@@ -20,7 +20,6 @@ typedef struct Product {
 typedef struct Grid {
     const IrInstruction *in;
     int64_t tiles[2], step[2]; /* by dimension: how many, how far apart */
-    int64_t slot[2];           /* and in slots */
     int64_t steps;             /* of k */
     int64_t place[2];          /* how a and b lie in shared memory, where it reads them there */
 } Grid;
@@ -116,29 +115,55 @@ static bool fragment_at(const Mapping *m, const Mapping *f, int64_t q, int64_t a
     return true;
 }
 
-/* The fragments are evenly spaced, in rows and columns. */
+/* The slot at which a worker's time digits have these values; of the tile's expressions below. */
+static int64_t slot_of(const Mapping *m, const int64_t at[2])
+{
+    int64_t slot = 0;
+    for (int i = 0; i < m->time_count; i++) {
+        const MappingDigit *digit = &m->time[i];
+        slot += at[digit->dim] / digit->stride % digit->extent * digit->place;
+    }
+    return slot;
+}
+
+static const IrExpr *slot_expr(IrKernel *k, const Mapping *m, const IrExpr *const at[2])
+{
+    const IrExpr *slot = ir_index(k, 0);
+    for (int i = 0; i < m->time_count; i++) {
+        const MappingDigit *digit = &m->time[i];
+        const IrExpr *v = ir_binary(k, IR_DIV, at[digit->dim], ir_index(k, digit->stride));
+        v = ir_binary(k, IR_MOD, v, ir_index(k, digit->extent));
+        slot = select_sum(k, slot, select_times(k, v, digit->place));
+    }
+    return slot;
+}
+
+/* How far apart the fragments are and how many, if they are evenly spaced in rows and columns. */
+static void measure(const Mapping *m, Grid *g)
+{
+    int64_t at[2], last[2] = {0, 0};
+    for (int64_t q = 0; q < m->steps; q += g->in->acc->steps) {
+        mapping_eval_time(m, q, at);
+        for (int d = 0; d < 2; d++) {
+            if (at[d] && (!g->step[d] || at[d] < g->step[d])) g->step[d] = at[d];
+            if (at[d] > last[d]) last[d] = at[d];
+        }
+    }
+    for (int d = 0; d < 2; d++) g->tiles[d] = g->step[d] ? last[d] / g->step[d] + 1 : 1;
+}
+
 static bool find_grid(const Mapping *m, Grid *g)
 {
     const Mapping *f = g->in->acc;
-    int64_t at[2];
     if (m->steps % f->steps || !select_lanes_agree(m, f, f->workers)) return false;
-    int64_t count = m->steps / f->steps;
-    *g = (Grid){.in = g->in, .tiles = {1, 1}, .steps = g->steps};
-    for (int64_t q = 1; q < count; q++) {
-        mapping_eval_time(m, q * f->steps, at);
-        for (int d = 0; d < 2; d++) {
-            if (at[1 - d] != 0) continue;
-            if (g->tiles[d]++ > 1) continue;
-            g->step[d] = at[d];
-            g->slot[d] = q;
-        }
-    }
-    if (g->tiles[0] * g->tiles[1] != count) return false;
+    measure(m, g);
+    if (g->tiles[0] * g->tiles[1] * f->steps != m->steps) return false;
     for (int64_t r = 0; r < g->tiles[0]; r++)
         for (int64_t c = 0; c < g->tiles[1]; c++) {
-            int64_t q = r * g->slot[0] + c * g->slot[1];
-            if (q >= count || !fragment_at(m, f, q, at)) return false;
-            if (at[0] != r * g->step[0] || at[1] != c * g->step[1]) return false;
+            int64_t want[2] = {r * g->step[0], c * g->step[1]}, at[2];
+            int64_t slot = slot_of(m, want);
+            if (slot % f->steps || !fragment_at(m, f, slot / f->steps, at)) return false;
+            if (at[0] != want[0] || at[1] != want[1]) return false;
         }
     return true;
 }
@@ -367,9 +392,8 @@ static void emit_products(Product *p, const Grid *g, IrBlock *to)
     if (body != to && long_ && !held) VEC_LAST(to->stmts)->flags &= ~(uint32_t)IR_UNROLL;
     body = select_loop(k, body, "r", g->tiles[0], &r);
     body = select_loop(k, body, "c", g->tiles[1], &c);
-    int64_t steps = g->in->acc->steps;
-    const IrExpr *slot = select_sum(k, select_times(k, r, g->slot[0] * steps),
-                                    select_times(k, c, g->slot[1] * steps));
+    const IrExpr *at[] = {select_times(k, r, g->step[0]), select_times(k, c, g->step[1])};
+    const IrExpr *slot = slot_expr(k, p->sums->over, at);
     IrStmt *mma =
         select_machine(k, body, BUILTIN_MMA, p->sums, select_sum(k, p->first, slot), g->in->text);
     mma->args[1] = factor_place(p, &a, r);
