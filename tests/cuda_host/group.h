@@ -27,13 +27,10 @@ struct GroupProduct {
     bool turned[2];
     long group;
 };
-struct GroupProducts {
-    GroupProduct *list;
-    int count, room;
-    long groups; // committed
-    bool fenced;
-};
-static thread_local GroupProducts group_products[MAX_THREADS];
+static GroupProducts *group_products()
+{
+    return &machine->products[machine->current];
+}
 
 // Element `own` (a row of A, a column of B), `k` of a factor in shared memory. The swizzle is one
 // of addresses: bits 4 on, exclusive or bits 7 on.
@@ -83,7 +80,7 @@ static void hold_rows(const char *ptx, Places *places)
 static void group_begin(const char *ptx, void *sums, const void *held, const hd_matrix *first,
                         const hd_matrix *second, bool turned_a, bool turned_b)
 {
-    GroupProducts *p = &group_products[machine->current];
+    GroupProducts *p = group_products();
     if (!p->fenced) fail("a product by a warpgroup without wgmma.fence before it");
     if (p->count == p->room) {
         p->room = p->room ? p->room * 2 : 16;
@@ -117,7 +114,7 @@ static void group_run(GroupProduct *q)
 
 static inline void group_wait(long groups)
 {
-    GroupProducts *p = &group_products[machine->current];
+    GroupProducts *p = group_products();
     int kept = 0;
     for (int i = 0; i < p->count; ++i) {
         if (p->list[i].group >= p->groups - groups)
@@ -132,11 +129,11 @@ static inline void group_wait(long groups)
 
 static inline void hd_wgmma_fence()
 {
-    hd_host::group_products[hd_host::machine->current].fenced = true;
+    hd_host::group_products()->fenced = true;
 }
 static inline void hd_wgmma_commit()
 {
-    ++hd_host::group_products[hd_host::machine->current].groups;
+    ++hd_host::group_products()->groups;
 }
 template <int Groups> static inline void hd_wgmma_wait()
 {

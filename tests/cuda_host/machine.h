@@ -124,6 +124,13 @@ struct MbarrierWait {
     const char *file;
     int line;
 };
+struct GroupProduct; // of a warpgroup: group.h
+struct GroupProducts {
+    GroupProduct *list;
+    int count, room;
+    long groups; // committed
+    bool fenced;
+};
 struct Grid;
 struct Machine {
     Context scheduler, contexts[MAX_THREADS];
@@ -138,6 +145,7 @@ struct Machine {
     int waiters[MAX_BARRIERS][MAX_THREADS];
     Warp warps[MAX_THREADS / 32];
     Mbarrier mbarriers[MAX_MBARRIERS];
+    GroupProducts products[MAX_THREADS];
     int mbarrier_count;
     MbarrierWait waits[MAX_THREADS];
     Copies copies[MAX_THREADS];
@@ -444,6 +452,7 @@ static void machine_end()
     munmap(machine->stacks, (size_t)MAX_THREADS * STACK);
     free(machine->shared);
     for (int i = 0; i < MAX_THREADS; ++i) free(machine->copies[i].list);
+    for (int i = 0; i < MAX_THREADS; ++i) free(machine->products[i].list);
     free(machine);
     machine = nullptr;
 }

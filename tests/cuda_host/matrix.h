@@ -126,7 +126,7 @@ static void place_c(int lane, int i, int *row, int *column)
 static void mma_of_warp(const char *ptx, Places *places)
 {
     Mma f = parse_mma(ptx);
-    static thread_local double a[16][256], b[256][8];
+    double a[16][256], b[256][8];
     int row, column;
     if (f.m > 16 || f.n != 8 || f.k > 256) fail("a shape beyond those of mma.sync");
     for (int lane = 0; lane < 32; ++lane) {
