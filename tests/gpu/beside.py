@@ -1,7 +1,13 @@
-"""f32 matmul beside cuBLAS through PyTorch, in turns on the same GPU: writes a JSON table.
+"""The gallery beside other libraries on the same GPU: prints a table and writes it as JSON.
 
-Ours are the medians of `hdc bench` over tests/gpu/square.hd, cuBLAS's those of torch.mm with TF32
-off, once before and once after: a GPU's clock wanders."""
+    tests/gpu/beside.py DEVICE OUT.json [--only TEXT] [--seconds N]
+
+Ours are the medians of `hdc bench` over tests/gpu/square.hd and tests/gpu/peers.hd, a process for
+each bench, so that one that fails costs its own row only. Theirs are medians of CUDA events around
+PyTorch's operators (cuBLAS, cuDNN, its flash attention) and around what torch.compile makes with
+Triton, between two runs of ours: a GPU's clock wanders. What does not exist in the PyTorch at
+hand is left out. The kinds of row: TFLOP/s where arithmetic counts; elsewhere GB/s of the bytes that
+must be moved, also against a copy of 1 GiB."""
 
 import json
 import os
@@ -10,61 +16,313 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
-SIZES = (2039, 4096)
+try:
+    import torch
+    import torch.nn.functional as F
+    HAVE_TORCH = torch.cuda.is_available()
+except ImportError:
+    HAVE_TORCH = False
 
-
-def ours(device):
-    """Milliseconds of each kernel at each size: {(kernel, size): ms}."""
-    with tempfile.TemporaryDirectory() as folder:
-        table = os.path.join(folder, "bench.json")
-        subprocess.run(["build/hdc", "bench", "tests/gpu/square.hd", f"--device={device}",
-                        "--json", table], check=True, timeout=300)
-        with open(table, encoding="utf-8") as text:
-            rows = json.load(text)
-    return {(row["kernel"], int(re.search(r"s = (\d+)", row["title"]).group(1))):
-            row["median"] * 1e3 for row in rows}
+FAILED = []
 
 
-def cublas(torch, size, rounds=20):
-    torch.backends.cuda.matmul.allow_tf32 = False
-    a = torch.rand(size, size, device="cuda")
-    b = torch.rand(size, size, device="cuda")
+def matrices(m, k, n, kind):
+    a = torch.randn(m, k, device="cuda").to(kind)
+    return a, torch.randn(k, n, device="cuda").to(kind)
+
+
+def mm(kind, shape):
+    def make(s):
+        m, k, n = shape(s)
+        a, b = matrices(m, k, n, getattr(torch, kind))
+        return lambda: torch.mm(a, b)
+    return make
+
+
+def mm_triton(kind, shape):
+    def make(s):
+        if s != 4096:
+            return None  # its search takes a minute for each size
+        m, k, n = shape(s)
+        a, b = matrices(m, k, n, getattr(torch, kind))
+        import torch._inductor.config as config
+        config.max_autotune_gemm_backends = "TRITON"
+        run = torch.compile(torch.mm, mode="max-autotune-no-cudagraphs", dynamic=False)
+        return lambda: run(a, b)
+    return make
+
+
+def int_mm(s):
+    a = torch.randint(-128, 128, (s, s), device="cuda", dtype=torch.int8)
+    b = torch.randint(-128, 128, (s, s), device="cuda", dtype=torch.int8).t()
+    return lambda: torch._int_mm(a, b)
+
+
+def scaled_mm(s):
+    a = torch.randn(s, s, device="cuda").to(torch.float8_e4m3fn)
+    b = torch.randn(s, s, device="cuda").to(torch.float8_e4m3fn).t()
+    one = torch.ones((), device="cuda")
+    return lambda: torch._scaled_mm(a, b, scale_a=one, scale_b=one, out_dtype=torch.bfloat16)
+
+
+def grouped(_):
+    x = torch.randn(4096, 2048, device="cuda", dtype=torch.float16)
+    w = torch.randn(8, 2048, 2048, device="cuda", dtype=torch.float16)
+    start = [g * g * 64 for g in range(9)]
+    y = torch.empty(4096, 2048, device="cuda", dtype=torch.float16)
+
+    def run():
+        for g in range(8):
+            torch.mm(x[start[g]:start[g + 1]], w[g], out=y[start[g]:start[g + 1]])
+    return run
+
+
+def sdpa(d):
+    def make(s):
+        q, k, v = (torch.randn(1, 16, s, d, device="cuda", dtype=torch.float16) for _ in range(3))
+        return lambda: F.scaled_dot_product_attention(q, k, v, is_causal=True)
+    return make
+
+
+def decode(_):
+    """The heads that share keys as rows of one query: the same sums, keys in one piece."""
+    q = torch.randn(16, 4, 8, 128, device="cuda", dtype=torch.float16)
+    k, v = (torch.randn(16, 4, 4096, 128, device="cuda", dtype=torch.float16) for _ in range(2))
+    return lambda: F.scaled_dot_product_attention(q, k, v)
+
+
+def conv(_):
+    last = torch.channels_last
+    torch.backends.cudnn.benchmark = True
+    x = torch.randn(16, 256, 56, 56, device="cuda", dtype=torch.float16).to(memory_format=last)
+    f = torch.randn(256, 256, 3, 3, device="cuda", dtype=torch.float16).to(memory_format=last)
+    b = torch.randn(256, device="cuda", dtype=torch.float16)
+    return lambda: F.conv2d(x, f, b, padding=1)
+
+
+def rows_of(m, n, kind, count):
+    return [torch.randn(m, n, device="cuda").to(getattr(torch, kind)) for _ in range(count)]
+
+
+def softmax(_):
+    x, = rows_of(8192, 4096, "float32", 1)
+    return lambda: torch.softmax(x, 1)
+
+
+def rms_norm(x, r, gain):
+    x = x + r
+    return x, x * torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-5) * gain
+
+
+def layer_norm(x, r, gain, bias):
+    x = x + r
+    return x, F.layer_norm(x, (x.shape[1],), gain, bias)
+
+
+def rotary(x, position, table):
+    cos, sin = table[position, 0].unsqueeze(1), table[position, 1].unsqueeze(1)
+    a, b = x.float().chunk(2, dim=2)
+    return torch.cat((a * cos - b * sin, b * cos + a * sin), dim=2).to(x.dtype)
+
+
+def cross_entropy(x, label):
+    return F.cross_entropy(x.float(), label, reduction="none")
+
+
+def arguments(name):
+    if name == "rms":
+        return rms_norm, [*rows_of(8192, 4096, "float32", 2), torch.randn(4096, device="cuda")]
+    if name == "layer":
+        return layer_norm, [*rows_of(8192, 4096, "float16", 2), *rows_of(2, 4096, "float16", 1)[0]]
+    if name == "rotary":
+        x = torch.randn(8192, 32, 128, device="cuda", dtype=torch.float16)
+        position = torch.randint(0, 8192, (8192,), device="cuda")
+        return rotary, [x, position, torch.randn(8192, 2, 64, device="cuda")]
+    x, = rows_of(2048, 50257, "float16", 1)
+    return cross_entropy, [x, torch.randint(0, 50257, (2048,), device="cuda")]
+
+
+def eager(name):
+    def make(_):
+        function, args = arguments(name)
+        return lambda: function(*args)
+    return make
+
+
+def compiled(name):
+    def make(_):
+        function, args = arguments(name)
+        run = torch.compile(function, dynamic=False)
+        return lambda: run(*args)
+    return make
+
+
+def square(s):
+    return s, s, s
+
+
+def flops(shape):
+    def count(s):
+        m, k, n = shape(s)
+        return 2 * m * k * n
+    return count
+
+
+BERT, GPT2 = (lambda _: (4096, 1024, 4096)), (lambda _: (8192, 768, 3072))
+STREAM, SPLIT = (lambda _: (2176, 4096, 1024)), (lambda _: (256, 65536, 256))
+WEIGHTS = (lambda m: (m, 4096, 4096))
+CUBLAS = "cuBLAS"
+
+# title of the bench: (work of size s, unit, {peer: maker}); unit 1e12 FLOP or 1e9 bytes
+TABLE = {
+    "mm f32, tiled": (flops(square), 1e12, {CUBLAS: mm("float32", square)}),
+    "mm f32, double buffered": (flops(square), 1e12, {CUBLAS: mm("float32", square)}),
+    "mm f16, square": (flops(square), 1e12,
+                       {CUBLAS: mm("float16", square), "Triton": mm_triton("float16", square)}),
+    "mm bf16": (flops(square), 1e12, {CUBLAS: mm("bfloat16", square)}),
+    "mm f16, wide steps": (flops(square), 1e12, {CUBLAS: mm("float16", square)}),
+    "mm f16, bert": (flops(BERT), 1e12, {CUBLAS: mm("float16", BERT)}),
+    "mm f16, gpt2": (flops(GPT2), 1e12, {CUBLAS: mm("float16", GPT2)}),
+    "mm f16, by hand": (flops(square), 1e12, {CUBLAS: mm("float16", square)}),
+    "mm f16, persistent": (flops(square), 1e12, {CUBLAS: mm("float16", square)}),
+    "mm f16, stream-k": (flops(STREAM), 1e12, {CUBLAS: mm("float16", STREAM)}),
+    "mm f16, split k": (flops(SPLIT), 1e12, {CUBLAS: mm("float16", SPLIT)}),
+    "mm i8": (flops(square), 1e12, {"_int_mm": int_mm}),
+    "mm f8": (flops(square), 1e12, {"_scaled_mm": scaled_mm}),
+    "mm 4 bits": (flops(WEIGHTS), 1e12, {"cuBLAS f16": mm("float16", WEIGHTS)}),
+    "mm grouped": (lambda _: 2 * 4096 * 2048 * 2048, 1e12, {"cuBLAS each": grouped}),
+    "attention 64": (lambda s: 2 * 16 * s * s * 64, 1e12, {"SDPA": sdpa(64)}),
+    "attention 128": (lambda s: 2 * 16 * s * s * 128, 1e12, {"SDPA": sdpa(128)}),
+    "attention paged": (lambda _: 16 * 4096 * 4 * 128 * 2 * 2, 1e9, {"SDPA": decode}),
+    "conv f16": (lambda _: 2 * 16 * 56 * 56 * 256 * 256 * 9, 1e12, {"cuDNN": conv}),
+    "softmax f32": (lambda _: 8192 * 4096 * 8, 1e9, {"PyTorch": softmax}),
+    "rms norm f32": (lambda _: 8192 * 4096 * 16, 1e9,
+                     {"PyTorch": eager("rms"), "Triton": compiled("rms")}),
+    "add layer norm f16": (lambda _: 8192 * 4096 * 8, 1e9,
+                           {"PyTorch": eager("layer"), "Triton": compiled("layer")}),
+    "rotary f16": (lambda _: 8192 * 32 * 128 * 4, 1e9,
+                   {"PyTorch": eager("rotary"), "Triton": compiled("rotary")}),
+    "cross entropy f16": (lambda _: 2048 * 50257 * 2, 1e9,
+                          {"PyTorch": eager("cross"), "Triton": compiled("cross")}),
+}
+
+
+def milliseconds(run, rounds=20, warm=3):
     times = []
-    for _ in range(rounds + 3):
+    for _ in range(rounds + warm):
         begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
         begin.record()
-        torch.mm(a, b)
+        run()
         end.record()
         end.synchronize()
         times.append(begin.elapsed_time(end))
-    return statistics.median(times[3:])
+    return statistics.median(times[warm:])
+
+
+def theirs(make, size, name):
+    """Milliseconds, or None where the peer cannot do it."""
+    try:
+        run = make(size)
+        return milliseconds(run) if run else None
+    except Exception as error:  # whatever a library raises: the row goes on without it
+        print(f"{name}: {type(error).__name__}: {str(error).splitlines()[0][:100] if str(error) else ''}")
+        return None
+    finally:
+        torch.cuda.empty_cache()
+
+
+def ours(hdc, device, file, title):
+    """{size: (milliseconds, kernels)} of one bench; size None where it has none."""
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "bench.json")
+        try:
+            subprocess.run([hdc, "bench", file, f"--device={device}", "--filter", title, "--json", path],
+                           check=True, timeout=150, capture_output=True, text=True)
+            with open(path, encoding="utf-8") as text:
+                rows = json.load(text)
+        except (subprocess.SubprocessError, OSError, ValueError) as error:
+            said = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
+            FAILED.append(title)
+            print(f"{title}: {said[-1] if said else 'failed'}")
+            return {}
+    for row in rows:
+        match = re.fullmatch(re.escape(title) + r"(?:, \w+ = (\d+))?", row["title"])
+        if match:
+            size = int(match.group(1)) if match.group(1) else None
+            ms, kernels = found.get(size, (0, []))
+            found[size] = ms + row["median"] * 1e3, kernels + [row["kernel"]]
+    return found
+
+
+def copy_speed():
+    """Bytes a second, read and written, of a copy on the device."""
+    a = torch.empty(1 << 28, device="cuda")
+    b = torch.empty_like(a)
+    return 2 * 4 * (1 << 28) / (milliseconds(lambda: b.copy_(a)) * 1e-3)
+
+
+def measure(hdc, device, title, end, copy):
+    """Ours, theirs, ours again: the mean of the two."""
+    work, unit, peers = TABLE[title]
+    file = "tests/gpu/square.hd" if title.startswith("mm f32") else "tests/gpu/peers.hd"
+    begin, rows = time.monotonic(), []
+    before = ours(hdc, device, file, title)
+    took = time.monotonic() - begin
+    found = {size: {name: theirs(make, size, name) for name, make in peers.items()
+                    if HAVE_TORCH and time.monotonic() < end}
+             for size in before}
+    again = ours(hdc, device, file, title) if HAVE_TORCH and before and took < 20 else {}
+    for size, (ms, kernels) in before.items():
+        ms = (ms + again.get(size, (ms, None))[0]) / 2
+        row = {"title": title, "size": size, "kernels": kernels, "ms": ms,
+               "rate": work(size) / unit / ms * 1e3,
+               "unit": "TFLOP/s" if unit == 1e12 else "GB/s",
+               "peers": {name: {"ms": peer, "ratio": peer / ms}
+                         for name, peer in found[size].items() if peer}}
+        if unit == 1e9 and copy:
+            row["of_copy"] = row["rate"] * 1e9 / copy
+        rows.append(row)
+        show(row)
+    return rows
+
+
+def show(row):
+    size = "" if row["size"] is None else str(row["size"])
+    text = f"{row['title']:24} {size:>6} {row['ms']:9.3f} ms {row['rate']:9.1f} {row['unit']:8}"
+    if "of_copy" in row:
+        text += f" {row['of_copy']:.2f} of copy"
+    for name, peer in row["peers"].items():
+        text += f"   {peer['ratio']:.2f} of {name} ({peer['ms']:.3f} ms)"
+    print(text, flush=True)
+
+
+def option(name, default):
+    return sys.argv[sys.argv.index(name) + 1] if name in sys.argv else default
 
 
 def main():
     device, path = sys.argv[1:3]
-    try:
-        import torch
-        if not torch.cuda.is_available():
-            torch = None
-    except ImportError:
-        torch = None
-    if not torch:
-        print("no PyTorch with CUDA here: cuBLAS is not compared with")
-    before = {size: cublas(torch, size) for size in SIZES} if torch else {}
-    kernels = ours(device)
-    after = {size: cublas(torch, size) for size in SIZES} if torch else {}
+    hdc, only = option("--hdc", "build/hdc"), option("--only", "")
+    end = time.monotonic() + float(option("--seconds", "240"))
+    if not HAVE_TORCH:
+        print("no PyTorch with CUDA here: nothing is compared with")
+    else:
+        torch.backends.cuda.matmul.allow_tf32 = False
+    copy = copy_speed() if HAVE_TORCH else None
     rows = []
-    for (kernel, size), ms in kernels.items():
-        row = {"kernel": kernel, "size": size, "ms": ms, "tflops": 2 * size ** 3 / ms * 1e-9}
-        if torch:
-            row["cublas_ms"] = statistics.mean((before[size], after[size]))
-            row["of_cublas"] = row["cublas_ms"] / ms
-        rows.append(row)
-        print(json.dumps(row))
-    with open(path, "w", encoding="utf-8") as out:
-        json.dump({"what": "f32 matmul, square", "rows": rows}, out, indent=1)
-    return 0
+    for title in TABLE:
+        if only not in title:
+            continue
+        if time.monotonic() > end:
+            print(f"{title}: left out, the time is over")
+            continue
+        rows += measure(hdc, device, title, end, copy)
+        with open(path, "w", encoding="utf-8") as out:
+            json.dump({"device": device, "copy": copy, "rows": rows}, out, indent=1)
+    return 1 if FAILED else 0
 
 
 if __name__ == "__main__":
