@@ -94,9 +94,19 @@ static bool decided_together(Group *g, const IrExpr *e)
     return false;
 }
 
+/* The store that is all of the body, an asynchronous copy; or NULL. */
+static const IrStmt *async_body(const Group *g)
+{
+    const IrStmt *s = g->body->stmts.data[0];
+    bool copy = g->body->stmts.len == 1 && s->kind == IR_STMT_STORE && s->flags & IR_ASYNC;
+    return copy && pass_store_value(s)->op == IR_LOAD ? s : NULL;
+}
+
+/* Values of less than a byte have no vectors, but can be copied together. */
 static int lanes_for(const Group *g, const IrTensor *t)
 {
-    int bits = vocab_elem(t->elem)->bits, lanes = bits < 8 ? 1 : WIDEST * 8 / bits;
+    int bits = vocab_elem(t->elem)->bits;
+    int lanes = bits < 8 && !async_body(g) ? 1 : WIDEST * 8 / bits;
     int base = pass_base_multiple(&g->facts, t);
     if (lanes > g->width) lanes = g->width;
     return lanes > base ? base : lanes;
@@ -231,19 +241,21 @@ static void drop_wide(Group *g, int at)
  * rather go one by one than through registers. */
 static void choose_async(Group *g)
 {
-    const IrStmt *s = g->body->stmts.data[0];
-    if (g->body->stmts.len != 1 || s->kind != IR_STMT_STORE || !(s->flags & IR_ASYNC)) return;
-    const IrExpr *value = pass_store_value(s);
-    if (value->op != IR_LOAD) return;
-    int load = find_wide(g, value, NULL), store = find_wide(g, NULL, s);
+    const IrStmt *s = async_body(g);
+    if (!s) return;
+    int bits = vocab_elem(s->tensor->elem)->bits;
+    int load = find_wide(g, pass_store_value(s), NULL), store = find_wide(g, NULL, s);
+    int lanes = 0;
     if (load >= 0 && store >= 0) {
         Wide *from = &g->list[load], *to = &g->list[store];
-        int lanes = from->lanes < to->lanes ? from->lanes : to->lanes;
+        lanes = from->lanes < to->lanes ? from->lanes : to->lanes;
         from->lanes = to->lanes = lanes;
         from->direct = true;
-    } else if (vocab_elem(s->tensor->elem)->bits >= 32) {
-        drop_wide(g, load >= 0 ? load : store);
     }
+    if (bits < 8 && bits * lanes < 32)
+        g->count = 0;
+    else if (!lanes && bits >= 32)
+        drop_wide(g, load >= 0 ? load : store);
 }
 
 /* Everything that can be widened for groups of `width`. */

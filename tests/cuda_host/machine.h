@@ -2,8 +2,8 @@
 #ifndef TESTS_CUDA_HOST_MACHINE_H
 #define TESTS_CUDA_HOST_MACHINE_H
 
-#include <math.h>
 #include <link.h>
+#include <math.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdarg.h>

@@ -1,10 +1,11 @@
-// The machine of tests/cuda_host with faults: each barrier, commit and wait of the emitted text is a
-// site, which the environment can switch off. Names a site by its module, its number in the module's
-// text, and where it comes from.
+// The machine of tests/cuda_host with faults: each barrier, commit and wait of the emitted text is
+// a site, which the environment can switch off. Names a site by its module, its number in the
+// module's text, and where it comes from.
 //
 //   HD_FAULT_LOG=FILE   appends the sites that are reached, copies among them:
 //                       "KEY FUNCTION KIND SOURCE LINE"
-//   HD_FAULT=KEY        this site does nothing; KEY+ for a wait: it lets one more group be under way
+//   HD_FAULT=KEY        this site does nothing; KEY+ for a wait: it lets one more group be under
+//   way
 #ifndef TESTS_FAULTS_CUDA_HOST_H
 #define TESTS_FAULTS_CUDA_HOST_H
 

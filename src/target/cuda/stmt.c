@@ -192,10 +192,14 @@ static void scatter(CWriter *w, const IrStmt *s, int count, const IrExpr *offset
     cfamily_close(w, " }");
 }
 
+/* Of the byte, where two values share one. */
 static void address(CWriter *w, const IrTensor *t, uint32_t flags, const IrExpr *const *index)
 {
+    const IrExpr *offset = cfamily_offset(w, t, flags, index);
+    if (cfamily_is_packed(t->elem))
+        offset = ir_binary(w->kernel, IR_DIV, offset, ir_index(w->kernel, 2));
     base_sb_printf(w->out, "&%s[", w->tensor_names[t->id]);
-    cfamily_expr(w, cfamily_offset(w, t, flags, index), C_ANY);
+    cfamily_expr(w, offset, C_ANY);
     put(w, "]");
 }
 
