@@ -20,8 +20,9 @@ enum {
     LEAST_BYTES = 2048,   /* of a row: shorter ones are near as soon as one touches them */
     MOST_BYTES = 1 << 16, /* of a row: beyond that it would not stay near */
     LINE_BYTES = 64,
-    PIECE = 256,    /* elements that a loop goes through between two requests */
-    LEAST_WORK = 6, /* operations to an element of the row: less is no time to use */
+    PIECE = 256,      /* elements that a loop goes through between two requests */
+    PIECE_OUT = 1024, /* the same where it writes memory: rather a page at a time */
+    LEAST_WORK = 6,   /* operations to an element of the row: less is no time to use */
 };
 
 /* Elements lo + i of the load's last index, for i below the bound `most`. */
@@ -38,7 +39,7 @@ typedef struct Row {
 /* A loop that computes. */
 typedef struct Worker {
     IrStmt *loop;
-    bool cut; /* into pieces */
+    int64_t piece; /* elements, if it is to be cut; 0 */
     int64_t trips;
     double work;
 } Worker;
@@ -219,15 +220,23 @@ static bool has_loops(const IrBlock *block)
     return false;
 }
 
+/* Does the loop write a row of memory? */
+static bool writes(const IrStmt *loop)
+{
+    const IrStmt *last = loop->body->stmts.len ? VEC_LAST(loop->body->stmts) : NULL;
+    return last && last->kind == IR_STMT_STORE && last->tensor->space == IR_PARAM;
+}
+
 static void add_worker(Prefetch *p, IrStmt *loop)
 {
     int64_t trips = pass_most_trips(loop);
     bool plain = ir_is_int(loop->args[2], 1) && !has_loops(loop->body);
-    Worker w = {.loop = loop, .cut = plain && trips > PIECE, .trips = trips};
+    int64_t piece = writes(loop) ? PIECE_OUT : PIECE;
+    Worker w = {.loop = loop, .piece = plain && trips > piece ? piece : 0, .trips = trips};
     if (trips < 2 || loop->flags & IR_UNROLL || p->worker_count == MOST_WORKERS) return;
-    if ((plain && !w.cut) || !ir_is_const(loop->args[0])) return; /* a remainder: often empty */
+    if ((plain && !w.piece) || !ir_is_const(loop->args[0])) return; /* a remainder: often empty */
     w.work = work_of(loop->body) * (double)trips;
-    if (w.cut) w.trips = (trips - 1) / PIECE + 1;
+    if (w.piece) w.trips = (trips - 1) / piece + 1;
     p->work += w.work;
     p->workers[p->worker_count++] = w;
 }
@@ -309,18 +318,18 @@ static void request(Prefetch *p, const Row *row, const IrExpr *from, int64_t cou
 }
 
 /* The loop over pieces that the loop becomes the body of. */
-static void cut(Prefetch *p, IrStmt *loop)
+static void cut(Prefetch *p, IrStmt *loop, int64_t piece)
 {
     IrKernel *k = p->k;
     IrStmt *inner = NEW(k->arena, IrStmt);
     *inner = *loop;
     IrVar *var = ir_new_var(k, loop->var->name, loop->var->type, false);
     IrBlock *made = ir_new_block(k);
-    IrStmt *outer = ir_for(k, made, var, loop->args[0], loop->args[1], ir_index(k, PIECE));
+    IrStmt *outer = ir_for(k, made, var, loop->args[0], loop->args[1], ir_index(k, piece));
     outer->flags = loop->flags & IR_ONCE;
     outer->origin = loop->origin;
     const IrExpr *from = ir_var(k, var), *args[3] = {from, NULL, ir_index(k, 1)};
-    args[1] = ir_binary(k, IR_MIN, ir_binary(k, IR_ADD, from, ir_index(k, PIECE)), loop->args[1]);
+    args[1] = ir_binary(k, IR_MIN, ir_binary(k, IR_ADD, from, ir_index(k, piece)), loop->args[1]);
     inner->args = base_copy(k->arena, args, sizeof args);
     VEC_PUSH(k->arena, outer->body->stmts, inner);
     *loop = *outer;
@@ -347,7 +356,7 @@ static void share(Prefetch *p, const Worker *w, const Row *row, int64_t begin, i
 
 static void insert(Prefetch *p, Worker *w, double before)
 {
-    if (w->cut) cut(p, w->loop);
+    if (w->piece) cut(p, w->loop, w->piece);
     IrBlock old = *w->loop->body;
     memset(&w->loop->body->stmts, 0, sizeof old.stmts);
     for (int i = 0; i < p->row_count; i++) {

@@ -11,7 +11,7 @@
  * each other are left alone. */
 #include "pass/internal.h"
 
-enum { LINE_BYTES = 1024, LEAST_BYTES = 256 };
+enum { LINE_BYTES = 4096, LEAST_BYTES = 256 };
 
 typedef struct Stream {
     IrKernel *k;
