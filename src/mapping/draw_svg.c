@@ -126,7 +126,7 @@ bool mapping_draw_svg(Sb *sb, const Mapping *m)
     int caption = m->rank > 2 ? CAPTION : 0;
     int64_t each = caption + LABELS + svg.grid.rows * CELL;
     int64_t width = 2 * MARGIN + LABELS + svg.grid.columns * CELL;
-    int64_t title_width = 2 * MARGIN + (int64_t)strlen(svg.title) * CHARACTER + CHARACTER;
+    int64_t title_width = (int64_t)2 * MARGIN + (int64_t)strlen(svg.title) * CHARACTER + CHARACTER;
     int64_t legend_width = 2 * MARGIN + LABELS + CELL + 400;
     if (width < title_width) width = title_width;
     if (width < legend_width) width = legend_width;

@@ -101,7 +101,7 @@ static bool choose_sizes(Blocking *b)
     b->lanes = bytes / size;
     while (b->lanes > 2 && !divides(b->lanes, m->shape[b->fast])) b->lanes /= 2;
     if (!divides(b->lanes, m->shape[b->fast])) return false;
-    b->vectors = divides(2 * b->lanes, m->shape[b->fast]) ? 2 : 1;
+    b->vectors = divides((int64_t)2 * b->lanes, m->shape[b->fast]) ? 2 : 1;
     b->rows = bytes == 64 ? MAX_ROWS : 4;
     if (b->row < 0) b->rows = 1;
     while (b->rows > 1 && !divides(b->rows, m->shape[b->row])) b->rows /= 2;
