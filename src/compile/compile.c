@@ -209,15 +209,24 @@ typedef struct Build {
     TargetModule *module;
 } Build;
 
+/* What the swizzles that the compiler chooses keep together, for the first tensors that have one.
+ */
+typedef struct Swizzles {
+    int count;
+    int bytes[8];
+} Swizzles;
+
 static LowerStatus lower_one(Compile *s, Arena *arena, const CompileOptions *o,
                              const Symbol *kernel, bool cpu, int alignment, const LowerPoint *point,
-                             IrKernel **out)
+                             const Swizzles *swizzles, IrKernel **out)
 {
     LowerOptions lower = {.cpu = cpu,
                           .check = o->check,
                           .arch = cpu ? 0 : o->arch,
                           .alignment = cpu ? 0 : alignment,
                           .shared_limit = cpu ? 0 : shared_limit(o->arch),
+                          .swizzle_bytes = swizzles ? swizzles->bytes : NULL,
+                          .swizzle_count = swizzles ? swizzles->count : 0,
                           .define_count = o->define_count,
                           .defines = o->defines};
     s->escape.pass = "lower";
@@ -246,16 +255,95 @@ static bool run_passes(Compile *s, const CompileOptions *o, IrKernel *kernel, bo
     return pass_run(kernel, s->diags, &pass);
 }
 
+/* ---- swizzles ----------------------------------------------------------------------------------
+ */
+
+typedef struct Trial {
+    Compile *s;
+    const CompileOptions *o;
+    Arena *arena;
+    const Symbol *kernel;
+    const LowerPoint *point;
+    const TargetVariant *variant;
+} Trial;
+
+/* What the accesses would come to if all swizzles kept `bytes` together; false if that is wrong. */
+static bool try_swizzles(const Trial *t, int bytes, int count, int64_t *cost)
+{
+    size_t before = t->s->diags->list.len;
+    CompileOptions quiet = *t->o;
+    quiet.performance = false;
+    quiet.print_after = NULL;
+    Swizzles swizzles = {.count = count};
+    for (int i = 0; i < count; i++) swizzles.bytes[i] = bytes;
+    IrKernel *k;
+    bool ok = lower_one(t->s, t->arena, &quiet, t->kernel, false, t->variant->alignment, t->point,
+                        &swizzles, &k) == LOWER_OK &&
+              run_passes(t->s, &quiet, k, false, t->variant);
+    if (ok) pass_swizzle_cost(k, cost, count);
+    diag_forget(t->s->diags, before);
+    return ok;
+}
+
+static int count_chosen(const IrKernel *k)
+{
+    int count = 0, most = (int)BASE_LEN(((Swizzles *)NULL)->bytes);
+    for (size_t i = 0; i < k->tensors.len; i++) {
+        const IrTensor *t = k->tensors.data[i];
+        if (t->space == IR_SHARED && t->layout && t->layout->chosen > count)
+            count = t->layout->chosen;
+    }
+    return count < most ? count : most;
+}
+
+/* Where 16 bytes, which vectors and matrix instructions want, leave conflicts, smaller units may be
+ * better. True if *swizzles is to be tried on the kernel made again. */
+static bool choose_swizzles(const Trial *t, IrKernel *k, Swizzles *swizzles)
+{
+    int64_t least[BASE_LEN(swizzles->bytes)] = {0};
+    int count = t->o->stop_after ? 0 : count_chosen(k);
+    if (count == 0 || !pass_swizzle_cost(k, least, count)) return false;
+    bool changed = false;
+    *swizzles = (Swizzles){.count = count};
+    for (int bytes = 8; bytes >= 4; bytes /= 2) {
+        int64_t cost[BASE_LEN(swizzles->bytes)] = {0};
+        if (!try_swizzles(t, bytes, count, cost)) continue;
+        for (int i = 0; i < count; i++) {
+            if (cost[i] >= least[i]) continue;
+            least[i] = cost[i];
+            swizzles->bytes[i] = bytes;
+            changed = true;
+        }
+    }
+    return changed;
+}
+
+/* One variant, after all passes. The aligned one of CUDA, which comes first, chooses `swizzles`. */
+static LowerStatus make_variant(const Trial *t, bool cpu, Swizzles *swizzles, IrKernel **k)
+{
+    size_t before = t->s->diags->list.len;
+    size_t rows = t->o->accesses ? t->o->accesses->list.len : 0;
+    for (;;) {
+        LowerStatus status = lower_one(t->s, t->arena, t->o, t->kernel, cpu, t->variant->alignment,
+                                       t->point, cpu ? NULL : swizzles, k);
+        if (status != LOWER_OK) return status;
+        if (!run_passes(t->s, t->o, *k, cpu, t->variant)) return LOWER_ERROR;
+        bool first = !cpu && t->variant->alignment == ALIGNED && swizzles->count == 0;
+        if (!first || !choose_swizzles(t, *k, swizzles)) return LOWER_OK;
+        diag_forget(t->s->diags, before);
+        if (t->o->accesses) t->o->accesses->list.len = rows;
+    }
+}
+
 static bool add_variant(Compile *s, const CompileOptions *o, const Symbol *kernel,
                         const LowerPoint *point, TargetInstance *instance, bool cpu, int bits,
-                        int alignment)
+                        int alignment, Swizzles *swizzles)
 {
     TargetVariant *v = &instance->variants[instance->variant_count];
     *v = (TargetVariant){.index_bits = bits, .alignment = alignment};
+    Trial trial = {s, o, s->arena, kernel, point, v};
     IrKernel *k;
-    if (lower_one(s, s->arena, o, kernel, cpu, alignment, point, &k) != LOWER_OK ||
-        !run_passes(s, o, k, cpu, v))
-        return false;
+    if (make_variant(&trial, cpu, swizzles, &k) != LOWER_OK) return false;
     if (cpu)
         v->cpu = k;
     else
@@ -269,10 +357,11 @@ static bool build_instance(Compile *s, const CompileOptions *o, const Symbol *ke
                            const LowerPoint *point, TargetInstance *instance)
 {
     instance->variants = NEW_ARRAY(s->arena, TargetVariant, MAX_VARIANTS);
-    return (!o->cuda || (add_variant(s, o, kernel, point, instance, false, 32, ALIGNED) &&
-                         add_variant(s, o, kernel, point, instance, false, 32, 1) &&
-                         add_variant(s, o, kernel, point, instance, false, 64, 1))) &&
-           (!o->cpu || add_variant(s, o, kernel, point, instance, true, 64, 1));
+    Swizzles w = {0};
+    return (!o->cuda || (add_variant(s, o, kernel, point, instance, false, 32, ALIGNED, &w) &&
+                         add_variant(s, o, kernel, point, instance, false, 32, 1, &w) &&
+                         add_variant(s, o, kernel, point, instance, false, 64, 1, &w))) &&
+           (!o->cpu || add_variant(s, o, kernel, point, instance, true, 64, 1, &w));
 }
 
 static bool build_kernel(Compile *s, const CompileOptions *o, const Symbol *kernel,
@@ -283,7 +372,8 @@ static bool build_kernel(Compile *s, const CompileOptions *o, const Symbol *kern
     LowerOptions lower = {.define_count = o->define_count, .defines = o->defines};
     IrKernel *k = NULL;
     LowerStatus status;
-    while ((status = lower_one(s, s->arena, o, kernel, !o->cuda, 1, &point, &k)) == LOWER_EXCLUDED)
+    while ((status = lower_one(s, s->arena, o, kernel, !o->cuda, 1, &point, NULL, &k)) ==
+           LOWER_EXCLUDED)
         if (o->point || !lower_next_point(kernel, &lower, &point)) break;
     if (status == LOWER_EXCLUDED)
         diag_report(s->diags, DIAG_TUNE_EMPTY, kernel->span, kernel->name->text);
@@ -365,9 +455,9 @@ static LowerStatus check_point(Compile *s, const CompileOptions *o, const Symbol
     TargetVariant variant = {.index_bits = fast ? 32 : 64, .alignment = fast ? ALIGNED : 1};
     IrKernel *k;
     s->scratch = base_arena_create(&s->escape);
-    LowerStatus status =
-        lower_one(s, s->scratch, o, kernel, !o->cuda, variant.alignment, point, &k);
-    if (status == LOWER_OK) run_passes(s, o, k, !o->cuda, &variant);
+    Trial trial = {s, o, s->scratch, kernel, point, &variant};
+    Swizzles swizzles = {0};
+    LowerStatus status = make_variant(&trial, !o->cuda, &swizzles, &k);
     base_arena_destroy(s->scratch);
     s->scratch = NULL;
     return status;

@@ -74,16 +74,16 @@ int ir_new_size(IrKernel *k, const Name *name);
 /* Linear element offset of an access under the tensor's layout (strides, digits, swizzle), for a
  * TILE its slot when the index is already reduced to slots by the slot pass. */
 const IrExpr *ir_offset(IrKernel *k, const IrTensor *t, const IrExpr *const *index);
-/* The swizzle of 16-byte chunks for lines of `extent` elements, `pad` of which are added: sets the
- * swizzle_… of `layout` and returns the elements of a line, filled up to whole chunks where it was
+/* The swizzle of units of `bytes` (4, 8, 16) for lines of `extent` elements and `pad` more: sets
+ * the swizzle_… of `layout` and returns the elements of a line, filled up to 16 bytes where it was
  * not padded.
  *
- * Shared memory has 32 banks of 4 bytes: eight chunks. The 8 lanes of a phase of a 16-byte access
- * take the same chunk of 8 lines in a row, or 8 chunks of a line in a row, and must meet 8
- * different chunk columns. If a line has 2^t times an odd number of chunks, 8 lines repeat their
- * chunk columns 2^min(t, 3) times: so many chunks change places, by the number of the period of
- * max(8, 2^t) chunks that they lie in. */
-int64_t ir_default_swizzle(IrLayout *layout, Elem elem, int64_t extent, int64_t pad);
+ * Shared memory has 32 banks of 4 bytes: eight units of 16 bytes. The 8 lanes of a phase of a
+ * 16-byte access take the same unit of 8 lines in a row, or 8 units of a line in a row, and must
+ * meet 8 different columns of units. If a line has 2^t times an odd number of units, 8 lines repeat
+ * their columns 2^min(t, 3) times: so many units change places, by the number of the period of
+ * max(8, 2^t) units that they lie in. Smaller units likewise, with 16 and 32 for 8. */
+int64_t ir_default_swizzle(IrLayout *layout, Elem elem, int64_t extent, int64_t pad, int bytes);
 int64_t ir_tile_slots(const IrTensor *tile); /* elements a thread holds */
 int64_t ir_tensor_size(const IrTensor *t);   /* static elements (layout's size); -1 if run-time */
 const IrExpr *ir_tensor_elements(IrKernel *k, const IrTensor *t); /* the same as an expression */

@@ -80,6 +80,7 @@ typedef struct IrLayout {
     const IrLayoutDigit *digits;
     int64_t size; /* elements of storage, padding included */
     int swizzle_bits, swizzle_from, swizzle_to;
+    int chosen; /* the compiler chose the swizzle: of the n-th tensor for which it did, from 1 */
 } IrLayout;
 
 typedef struct IrExpr IrExpr;

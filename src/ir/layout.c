@@ -83,15 +83,17 @@ static const IrExpr *by_digits(IrKernel *k, const IrLayout *layout, const IrExpr
     return layout->swizzle_bits ? swizzled(k, layout, sum) : sum;
 }
 
-int64_t ir_default_swizzle(IrLayout *layout, Elem elem, int64_t extent, int64_t pad)
+int64_t ir_default_swizzle(IrLayout *layout, Elem elem, int64_t extent, int64_t pad, int bytes)
 {
-    int64_t chunk = 16 * 8 / vocab_elem(elem)->bits, line = extent + pad;
-    if (line % chunk && line > chunk && pad == 0) line += chunk - line % chunk;
-    int64_t chunks = line > 0 && line % chunk == 0 ? line / chunk : 1;
-    int free = __builtin_ctzll((uint64_t)chunks);
-    layout->swizzle_to = __builtin_ctzll((uint64_t)chunk);
-    layout->swizzle_bits = free < 3 ? free : 3;
-    layout->swizzle_from = layout->swizzle_to + (free < 3 ? 3 : free);
+    int64_t bits = vocab_elem(elem)->bits, whole = 16 * 8 / bits, line = extent + pad;
+    int64_t unit = bytes * 8 > bits ? bytes * 8 / bits : 1;
+    if (line % whole && line > whole && pad == 0) line += whole - line % whole;
+    int64_t units = line > 0 && line % unit == 0 ? line / unit : 1;
+    int free = __builtin_ctzll((uint64_t)units),
+        most = __builtin_ctzll(1024 / (uint64_t)(unit * bits));
+    layout->swizzle_to = __builtin_ctzll((uint64_t)unit);
+    layout->swizzle_bits = free < most ? free : most;
+    layout->swizzle_from = layout->swizzle_to + (free < most ? most : free);
     return line;
 }
 

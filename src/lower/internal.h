@@ -86,6 +86,7 @@ struct Lower {
     Program *program;
     Diags *diags;
     const LowerOptions *options;
+    int swizzles; /* tensors so far whose swizzle is chosen */
     IrKernel *k;
     Map env;     /* pages of values, by symbol id */
     Value *page; /* the one looked at last */

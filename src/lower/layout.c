@@ -11,21 +11,26 @@ typedef struct Plan {
     const Mapping *mapping;
     bool swizzle;
     int swizzle_bits, swizzle_from, swizzle_to;
+    int chosen;    /* see IrLayout */
     int64_t panel; /* elements of a line that lie together, before the next line's; 0: all */
 } Plan;
 
 /* See `ir_default_swizzle`. Lines of several times 128 bytes are cut into panels of 128 bytes, one
  * panel of all lines after the other: the tensor copy engine and wgmma know a swizzle within 128
  * bytes only (PTX ISA, "Shared Memory Matrix Layout"), and theirs is then ours. */
-static void default_swizzle(Plan *plan)
+static void default_swizzle(Lower *l, Plan *plan)
 {
+    int number = l->swizzles++, bytes = 16;
+    if (number < l->options->swizzle_count && l->options->swizzle_bytes[number])
+        bytes = l->options->swizzle_bytes[number];
+    plan->chosen = number + 1;
     IrLayout swizzle = {0};
     int64_t extent = plan->extents[plan->order[plan->rank - 1]];
     int64_t panel = 128 * 8 / vocab_elem(plan->elem)->bits;
     if (extent > panel && extent % panel == 0 && !plan->pad && !plan->mapping && plan->rank > 1 &&
         plan->extents[plan->order[plan->rank - 2]] > 1)
         plan->panel = extent = panel;
-    int64_t line = ir_default_swizzle(&swizzle, plan->elem, extent, plan->pad);
+    int64_t line = ir_default_swizzle(&swizzle, plan->elem, extent, plan->pad, bytes);
     if (!plan->mapping) plan->pad = line - extent;
     plan->swizzle_bits = swizzle.swizzle_bits;
     plan->swizzle_from = swizzle.swizzle_from;
@@ -137,6 +142,7 @@ static const IrLayout *build(Lower *l, const Plan *plan)
         layout->swizzle_bits = plan->swizzle_bits;
         layout->swizzle_from = plan->swizzle_from;
         layout->swizzle_to = plan->swizzle_to;
+        layout->chosen = plan->chosen;
         /* elements move within blocks of this size */
         int64_t block = (int64_t)1 << (plan->swizzle_to + plan->swizzle_bits);
         layout->size = (layout->size + block - 1) / block * block;
@@ -159,7 +165,7 @@ const IrLayout *lower_layout(Lower *l, const Ast *node, int rank, const int64_t 
     }
     if (plan.mapping && plan.pad)
         lower_error(l, LAYOUT, node->span, "`pad` does not go with a mapping layout");
-    if (plan.swizzle && plan.swizzle_bits == 0) default_swizzle(&plan);
+    if (plan.swizzle && plan.swizzle_bits == 0) default_swizzle(l, &plan);
     return build(l, &plan);
 }
 

@@ -27,6 +27,9 @@ typedef struct LowerOptions {
     int arch;             /* 80 for sm_80; 0 on the CPU */
     int alignment;        /* bytes that bases and rows of tensors are known to be aligned to; 0 */
     int64_t shared_limit; /* bytes of shared memory a block may use; 0: no limit */
+    /* Bytes that swizzles without numbers keep together, of the first few such tensors; 0: 16. */
+    const int *swizzle_bytes;
+    int swizzle_count;
     int define_count;
     const LowerDefine *defines;
 } LowerOptions;

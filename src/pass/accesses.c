@@ -8,7 +8,7 @@
 
 #include "pass/lanes.h"
 
-enum { MOST_CASES = 64, MOST_REQUESTS = 4096, ROW = 16 };
+enum { MOST_CASES = 64, SOME_CASES = 4, MANY = 1 << 20, MOST_REQUESTS = 4096, ROW = 16 };
 
 /* An access of the source: the same tensor, direction and place. */
 typedef struct Access {
@@ -27,8 +27,17 @@ typedef struct Accesses {
     Map found; /* hash of what an Access is to Access * */
     Map uses;  /* tensor id + 1 to SharedUse * */
     const IrStmt *stmt;
-    Map visited; /* loads of the statement in hand */
+    Map visited;         /* loads of the statement in hand */
+    struct Count *count; /* no reports: only this; or NULL */
 } Accesses;
+
+/* What `pass_swizzle_cost` adds up. */
+typedef struct Count {
+    int64_t *cost;
+    int count;
+    int64_t times; /* that the statement in hand runs, about */
+    bool conflicts;
+} Count;
 
 /* ---- requests -------------------------------------------------------------------------------- */
 typedef struct Site {
@@ -82,7 +91,7 @@ static bool add_warp(Accesses *a, const Site *site, LanesCase *c, int64_t warp, 
         PassRequest r;
         if (!make_request(a, site, c, warp, &r)) return false;
         PassCost cost = shared ? pass_bank_cost(&r) : pass_sector_cost(&r);
-        if (shared && c->example == 0 && r.active) remember(a, site->tensor, &r);
+        if (shared && c->example == 0 && r.active && !a->count) remember(a, site->tensor, &r);
         if (c->example && shared && cost.cost - cost.ideal != best.cost - best.ideal) return false;
         distance = c->example && apart(&r, &cost) != distance ? INT64_MIN : apart(&r, &cost);
         if (cost.cost < best.cost) best = cost;
@@ -105,11 +114,14 @@ static void measure(Accesses *a, const Site *site, Access *access)
     if (site->guard) ok = ok && lanes_add_counters(l, &c, site->guard, false, 1);
     for (size_t i = 0; i < l->conds.len; i++)
         ok = ok && lanes_add_counters(l, &c, l->conds.data[i].cond, false, 1);
-    int64_t cases = lanes_case_count(&c), tried = cases < MOST_CASES ? cases : MOST_CASES;
+    int64_t most = a->count ? SOME_CASES : MOST_CASES;
+    int64_t cases = lanes_case_count(&c), tried = cases < most ? cases : most;
     int64_t warps = (a->k->block_size + PASS_LANES - 1) / PASS_LANES;
+    int64_t next = a->count && warps > 1 ? warps - 1 : 1; /* the first and the last are some */
     for (int64_t n = 0; n < tried && ok; n++) {
         lanes_choose(&c, cases == tried ? n : n * (cases / tried));
-        for (int64_t warp = 0; warp < warps && ok; warp++) ok = add_warp(a, site, &c, warp, access);
+        for (int64_t warp = 0; warp < warps && ok; warp += next)
+            ok = add_warp(a, site, &c, warp, access);
     }
     access->unknown |= !ok;
 }
@@ -129,8 +141,23 @@ static Access *access_of(Accesses *a, const Site *site, uint32_t origin)
     return access;
 }
 
+static void add_count(Accesses *a, const Site *site)
+{
+    const IrLayout *layout = site->tensor->space == IR_SHARED ? site->tensor->layout : NULL;
+    if (!layout || layout->chosen < 1 || layout->chosen > a->count->count) return;
+    Access access = {.tensor = site->tensor};
+    measure(a, site, &access);
+    if (access.unknown) return;
+    a->count->conflicts |= access.worst.cost > access.worst.ideal;
+    a->count->cost[layout->chosen - 1] += (access.worst.cost + 1) * a->count->times;
+}
+
 static void add_site(Accesses *a, const Site *site)
 {
+    if (a->count) {
+        add_count(a, site);
+        return;
+    }
     bool memory = site->tensor->space == IR_SHARED || site->tensor->space == IR_PARAM;
     if (!memory || site->bytes > 16) return;
     measure(a, site, access_of(a, site, a->stmt->origin));
@@ -228,6 +255,16 @@ static void walk_role(Accesses *a, const IrStmt *s)
     a->lanes.scope.count = count;
 }
 
+/* Returns how often the loop itself is come to. */
+static int64_t enter_loop(Accesses *a, const IrStmt *s)
+{
+    int64_t lo, step, trip = 8, times = a->count->times; /* of a loop of unknown range: several */
+    if (s->kind != IR_STMT_FOR && s->kind != IR_STMT_WHILE) return times;
+    if (s->kind == IR_STMT_FOR && !pass_const_loop(s, &lo, &step, &trip)) trip = 8;
+    if (times * trip < MANY) a->count->times *= trip;
+    return times;
+}
+
 static void walk(Accesses *a, IrBlock *block)
 {
     for (size_t i = 0; block && i < block->stmts.len; i++) {
@@ -241,6 +278,7 @@ static void walk(Accesses *a, IrBlock *block)
         find_store(a, s, args);
         if (s->kind == IR_STMT_LET) lanes_enter_let(&a->lanes, s);
         if (s->kind == IR_STMT_FOR) lanes_enter_for(&a->lanes, s);
+        int64_t times = a->count ? enter_loop(a, s) : 0;
         if (s->kind == IR_STMT_IF) {
             walk_if(a, s, args[0]);
         } else if (s->kind == IR_STMT_ROLE) {
@@ -249,6 +287,7 @@ static void walk(Accesses *a, IrBlock *block)
             walk(a, s->body);
             walk(a, s->other);
         }
+        if (a->count) a->count->times = times;
     }
 }
 
@@ -308,6 +347,14 @@ static void tabulate(Accesses *a, const Access *x)
                       .cost = x->unknown ? 0 : x->worst.cost,
                       .ideal = x->unknown ? 0 : x->worst.ideal};
     VEC_PUSH(table->arena, table->list, row);
+}
+
+bool pass_swizzle_cost(IrKernel *k, int64_t *cost, int count)
+{
+    Count c = {cost, count, 1, false};
+    Accesses a = {.k = k, .lanes = lanes_begin(k), .count = &c};
+    walk(&a, k->body);
+    return c.conflicts;
 }
 
 bool pass_accesses(PassContext *ctx)

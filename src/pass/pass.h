@@ -54,6 +54,11 @@ const char *pass_requires(int index);
 const char *pass_ensures(int index);
 PassTarget pass_target(int index);
 
+/* Adds, to cost[n - 1] for the n-th tensor whose swizzle the compiler chose, what its accesses come
+ * to after all passes: wavefronts and requests, as often as loops make them, some warps and rounds
+ * for all. True if there are bank conflicts among them. */
+bool pass_swizzle_cost(IrKernel *kernel, int64_t *cost, int count);
+
 /* ---- single rewritings ----------------------------------------------------------------------- */
 /* Turns every task loop inside `block` (the kernel's body, or a part of it) into loops over its
  * time digits, and accesses to tiles into slots; see expand.c. `[first, first + threads)` are the

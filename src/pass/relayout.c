@@ -84,7 +84,7 @@ const char *accesses_better_layout(IrKernel *k, const SharedUse *use)
     IrLayout swizzled = {0};
     int64_t panel = 1024 / try.bits, line = try.extent;
     bool cut = line > panel && line % panel == 0;
-    int64_t own = ir_default_swizzle(&swizzled, use->tensor->elem, cut ? panel : line, 0);
+    int64_t own = ir_default_swizzle(&swizzled, use->tensor->elem, cut ? panel : line, 0, 16);
     if (!cut) line = own;
     int64_t now = total(&try, use, try.line, try.old, &ideal);
     Choice best = {-1, total(&try, use, line, &swizzled, &ideal)};

@@ -259,7 +259,7 @@ static void test_layouts(void **state)
     static const IrLayoutDigit panels[] = {{0, 16, 0, 256}, {1, 1, 0, 16}, {0, 1, 16, 1}};
     static const IrLayoutDigit rows[] = {{0, 1, 0, 64}, {1, 1, 0, 1}};
     static const IrLayout layouts[] = {
-        {2, padded, 1088, 0, 0, 0}, {3, panels, 1024, 0, 0, 0}, {2, rows, 4096, 3, 6, 3}};
+        {2, padded, 1088, 0, 0, 0, 0}, {3, panels, 1024, 0, 0, 0, 0}, {2, rows, 4096, 3, 6, 3, 0}};
     const IrExpr *extents[] = {ir_index(k, 64), ir_index(k, 16)}, *index[2];
     for (int i = 0; i < 2; i++) {
         coordinates[i] = var(s, "c", ELEM_INDEX, 0, i ? 15 : 63);

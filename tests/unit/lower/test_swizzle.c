@@ -26,6 +26,9 @@ static const char *no_library(void *user, const char *path, size_t *len)
     return NULL;
 }
 
+/* What a chosen swizzle keeps together; 0: the default. */
+static int unit;
+
 /* The kernel of `text`; NULL if it is wrong. */
 static IrKernel *lower(Session *s, const char *text)
 {
@@ -38,7 +41,7 @@ static IrKernel *lower(Session *s, const char *text)
         sema_check(s->arena, base_interner_create(s->arena), s->diags, source, no_library, NULL);
     if (s->diags->errors) return NULL;
     const Symbol *kernel = KID(program->main->file, File, items)->kid[0]->symbol;
-    LowerOptions options = {.arch = 80};
+    LowerOptions options = {.arch = 80, .swizzle_bytes = &unit, .swizzle_count = 1};
     LowerPoint point = lower_first_point(s->arena, kernel);
     if (lower_kernel(s->arena, program, kernel, &options, &point, &s->k) != LOWER_OK) return NULL;
     return s->k;
@@ -178,6 +181,35 @@ static void any_line(void **state)
     }
 }
 
+/* Units of 4 bytes are for accesses of 4 bytes by 32 lanes, units of 8 for two phases of 16. */
+static void smaller_units(void **state)
+{
+    (void)state;
+    for (unit = 4; unit <= 8; unit *= 2)
+        for (int64_t bytes = 128 / 32 * unit; bytes <= 512; bytes += unit) {
+            Session s;
+            char type[64];
+            int lanes = 128 / unit;
+            snprintf(type, sizeof type, "u8[40, %d]", (int)bytes);
+            const IrTensor *t = shared_of(&s, type, "swizzle");
+            Shape shape = {t->layout, 40, bytes, 8, false};
+            places_differ(&shape, type);
+            assert_int_equal(t->layout->chosen, 1);
+            bool whole = bytes % 16 == 0; /* others are padded: an odd number of units or not */
+            for (int64_t first = 0; first + lanes <= 40 && whole; first++)
+                for (int64_t column = 0; column + unit <= bytes; column += unit) {
+                    uint64_t seen = 0;
+                    for (int64_t i = 0; i < lanes; i++)
+                        seen |= UINT64_C(1) << at(&shape, first + i, column) / unit % lanes;
+                    if (seen != (UINT64_C(1) << lanes) - 1)
+                        fail_msg("%s: %d lines from %d at byte %d", type, lanes, (int)first,
+                                 (int)column);
+                }
+            base_arena_destroy(s.arena);
+        }
+    unit = 0;
+}
+
 /* Padding and stages: the given pad stays, and no place is outside the storage. */
 static void with_other_words(void **state)
 {
@@ -281,11 +313,9 @@ static void offsets_follow_the_formula(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(powers_of_two),
-        cmocka_unit_test(any_line),
-        cmocka_unit_test(with_other_words),
-        cmocka_unit_test(bad_numbers),
-        cmocka_unit_test(offsets_follow_the_formula),
+        cmocka_unit_test(powers_of_two),    cmocka_unit_test(any_line),
+        cmocka_unit_test(with_other_words), cmocka_unit_test(smaller_units),
+        cmocka_unit_test(bad_numbers),      cmocka_unit_test(offsets_follow_the_formula),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
