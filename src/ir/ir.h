@@ -99,7 +99,8 @@ typedef struct IrTensor {
     bool written, read;     /* PARAM: mode (out: written, inout: both) */
     const Scalar *table;    /* TABLE: its elements, row-major */
     const struct IrStmt *scope; /* SHARED: the SCOPE it lives in; NULL: the kernel */
-    int64_t arrivals;           /* SHARED: of mbarriers, whose phases end after so many; else 0 */
+    bool bulk;        /* SHARED: copy engines copy it: begins at a multiple of 1024 bytes */
+    int64_t arrivals; /* SHARED: of mbarriers, whose phases end after so many; else 0 */
     const struct IrTensor *staged; /* SHARED: only holds a copy of this tile, for an IR_MMA */
     int64_t stages; /* SHARED: its first dimension are so many stages of a pipeline; else 0 */
     uint32_t origin;

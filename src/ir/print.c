@@ -217,6 +217,15 @@ static void print_mbarrier(IrPrinter *p, const IrStmt *s)
     base_sb_char(p->out, ')');
 }
 
+static void print_bulk(IrPrinter *p, const IrStmt *s)
+{
+    base_sb_printf(p->out, "bulk %s ", strchr(vocab_builtin(s->builtin)->text, '.') + 1);
+    ir_print_access(p, s->tensor, s->flags, 1, s->tensor->rank, s->args, NULL, NULL);
+    base_sb_str(p->out, " (");
+    print_operands(p, s->count - s->tensor->rank, s->args + s->tensor->rank);
+    base_sb_printf(p->out, ") %" PRId64, s->imm);
+}
+
 static void print_role(IrPrinter *p, const IrStmt *s)
 {
     base_sb_printf(p->out, "role %" PRId64 ", %" PRId64, s->imm, s->imm2);
@@ -247,7 +256,8 @@ static void print_message(IrPrinter *p, const IrStmt *s)
 static void print_plain(IrPrinter *p, const IrStmt *s)
 {
     base_sb_str(p->out, ir_stmt_text(s->kind));
-    if (s->kind == IR_STMT_WAIT) base_sb_printf(p->out, " %" PRId64, s->imm);
+    if (s->kind == IR_STMT_WAIT || s->kind == IR_STMT_BULK_WAIT)
+        base_sb_printf(p->out, " %" PRId64, s->imm);
     if (s->kind == IR_STMT_ORDER)
         base_sb_printf(p->out, " %s %" PRId64, vocab_builtin(s->builtin)->text, s->imm);
     if (s->kind == IR_STMT_REGION) {
@@ -270,6 +280,7 @@ static const StmtPrinter stmt_printers[IR_STMT_COUNT] = {
     [IR_STMT_ATOMIC] = print_atomic,   [IR_STMT_TRAP] = print_message,
     [IR_STMT_PRINT] = print_message,   [IR_STMT_MACHINE] = print_machine,
     [IR_STMT_ROLE] = print_role,       [IR_STMT_MBARRIER] = print_mbarrier,
+    [IR_STMT_BULK] = print_bulk,
 };
 
 static void print_block(IrPrinter *p, const IrBlock *block);
@@ -362,6 +373,7 @@ static void print_tensor(IrPrinter *p, const IrTensor *t)
     if (t->layout) print_layout(p, t->layout);
     for (size_t i = 0; t->scope && i < p->scopes.len; i++)
         if (p->scopes.data[i] == t->scope) base_sb_printf(out, " scope %zu", i + 1);
+    if (t->bulk) base_sb_str(out, " bulk");
     if (t->arrivals) base_sb_printf(out, " arrivals %" PRId64, t->arrivals);
     if (t->staged) {
         base_sb_str(out, " staged ");

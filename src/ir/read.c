@@ -81,6 +81,7 @@ static bool read_tensor_clauses(IrReader *r, IrTensor *t)
         int64_t number = ir_read_int(r, 1, INT32_MAX);
         VEC_PUSH(r->arena, r->scope_uses, (struct ScopeUse){t, number});
     }
+    t->bulk = ir_read_accept(r, "bulk");
     if (ir_read_accept(r, "arrivals")) t->arrivals = ir_read_int(r, 1, INT32_MAX);
     if (ir_read_accept(r, "staged")) {
         const Name *name;

@@ -345,6 +345,24 @@ static bool read_mbarrier(IrReader *r, IrStmt *s)
     return set_args(r, s, a.count, a.args);
 }
 
+static bool read_bulk(IrReader *r, IrStmt *s)
+{
+    const IrExpr *args[READ_ARGS];
+    Access a;
+    char *name = base_format(r->arena, "tma.%s", ir_read_name(r)->text);
+    s->builtin = vocab_builtin_find(name, strlen(name));
+    if (s->builtin == BUILTIN_NONE) return ir_read_fail(r, "nothing that copy engines do");
+    if (!ir_read_access(r, &a) || !ir_read_expect(r, "(")) return false;
+    if (a.otherwise || a.guard || a.lanes != 1) return ir_read_fail(r, "not a box");
+    s->tensor = a.tensor;
+    s->flags = a.flags;
+    int count = ir_read_operands(r, ")", args);
+    if (a.count + count > READ_ARGS) return ir_read_fail(r, "too many operands");
+    for (int i = 0; i < count; i++) a.args[a.count++] = args[i];
+    s->imm = ir_read_int(r, 0, INT32_MAX);
+    return set_args(r, s, a.count, a.args);
+}
+
 static bool read_wait(IrReader *r, IrStmt *s)
 {
     s->imm = ir_read_int(r, 0, INT32_MAX);
@@ -413,7 +431,8 @@ static const StmtReader stmt_readers[IR_STMT_COUNT] = {
     [IR_STMT_TRAP] = read_message,    [IR_STMT_PRINT] = read_message,
     [IR_STMT_SCOPE] = read_scope,     [IR_STMT_WAIT] = read_wait,
     [IR_STMT_MACHINE] = read_machine, [IR_STMT_MBARRIER] = read_mbarrier,
-    [IR_STMT_ORDER] = read_order,
+    [IR_STMT_ORDER] = read_order,     [IR_STMT_BULK] = read_bulk,
+    [IR_STMT_BULK_WAIT] = read_wait,
 };
 
 static IrStmtKind find_stmt(IrReader *r)

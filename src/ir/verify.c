@@ -266,6 +266,27 @@ static bool check_mbarrier(IrVerifier *v, const IrStmt *s)
     return check_indices(v, s, s->count);
 }
 
+static bool is_place(const IrExpr *e, bool mbarrier)
+{
+    return e->op == IR_LOAD && e->tensor->space == IR_SHARED && !(e->flags & IR_GUARDED) &&
+           (e->tensor->arrivals > 0) == mbarrier;
+}
+
+static bool check_bulk(IrVerifier *v, const IrStmt *s)
+{
+    int rank = s->tensor->rank;
+    bool load = s->builtin == BUILTIN_TMA_LOAD;
+    RULE(load || s->builtin == BUILTIN_TMA_STORE, "`%s` is done by no copy engine",
+         vocab_builtin(s->builtin)->text);
+    RULE(s->tensor->space == IR_PARAM && (load || s->tensor->written) && v->k->waits,
+         "the tensor is no parameter to copy");
+    RULE(s->count == 2 * rank + (load ? 2 : 1), "has %d operands", s->count);
+    for (int i = 0; i < rank; i++) RULE(ir_is_const(s->args[rank + i]), "the box varies");
+    RULE(is_place(s->args[2 * rank], false), "no place in shared memory");
+    RULE(!load || is_place(s->args[2 * rank + 1], true), "no mbarrier");
+    return check_indices(v, s, 2 * rank);
+}
+
 static bool check_wait(IrVerifier *v, const IrStmt *s)
 {
     RULE(s->imm >= 0 && s->count == 0, "waits for %lld groups", (long long)s->imm);
@@ -305,18 +326,20 @@ static bool check_bare(IrVerifier *v, const IrStmt *s)
 typedef bool (*Check)(IrVerifier *v, const IrStmt *s);
 
 static const Check checks[IR_STMT_COUNT] = {
-    [IR_STMT_LET] = check_let,         [IR_STMT_SET] = check_let,
-    [IR_STMT_STORE] = check_store,     [IR_STMT_FOR] = check_for,
-    [IR_STMT_TASKS] = check_tasks,     [IR_STMT_IF] = check_cond,
-    [IR_STMT_WHILE] = check_cond,      [IR_STMT_ROLE] = check_role,
-    [IR_STMT_REGION] = check_bare,     [IR_STMT_LEAVE] = check_leave,
-    [IR_STMT_BREAK] = check_jump,      [IR_STMT_CONTINUE] = check_jump,
-    [IR_STMT_BARRIER] = check_barrier, [IR_STMT_COLLECTIVE] = check_collective,
-    [IR_STMT_ATOMIC] = check_atomic,   [IR_STMT_AWAIT] = check_cond,
-    [IR_STMT_TRAP] = check_trap,       [IR_STMT_PRINT] = check_print,
-    [IR_STMT_SCOPE] = check_bare,      [IR_STMT_COMMIT] = check_bare,
-    [IR_STMT_ORDER] = check_order,     [IR_STMT_WAIT] = check_wait,
-    [IR_STMT_MACHINE] = check_machine, [IR_STMT_MBARRIER] = check_mbarrier,
+    [IR_STMT_LET] = check_let,           [IR_STMT_SET] = check_let,
+    [IR_STMT_STORE] = check_store,       [IR_STMT_FOR] = check_for,
+    [IR_STMT_TASKS] = check_tasks,       [IR_STMT_IF] = check_cond,
+    [IR_STMT_WHILE] = check_cond,        [IR_STMT_ROLE] = check_role,
+    [IR_STMT_REGION] = check_bare,       [IR_STMT_LEAVE] = check_leave,
+    [IR_STMT_BREAK] = check_jump,        [IR_STMT_CONTINUE] = check_jump,
+    [IR_STMT_BARRIER] = check_barrier,   [IR_STMT_COLLECTIVE] = check_collective,
+    [IR_STMT_ATOMIC] = check_atomic,     [IR_STMT_AWAIT] = check_cond,
+    [IR_STMT_TRAP] = check_trap,         [IR_STMT_PRINT] = check_print,
+    [IR_STMT_SCOPE] = check_bare,        [IR_STMT_COMMIT] = check_bare,
+    [IR_STMT_WAIT] = check_wait,         [IR_STMT_MACHINE] = check_machine,
+    [IR_STMT_MBARRIER] = check_mbarrier, [IR_STMT_BULK] = check_bulk,
+    [IR_STMT_BULK_COMMIT] = check_bare,  [IR_STMT_BULK_WAIT] = check_wait,
+    [IR_STMT_ORDER] = check_order,
 };
 
 /* What the row of stmts.def says. */

@@ -2,7 +2,7 @@
 #include "lower/internal.h"
 
 /* How many groups may be under way: the argument, if there is one. */
-static bool groups_of(Lower *l, const Ast *call, int64_t *groups)
+bool lower_wait_groups(Lower *l, const Ast *call, int64_t *groups)
 {
     const Ast *args = KID(call, Call, args);
     *groups = 0;
@@ -16,7 +16,7 @@ static bool groups_of(Lower *l, const Ast *call, int64_t *groups)
 static void wait_for(Lower *l, const Ast *call)
 {
     int64_t groups;
-    if (!groups_of(l, call, &groups)) return;
+    if (!lower_wait_groups(l, call, &groups)) return;
     lower_at(l, call);
     if (lower_is_async(l)) ir_append(l->k, l->block, IR_STMT_WAIT)->imm = groups;
 }
@@ -27,7 +27,7 @@ static void order(Lower *l, const Ast *call)
     int64_t groups;
     Builtin builtin = call->call->builtin;
     if (!lower_needs_arch(l, call, vocab_builtin(builtin)->text, 90)) return;
-    if (!groups_of(l, call, &groups)) return;
+    if (!lower_wait_groups(l, call, &groups)) return;
     lower_at(l, call);
     if (!l->options->cpu) lower_order(l, builtin, groups);
 }
@@ -102,6 +102,10 @@ static void copy_by(Lower *l, const Ast *call, uint32_t flags, const char *text)
 
 void lower_async(Lower *l, const Ast *call)
 {
+    if (strncmp(vocab_builtin(call->call->builtin)->text, "tma.", 4) == 0) {
+        lower_tma(l, call);
+        return;
+    }
     switch (call->call->builtin) {
     case BUILTIN_WGMMA_MMA:
         if (lower_needs_arch(l, call, "wgmma", 90)) lower_mma(l, call);

@@ -231,6 +231,11 @@ void lower_copy_values(Lower *l, const Ast *node, const View *dst, const Value *
 void lower_reduce(Lower *l, const Ast *call);
 /* mbarrier.wait, arrive, expect; and the arrivals of a declaration of them. */
 void lower_machine(Lower *l, const Ast *call);
+void lower_tma(Lower *l, const Ast *call); /* tma.load, store, commit, wait */
+/* The mbarrier `b[i]` and its indices; NULL where there is none. */
+const IrTensor *lower_mbarrier(Lower *l, const Ast *node, const IrExpr **index);
+/* How many groups `wait(n)` and the like leave under way; false after a report. */
+bool lower_wait_groups(Lower *l, const Ast *call, int64_t *groups);
 bool lower_arrivals(Lower *l, const Ast *node, IrTensor *tensor);
 /* Reports `what` where the architecture is older than sm_<arch>. */
 bool lower_needs_arch(Lower *l, const Ast *node, const char *what, int arch);

@@ -32,8 +32,7 @@ bool lower_needs_arch(Lower *l, const Ast *node, const char *what, int arch)
     return false;
 }
 
-/* The mbarrier `b[i]` as operands; NULL after a report. */
-static const IrTensor *element(Lower *l, const Ast *node, const IrExpr **index)
+const IrTensor *lower_mbarrier(Lower *l, const Ast *node, const IrExpr **index)
 {
     if (node->kind != AST_Index) return NULL;
     Value base = lower_value(l, KID(node, Index, base));
@@ -82,7 +81,7 @@ void lower_machine(Lower *l, const Ast *call)
     const IrExpr *operands[MAX_RANK + 1];
     bool expect = builtin == BUILTIN_MBARRIER_EXPECT;
     if (!lower_needs_arch(l, call, vocab_builtin(builtin)->text, expect ? 90 : 80)) return;
-    const IrTensor *tensor = element(l, args->kid[0], operands);
+    const IrTensor *tensor = lower_mbarrier(l, args->kid[0], operands);
     if (!tensor) return;
     int count = tensor->rank;
     if (builtin == BUILTIN_MBARRIER_WAIT) operands[count++] = lower_index(l, args->kid[1]);

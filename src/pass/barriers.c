@@ -149,7 +149,10 @@ static void visit(Barriers *b, IrStmt *s)
         access(b, s->tensor, WRITE);
     if (s->kind == IR_STMT_WAIT) land(b);
     if (s->kind == IR_STMT_ATOMIC || s->kind == IR_STMT_MACHINE) access(b, s->tensor, READ | WRITE);
-    if (s->kind == IR_STMT_MBARRIER) access_all(b);
+    if (s->kind == IR_STMT_MBARRIER || s->kind == IR_STMT_BULK_WAIT) access_all(b);
+    if (s->kind == IR_STMT_BULK)
+        access(b, s->builtin == BUILTIN_TMA_LOAD ? s->args[2 * s->tensor->rank]->tensor : s->tensor,
+               WRITE);
     if (s->kind == IR_STMT_BARRIER) pass_barrier(b, s);
     if (s->kind == IR_STMT_BREAK || s->kind == IR_STMT_CONTINUE || s->kind == IR_STMT_LEAVE)
         join(b, &b->escaped, &b->state);

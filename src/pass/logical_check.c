@@ -215,6 +215,9 @@ static bool good_stmt(const Check *c, const IrStmt *s, bool in_loop)
     case IR_STMT_MACHINE:
     case IR_STMT_ORDER:
     case IR_STMT_MBARRIER:
+    case IR_STMT_BULK:
+    case IR_STMT_BULK_COMMIT:
+    case IR_STMT_BULK_WAIT:
     case IR_STMT_COUNT:
         return false;
     }

@@ -394,6 +394,9 @@ static void visit(Uniform *u, IrStmt *s)
     case IR_STMT_MACHINE:
     case IR_STMT_ORDER:
     case IR_STMT_MBARRIER:
+    case IR_STMT_BULK:
+    case IR_STMT_BULK_COMMIT:
+    case IR_STMT_BULK_WAIT:
     case IR_STMT_TRAP:
     case IR_STMT_PRINT:
     case IR_STMT_COUNT:

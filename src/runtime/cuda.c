@@ -41,6 +41,8 @@ static bool cuda_load(HdCuda *cuda, HdFailure *failure)
                            entries[i].symbol);
         memcpy((char *)&cuda->driver + entries[i].offset, &entry, sizeof entry);
     }
+    void *tensor_map = dlsym(cuda->library, "cuTensorMapEncodeTiled");
+    memcpy(&cuda->driver.tensor_map, &tensor_map, sizeof tensor_map);
     return true;
 }
 

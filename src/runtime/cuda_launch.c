@@ -217,6 +217,7 @@ typedef struct {
     unsigned grid_x, grid_y;
     HdCuPointer trap, barrier; /* 0 where the kernel has none */
     HdCuEvent begin, end;      /* NULL unless timed */
+    unsigned char *maps;       /* tensor maps, CUDA_MAP bytes each; NULL where it has none */
 } CudaLaunch;
 
 static bool cuda_fit_grid(CudaLaunch *l, HdFailure *failure)
@@ -254,14 +255,48 @@ static bool cuda_prepare_state(CudaLaunch *l, HdFailure *failure)
     HdCudaModule *m = l->m;
     const HdInstanceInfo *instance = l->call->instance;
     const HdDriver *driver = &m->cuda->driver;
-    if (instance->site_count == 0 && !instance->resident) return true;
+    bool sites = instance->site_count && !instance->cuda_quiet;
+    if (!sites && !instance->resident) return true;
     if (!m->state && !hd_cuda_ok(m->cuda, driver->alloc(&m->state, sizeof(CudaState)),
                                  "allocate memory", failure))
         return false;
-    if (instance->site_count) l->trap = m->state + offsetof(CudaState, trap);
+    if (sites) l->trap = m->state + offsetof(CudaState, trap);
     if (instance->resident) l->barrier = m->state + offsetof(CudaState, barrier);
     return hd_cuda_ok(m->cuda, driver->fill_async(m->state, 0, sizeof(CudaState), l->stream),
                       "fill memory", failure);
+}
+
+enum { CUDA_MAP = 128, CUDA_MAP_ALIGN = 64 };
+
+static bool cuda_encode_map(const CudaLaunch *l, int number, HdFailure *failure)
+{
+    enum { PROMOTE_L2_128 = 2 };
+    static const int types[] = {[1] = 0, [2] = 1, [4] = 2, [8] = 4}; /* unsigned, by bytes */
+    static const unsigned steps[] = {1, 1, 1, 1, 1};
+    const HdTensorMapInfo *info = &l->call->instance->maps[number];
+    const HdDriver *driver = &l->m->cuda->driver;
+    HdTensorMap map;
+    if (!hd_call_map(l->call, info, &map, failure)) return false;
+    if (map.empty) return true;
+    int result = driver->tensor_map(l->maps + number * CUDA_MAP, types[info->bytes],
+                                    (unsigned)info->rank, map.address, map.extents, map.strides + 1,
+                                    map.box, steps, 0, info->swizzle, PROMOTE_L2_128, 0);
+    return hd_cuda_ok(l->m->cuda, result, "make a tensor map", failure);
+}
+
+static bool cuda_make_maps(CudaLaunch *l, HdFailure *failure)
+{
+    int count = l->call->instance->map_count;
+    bool ok = true;
+    if (count == 0) return true;
+    if (!l->m->cuda->driver.tensor_map)
+        return hd_fail(failure, HD_LACKING, "%s needs tensor maps, and the CUDA driver is too old",
+                       l->call->kernel->name);
+    l->maps = aligned_alloc(CUDA_MAP_ALIGN, (size_t)count * CUDA_MAP);
+    if (!l->maps) return hd_fail(failure, HD_FAILED, "out of memory");
+    memset(l->maps, 0, (size_t)count * CUDA_MAP);
+    for (int i = 0; i < count && ok; i++) ok = cuda_encode_map(l, i, failure);
+    return ok;
 }
 
 static bool cuda_submit(CudaLaunch *l, HdFailure *failure)
@@ -269,7 +304,8 @@ static bool cuda_submit(CudaLaunch *l, HdFailure *failure)
     const HdCall *call = l->call;
     const HdDriver *driver = &l->m->cuda->driver;
     int params = call->kernel->param_count, sizes = call->kernel->size_count, n = 0;
-    void **values = malloc(((size_t)params + (size_t)sizes + 5) * sizeof *values);
+    int maps = call->instance->map_count;
+    void **values = malloc(((size_t)params + (size_t)sizes + (size_t)maps + 5) * sizeof *values);
     if (!values) return hd_fail(failure, HD_FAILED, "out of memory");
     for (int p = 0; p < params; p++) {
         bool is_tensor = call->kernel->params[p].is_tensor;
@@ -279,6 +315,7 @@ static bool cuda_submit(CudaLaunch *l, HdFailure *failure)
     for (int i = 0; i < 3; i++) values[n++] = (void *)(uintptr_t)&call->grid[i];
     values[n++] = &l->trap;
     if (call->instance->resident) values[n++] = &l->barrier;
+    for (int i = 0; i < maps; i++) values[n++] = l->maps + i * CUDA_MAP;
     unsigned threads = (unsigned)call->instance->block;
     unsigned shared = (unsigned)call->shared_bytes;
     int result = call->instance->resident
@@ -329,13 +366,17 @@ static bool cuda_run(CudaLaunch *l, const HdCudaOptions *options, HdFailure *fai
     const HdDriver *driver = &l->m->cuda->driver;
     if (!cuda_find_function(l->m, instance, l->call->variant, &l->function, failure) ||
         !cuda_prepare_shared(l->m, l->call, l->function, failure) || !cuda_fit_grid(l, failure) ||
-        (instance->resident && !cuda_check_resident(l, failure)) || !cuda_prepare_state(l, failure))
+        (instance->resident && !cuda_check_resident(l, failure)) ||
+        !cuda_prepare_state(l, failure) || !cuda_make_maps(l, failure)) {
+        free(l->maps);
         return false;
+    }
     bool wait = !options->async || options->seconds || l->trap || l->barrier;
     bool ok = (options->seconds ? cuda_submit_timed(l, failure) : cuda_submit(l, failure)) &&
               (!wait || cuda_collect(l, options->seconds, failure));
     if (l->begin) driver->event_destroy(l->begin);
     if (l->end) driver->event_destroy(l->end);
+    free(l->maps);
     return ok;
 }
 

@@ -57,7 +57,14 @@ typedef unsigned long long HdCuPointer;
     DRIVER(error_name, "cuGetErrorName", (int error, const char **text))                           \
     DRIVER(error_text, "cuGetErrorString", (int error, const char **text))
 
+/* Of newer drivers; without it no kernel with tensor maps is launched. */
+typedef int HdCuTensorMapEncode(void *map, int type, unsigned rank, void *address,
+                                const uint64_t *extents, const uint64_t *strides,
+                                const unsigned *box, const unsigned *steps, int interleave,
+                                int swizzle, int promotion, int fill);
+
 typedef struct HdDriver {
+    HdCuTensorMapEncode *tensor_map; /* cuTensorMapEncodeTiled, or NULL */
 #define HD_DRIVER_MEMBER(member, symbol, parameters) int(*member) parameters;
     HD_DRIVER_ENTRIES(HD_DRIVER_MEMBER)
 #undef HD_DRIVER_MEMBER

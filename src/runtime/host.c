@@ -514,7 +514,7 @@ bool hd_call_bind(HdCall *call, const HdKernelInfo *kernel, const HdArg *args, i
     if (!host_call_alloc(call, failure)) return false;
     if (host_bind_args(call, device_type, device_id, failure) &&
         host_choose_instance(call, failure) && host_bind_grid(call, failure) &&
-        host_bind_shared(call, device_type, failure) &&
+        host_bind_shared(call, device_type, failure) && hd_call_check_maps(call, failure) &&
         host_choose_variant(call, device_type, failure))
         return true;
     hd_call_release(call);

@@ -80,6 +80,18 @@ void hd_call_release(HdCall *call);
 /* Do the block's shared tensors fit into `limit` bytes, which `where` has? */
 bool hd_call_shared_fits(const HdCall *call, int64_t limit, const char *where, HdFailure *failure);
 
+/* What copy engines get of a tensor; dimension 0 is the fastest, strides are bytes. */
+typedef struct HdTensorMap {
+    void *address;
+    bool empty; /* an extent is 0: there is nothing to copy */
+    uint64_t extents[5], strides[5];
+    uint32_t box[5];
+} HdTensorMap;
+/* False: the engines cannot copy this tensor, because of its strides or its address. */
+bool hd_call_map(const HdCall *call, const HdTensorMapInfo *info, HdTensorMap *map,
+                 HdFailure *failure);
+bool hd_call_check_maps(const HdCall *call, HdFailure *failure);
+
 /* The trap's message, "file.hd:12:5: index 7 is out of bounds …". */
 bool hd_trap_fail(const HdInstanceInfo *instance, const HdTrap *trap, HdFailure *failure);
 

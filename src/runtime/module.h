@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define HD_ABI_VERSION 2
+#define HD_ABI_VERSION 3
 
 /* ---- host expressions: what the host computes at launch -------------------------------------
  * Reverse Polish code over int64, run by `hd_host_eval`, operands inline. Arithmetic is checked:
@@ -123,7 +123,8 @@ typedef void (*HdCpuKernel)(const HdCpuArgs *args, int64_t begin, int64_t end);
  *      traps ends and the rest of the grid runs on, so that the context survives (a kernel whose
  *      groups have barriers of their own would hang: it ends the context instead);
  *   5. resident instances only: `unsigned int *`, two words that are zero at the start of the
- *      launch, for the grid barrier (the launch is cooperative: all blocks are resident).
+ *      launch, for the grid barrier (the launch is cooperative: all blocks are resident);
+ *   6. each of the instance's tensor maps, 128 bytes by value.
  * The hardware grid is linear: the block's logical number, x fastest, is
  *     blockIdx.x + (long long)gridDim.x * blockIdx.y
  * gridDim.y is 1 unless the product of the extents exceeds 2^31 - 1; only then may the number
@@ -149,6 +150,19 @@ typedef struct HdSharedSizes {
     int64_t limit; /* there runs on such a GPU: bytes */
 } HdSharedSizes;
 
+/* A box of a tensor parameter that the copy engines of a GPU copy (sm_90). */
+typedef struct HdTensorMapInfo {
+    int param;                 /* which is the tensor */
+    int bytes;                 /* of an element */
+    int rank;                  /* 1 to 5 */
+    const HdHostExpr *extents; /* of the tensor, elements */
+    const HdHostExpr *strides; /* elements; NULL: row-major */
+    int box[5];
+    int swizzle; /* of rows of 16 << swizzle bytes; 0: none */
+    const char *file;
+    int line;
+} HdTensorMapInfo;
+
 typedef struct HdVariantInfo {
     HdHostExpr guard;       /* taken where true; the last variant has NULL */
     const char *label;      /* "index32 aligned16" */
@@ -170,6 +184,9 @@ typedef struct HdInstanceInfo {
     int site_count;
     const HdSiteInfo *sites;
     const HdSharedSizes *shared; /* NULL: shared memory is all known when compiled */
+    int map_count;
+    const HdTensorMapInfo *maps;
+    bool cuda_quiet; /* only the CPU's code has sites */
 } HdInstanceInfo;
 
 typedef struct HdKernelInfo {

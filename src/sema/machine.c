@@ -27,6 +27,31 @@ static void tiles(Sema *s, Ast *args, Builtin builtin)
     }
 }
 
+/* A tile in the memory that `space` says; what is written can be. */
+static const Type *tile(Sema *s, Ast *e, Builtin builtin, Space space, bool written)
+{
+    const Type *type = sema_value(s, e);
+    if (type->kind == TYPE_POISON) return NULL;
+    if (type->kind == TYPE_TENSOR && type->space == space && type->of != s->mbarrier)
+        return !written || sema_writable(s, e, type) ? type : NULL;
+    needs(s, e, builtin,
+          space == SPACE_SHARED ? "a tile in shared memory"
+                                : "a window of a tensor in global memory",
+          type);
+    return NULL;
+}
+
+static void tma_copy(Sema *s, Ast *args, Builtin builtin)
+{
+    bool load = builtin == BUILTIN_TMA_LOAD;
+    const Type *dst = tile(s, args->kid[0], builtin, load ? SPACE_SHARED : SPACE_GLOBAL, true);
+    const Type *src = tile(s, args->kid[1], builtin, load ? SPACE_GLOBAL : SPACE_SHARED, false);
+    if (load) barrier(s, args->kid[2], builtin);
+    if (!dst || !src || (dst->of == src->of && dst->rank == src->rank)) return;
+    const Type *want = sema_type_tensor(s, dst->of, dst->rank, src->space, false);
+    diag_report(s->diags, DIAG_MISMATCH, args->kid[1]->span, sema_text(s, want), sema_text(s, src));
+}
+
 const Type *sema_call_machine(Sema *s, Ast *call, Builtin builtin)
 {
     Ast *args = KID(call, Call, args);
@@ -38,6 +63,15 @@ const Type *sema_call_machine(Sema *s, Ast *call, Builtin builtin)
         break;
     case BUILTIN_MBARRIER_ARRIVE:
         barrier(s, args->kid[0], builtin);
+        break;
+    case BUILTIN_TMA_LOAD:
+    case BUILTIN_TMA_STORE:
+        tma_copy(s, args, builtin);
+        break;
+    case BUILTIN_TMA_COMMIT:
+        break;
+    case BUILTIN_TMA_WAIT:
+        sema_index(s, args->kid[0]);
         break;
     default:
         if (!sema_arity(s, call, name, 2, SIZE_MAX)) return sema_poison_args(s, call), s->none;

@@ -23,7 +23,8 @@ const IrExpr *target_tensor_bytes(IrKernel *k, const IrTensor *t)
 int64_t target_shared_align(const IrTensor *t)
 {
     int bits = t->layout ? t->layout->swizzle_bits : 0;
-    return bits >= 1 && bits <= 3 ? (int64_t)TARGET_SHARED_ALIGN * 8 << bits : TARGET_SHARED_ALIGN;
+    if (bits >= 1 && bits <= 3) return (int64_t)TARGET_BULK_ALIGN << bits;
+    return t->bulk ? TARGET_BULK_ALIGN : TARGET_SHARED_ALIGN;
 }
 
 static const IrExpr *rounded(IrKernel *k, const IrExpr *bytes, int64_t align)

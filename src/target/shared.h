@@ -4,7 +4,7 @@
 
 #include "target/target.h"
 
-enum { TARGET_SHARED_ALIGN = 16 };
+enum { TARGET_SHARED_ALIGN = 16, TARGET_BULK_ALIGN = 128 };
 
 /* All tensors in one array, in which scopes that exclude one another use the same bytes. */
 typedef struct TargetShared {

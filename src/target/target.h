@@ -18,6 +18,15 @@ typedef struct TargetSite {
     const char *text;
 } TargetSite;
 
+/* A box of a parameter that copy engines copy. */
+typedef struct TargetMap {
+    const IrKernel *kernel; /* whose origins and sizes are meant */
+    const IrTensor *tensor;
+    int64_t box[MAPPING_MAX_RANK];
+    int swizzle; /* bits */
+    uint32_t origin;
+} TargetMap;
+
 typedef struct TargetVariant {
     IrKernel *cpu, *cuda;   /* after the target's passes; NULL: not for that target */
     int index_bits;         /* 32 or 64 */
@@ -32,6 +41,8 @@ typedef struct TargetInstance {
     TargetVariant *variants; /* in the order the host tries them; the last takes everything */
     int64_t shared_bytes;    /* dynamic shared memory, found by the CUDA emitter */
     VEC(TargetSite) sites;
+    VEC(TargetMap) maps; /* the same for all variants */
+    bool cuda_traps;     /* the CUDA code of some variant has sites, found by its emitter */
 } TargetInstance;
 
 typedef struct TargetKernel {

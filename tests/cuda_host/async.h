@@ -63,6 +63,96 @@ static void mbarrier_wait(const void *address, unsigned int parity, const char *
     }
 }
 
+// ---- copy engines ------------------------------------------------------------------------------
+// Where element `e` of a box lies, counted in bytes: 16-byte parts of a row are exchanged.
+static inline long bulk_place(const HdTensorMap *map, long e)
+{
+    long at = e * map->bytes;
+    return at ^ (at >> 7 & ((1 << map->swizzle) - 1)) << 4;
+}
+
+static long bulk_copy(const Bulk *b)
+{
+    const HdTensorMap *map = &b->map;
+    long count = 1;
+    for (int d = 0; d < map->rank; ++d) count *= map->box[d];
+    for (long e = 0; e < count; ++e) {
+        long rest = e, offset = 0, place = 1;
+        bool inside = true;
+        for (int d = 0; d < map->rank; ++d) {
+            long i = b->at[d] + rest % map->box[d];
+            rest /= map->box[d];
+            inside = inside && i >= 0 && i < map->extents[d];
+            offset += i * (map->strides[d] ? map->strides[d] : place);
+            place *= map->extents[d];
+        }
+        char *tile = b->tile + bulk_place(map, e), *element = (char *)map->tensor;
+        element += offset * map->bytes;
+        if (!b->mbarrier && inside) memcpy(element, tile, (size_t)map->bytes);
+        if (b->mbarrier && inside) memcpy(tile, element, (size_t)map->bytes);
+        if (b->mbarrier && !inside) memset(tile, 0, (size_t)map->bytes);
+    }
+    return count * map->bytes;
+}
+
+static void bulk_land(int i)
+{
+    Machine *m = machine;
+    Bulk b = m->bulks[i];
+    long bytes = bulk_copy(&b);
+    memmove(&m->bulks[i], &m->bulks[i + 1], (size_t)(--m->bulk_count - i) * sizeof b);
+    if (b.mbarrier) mbarrier_complete(b.mbarrier, bytes);
+}
+
+static void bulk(const HdTensorMap *map, const void *tile, const void *mbarrier, const int *at,
+                 const char *file, int line)
+{
+    Machine *m = machine;
+    if ((uintptr_t)tile % (128 << map->swizzle)) fail("a tile of a copy engine is not aligned");
+    if (m->bulk_count == MAX_BULKS) bulk_land(0);
+    Bulk *b = &m->bulks[m->bulk_count++];
+    *b = {*map, (char *)(uintptr_t)tile, mbarrier, {}, m->current, 0, file, line};
+    for (int d = 0; d < map->rank; ++d) b->at[d] = at[d];
+}
+
+static void bulk_commit()
+{
+    Machine *m = machine;
+    int group = ++m->bulk_groups[m->current];
+    for (int i = 0; i < m->bulk_count; ++i)
+        if (!m->bulks[i].mbarrier && m->bulks[i].thread == m->current && !m->bulks[i].group)
+            m->bulks[i].group = group;
+}
+
+static void bulk_wait(int groups)
+{
+    Machine *m = machine;
+    int last = m->bulk_groups[m->current] - groups;
+    for (int i = 0; i < m->bulk_count;) {
+        const Bulk *b = &m->bulks[i];
+        if (!b->mbarrier && b->thread == m->current && b->group && b->group <= last)
+            bulk_land(i);
+        else
+            ++i;
+    }
+}
+
+// A load, where nobody can go on without one: any of them.
+static bool bulk_land_some()
+{
+    Machine *m = machine;
+    int loads = 0;
+    for (int i = 0; i < m->bulk_count; ++i) loads += m->bulks[i].mbarrier != nullptr;
+    if (!loads) return false;
+    int skip = (int)(next_random(m) % (uint64_t)loads);
+    for (int i = 0; i < m->bulk_count; ++i)
+        if (m->bulks[i].mbarrier && skip-- == 0) {
+            bulk_land(i);
+            break;
+        }
+    return true;
+}
+
 } // namespace hd_host
 
 // ---- what kernels call -------------------------------------------------------------------------
@@ -90,6 +180,34 @@ template <int Count> HD_HOST_FN void hd_registers_down()
 {
 }
 template <int Count> HD_HOST_FN void hd_registers_up()
+{
+}
+
+template <int Rank>
+HD_HOST_FN void hd_tma_load(const void *tile, const HdTensorMap *map, unsigned long long *b, int x,
+                            int y = 0, int z = 0, int u = 0, int v = 0,
+                            const char *file = __builtin_FILE(), int line = __builtin_LINE())
+{
+    const int at[] = {x, y, z, u, v};
+    hd_host::bulk(map, tile, b, at, file, line);
+}
+template <int Rank>
+HD_HOST_FN void hd_tma_store(const void *tile, const HdTensorMap *map, int x, int y = 0, int z = 0,
+                             int u = 0, int v = 0, const char *file = __builtin_FILE(),
+                             int line = __builtin_LINE())
+{
+    const int at[] = {x, y, z, u, v};
+    hd_host::bulk(map, tile, nullptr, at, file, line);
+}
+HD_HOST_FN void hd_tma_commit()
+{
+    hd_host::bulk_commit();
+}
+template <int Groups> HD_HOST_FN void hd_tma_wait()
+{
+    hd_host::bulk_wait(Groups);
+}
+HD_HOST_FN void hd_fence_engines()
 {
 }
 

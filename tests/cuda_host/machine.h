@@ -15,10 +15,25 @@
 #include <ucontext.h>
 #endif
 
+// What copy engines know of a tensor: the first dimension is the fastest, strides count elements
+// (0: row-major).
+struct HdTensorMap {
+    void *tensor;
+    int bytes, rank, swizzle;
+    long extents[5], strides[5], box[5];
+};
+#define __grid_constant__
+
 namespace hd_host
 {
 
-enum { MAX_THREADS = 1024, MAX_BARRIERS = 16, MAX_MBARRIERS = 256, STACK = 256 * 1024 };
+enum {
+    MAX_THREADS = 1024,
+    MAX_BARRIERS = 16,
+    MAX_MBARRIERS = 256,
+    MAX_BULKS = 512,
+    STACK = 256 * 1024
+};
 enum Meet {
     MEET_NONE,
     MEET_SYNC,
@@ -131,6 +146,16 @@ struct GroupProducts {
     long groups; // committed
     bool fenced;
 };
+// A copy that an engine has been asked for.
+struct Bulk {
+    HdTensorMap map;
+    char *tile;
+    const void *mbarrier; // that counts the bytes; null: a store
+    long at[5];
+    int thread, group; // of a store: 0 before its group is closed
+    const char *file;
+    int line;
+};
 struct Grid;
 struct Machine {
     Context scheduler, contexts[MAX_THREADS];
@@ -148,6 +173,8 @@ struct Machine {
     GroupProducts products[MAX_THREADS];
     int mbarrier_count;
     MbarrierWait waits[MAX_THREADS];
+    Bulk bulks[MAX_BULKS];
+    int bulk_count, bulk_groups[MAX_THREADS];
     Copies copies[MAX_THREADS];
     uint64_t random, ranks;
     Index block_index, grid_extent;
@@ -462,11 +489,13 @@ __attribute__((destructor)) static void unload()
     if (machine) machine_end();
 }
 
+static bool bulk_land_some();
+
 static void run_block(Machine *m, long number)
 {
     m->block_index = {(unsigned int)number, 0, 0};
     m->over = false;
-    m->done = m->ready_count = m->pauses = m->mbarrier_count = 0;
+    m->done = m->ready_count = m->pauses = m->mbarrier_count = m->bulk_count = 0;
     m->random = (m->args->seed + 1) * 0x9e3779b97f4a7c15ull ^ (uint64_t)(number + 1) << 20;
     m->ranks = next_random(m);
     poison(m);
@@ -475,18 +504,28 @@ static void run_block(Machine *m, long number)
     for (int i = 0; i < m->block; ++i) {
         m->turn[i] = 0;
         m->waits[i].at = nullptr;
+        m->bulk_groups[i] = 0;
         m->copies[i].count = 0;
         m->copies[i].groups = 0;
         context_make(&m->contexts[i], m->stacks + (size_t)i * STACK, thread_main);
         wake(i);
     }
-    while (m->ready_count && !m->over) {
+    // In every other block copies may be made long before they are waited for.
+    bool early = (m->args->seed + (uint64_t)number) % 2 == 0;
+    while (!m->over && (m->ready_count || (m->done < m->block && bulk_land_some()))) {
+        if (early && next_random(m) % 4 == 0) bulk_land_some();
+        if (!m->ready_count) continue;
         int at = choose(m);
         m->current = m->ready[at];
         m->ready[at] = m->ready[--m->ready_count];
         context_switch(&m->scheduler, &m->contexts[m->current]);
     }
     if (!m->over && m->done < m->block) fail("some threads wait for ever");
+    if (!m->over && m->bulk_count) {
+        fprintf(stderr, "%s:%d: this copy has not been waited for\n", m->bulks[0].file,
+                m->bulks[0].line);
+        fail("a copy is under way where the block ends");
+    }
 }
 
 // ---- launches ----------------------------------------------------------------------------------

@@ -5,6 +5,7 @@
  * knows what the host has checked: nothing overlaps. */
 #include "runtime/library.h"
 #include "target/cpu/cpu.h"
+#include "target/maps.h"
 #include "target/shared.h"
 #include "target/texts.h"
 
@@ -374,6 +375,7 @@ void target_cpu_emit(Arena *arena, TargetModule *module, Sb *out)
     base_sb_str(out, target_text(TEXT_CPU_APPROX));
     base_sb_char(out, '\n');
     if (module->check) base_sb_str(out, target_text(TEXT_CPU_WATCH));
+    if (module->check) base_sb_str(out, "#define HD_WATCHED 1\n");
     if (waits(module)) base_sb_str(out, target_text(TEXT_CPU_THREADS));
     for (int i = 0; i < module->kernel_count; ++i) {
         TargetKernel *kernel = &module->kernels[i];
@@ -382,6 +384,7 @@ void target_cpu_emit(Arena *arena, TargetModule *module, Sb *out)
             for (int v = 0; v < instance->variant_count; ++v) {
                 TargetVariant *variant = &instance->variants[v];
                 if (!variant->cpu) continue;
+                target_collect_maps(arena, instance);
                 const char *symbol = target_symbol(arena, instance->kernel, j, v);
                 emit_variant(arena, instance, variant, symbol, module->check, out);
             }

@@ -113,6 +113,58 @@ static void mbarrier(Cpu *cpu, const IrStmt *s)
     cfamily_close(w, ");");
 }
 
+static void list(CWriter *w, const char *name, int rank, const IrExpr *const *values)
+{
+    base_sb_printf(w->out, ", .%s = {", name);
+    for (int d = 0; d < rank; ++d) {
+        if (d) put(w, ", ");
+        cfamily_expr(w, values[d], C_ANY);
+    }
+    put(w, "}");
+}
+
+static void address(CWriter *w, const char *name, const IrExpr *load)
+{
+    base_sb_printf(w->out, ", .%s = (char *)&", name);
+    cfamily_element(w, load->tensor, cfamily_offset(w, load->tensor, load->flags, load->args));
+}
+
+static void strides_of(IrKernel *k, const IrTensor *t, const IrExpr **strides)
+{
+    const IrExpr *place = ir_index(k, 1);
+    for (int d = t->rank - 1; d >= 0; --d) {
+        strides[d] = t->strides ? t->strides[d] : place;
+        place = ir_binary(k, IR_MUL, place, t->extents[d]);
+    }
+}
+
+/* tma.load and tma.store: what is to be copied, for later. */
+static void bulk(Cpu *cpu, const IrStmt *s)
+{
+    CWriter *w = &cpu->w;
+    IrKernel *k = w->kernel;
+    const IrTensor *t = s->tensor;
+    const IrExpr *strides[MAPPING_MAX_RANK];
+    strides_of(k, t, strides);
+    cfamily_open(w);
+    base_sb_printf(w->out,
+                   "hd_bulk(hd_t, &(HdBulk){.load = %s, .rank = %d, .bytes = %d, .swizzle = %d",
+                   s->builtin == BUILTIN_TMA_LOAD ? "true" : "false", t->rank,
+                   vocab_elem_bytes(t->elem), (int)s->imm);
+    base_sb_printf(w->out, ", .tensor = args->tensors[%d]", t->param);
+    list(w, "extents", t->rank, (const IrExpr *const *)t->extents);
+    list(w, "strides", t->rank, strides);
+    list(w, "at", t->rank, s->args);
+    list(w, "box", t->rank, s->args + t->rank);
+    address(w, "tile", s->args[2 * t->rank]);
+    if (s->builtin == BUILTIN_TMA_LOAD) address(w, "mbarrier", s->args[2 * t->rank + 1]);
+    base_sb_printf(w->out, ", .site = %d",
+                   target_site(k->arena, cpu->instance, k, s->origin,
+                               "the copy that thread {0} has asked for is still under way where "
+                               "the block ends: nothing has waited for it"));
+    cfamily_close(w, "});");
+}
+
 static void await(CWriter *w, const IrStmt *s)
 {
     cfamily_open(w);
@@ -134,6 +186,12 @@ bool target_cpu_threads_stmt(CWriter *w, const IrStmt *s)
         mbarrier(cpu, s);
     else if (s->kind == IR_STMT_AWAIT)
         await(w, s);
+    else if (s->kind == IR_STMT_BULK)
+        bulk(cpu, s);
+    else if (s->kind == IR_STMT_BULK_COMMIT)
+        cfamily_line(w, "hd_bulk_commit(hd_t);");
+    else if (s->kind == IR_STMT_BULK_WAIT)
+        cfamily_line(w, "hd_bulk_wait(hd_t, %lld);", (long long)s->imm);
     else
         return false;
     return true;

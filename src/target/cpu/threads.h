@@ -8,7 +8,13 @@
 #include <ucontext.h>
 #endif
 
-enum { HD_MOST_THREADS = 1024, HD_MOST_GROUPS = 160, HD_MOST_MBARRIERS = 512, HD_LANE = 128 };
+enum {
+    HD_MOST_THREADS = 1024,
+    HD_MOST_GROUPS = 160,
+    HD_MOST_MBARRIERS = 512,
+    HD_MOST_BULKS = 512,
+    HD_LANE = 128
+};
 
 /* ---- contexts: a stack and the place to go on ---- */
 #ifdef __x86_64__
@@ -59,6 +65,17 @@ typedef struct HdMbarrier {
     uint32_t phase;
 } HdMbarrier;
 
+/* A copy that an engine has been asked for; dimension 0 is the slowest, strides are of elements. */
+typedef struct HdBulk {
+    bool load; /* to shared memory */
+    int rank, bytes, swizzle, site;
+    void *tensor;
+    int64_t extents[5], strides[5], at[5], box[5];
+    char *tile;
+    const void *mbarrier;  /* that counts the bytes of a load */
+    int64_t thread, group; /* of a store: 0 before its group is closed */
+} HdBulk;
+
 typedef struct HdGroup {
     int64_t base, count, arrived;
 } HdGroup;
@@ -85,8 +102,11 @@ struct HdThreads {
     int group_count;
     HdMbarrier mbarriers[HD_MOST_MBARRIERS];
     int mbarrier_count;
-    struct HdWatch *watch;         /* under --check */
-    uint8_t turn[HD_MOST_THREADS]; /* of a warp's exchanges, two of which may overlap */
+    struct HdWatch *watch; /* under --check */
+    HdBulk bulks[HD_MOST_BULKS];
+    int bulk_count, load_count;
+    int64_t bulk_groups[HD_MOST_THREADS]; /* that the thread has closed */
+    uint8_t turn[HD_MOST_THREADS];        /* of a warp's exchanges, two of which may overlap */
     char lanes[HD_MOST_THREADS / 32][2][32 * HD_LANE] __attribute__((aligned(64)));
 };
 
@@ -236,6 +256,105 @@ HD_COLD void hd_mbarrier_wait(HdThreads *t, const void *address, int64_t parity,
     }
 }
 
+/* ---- copy engines ---- */
+HD_FN uint64_t hd_threads_random(HdThreads *t)
+{
+    t->random ^= t->random << 13;
+    t->random ^= t->random >> 7;
+    t->random ^= t->random << 17;
+    return t->random;
+}
+
+/* Where element `e` of the box lies, counted in bytes: 16-byte parts of a row are exchanged. */
+HD_FN int64_t hd_bulk_place(const HdBulk *b, int64_t e)
+{
+    int64_t at = e * b->bytes;
+    return at ^ (at >> 7 & ((1 << b->swizzle) - 1)) << 4;
+}
+
+HD_COLD int64_t hd_bulk_copy(HdThreads *t, const HdBulk *b)
+{
+    int64_t count = 1;
+    for (int d = 0; d < b->rank; ++d) count *= b->box[d];
+    for (int64_t e = 0; e < count; ++e) {
+        int64_t rest = e, offset = 0;
+        bool inside = true;
+        for (int d = b->rank - 1; d >= 0; --d) {
+            int64_t i = b->at[d] + rest % b->box[d];
+            rest /= b->box[d];
+            inside = inside && i >= 0 && i < b->extents[d];
+            offset += i * b->strides[d];
+        }
+        char *tile = b->tile + hd_bulk_place(b, e);
+        char *element = (char *)b->tensor + offset * b->bytes;
+        if (!b->load && inside) memcpy(element, tile, (size_t)b->bytes);
+        if (b->load && inside) memcpy(tile, element, (size_t)b->bytes);
+        if (b->load && !inside) memset(tile, 0, (size_t)b->bytes);
+#ifdef HD_WATCHED
+        if (b->load) hd_watch_set(t->watch, tile);
+#endif
+    }
+    (void)t;
+    return count * b->bytes;
+}
+
+/* Has copy number i made. */
+HD_COLD void hd_bulk_land(HdThreads *t, int i)
+{
+    HdBulk b = t->bulks[i];
+    int64_t bytes = hd_bulk_copy(t, &b);
+    memmove(&t->bulks[i], &t->bulks[i + 1], (size_t)(--t->bulk_count - i) * sizeof b);
+    if (!b.load) return;
+    --t->load_count;
+    HdMbarrier *m = hd_mbarrier(t, b.mbarrier);
+    m->bytes -= bytes;
+    hd_mbarrier_settle(t, m);
+}
+
+/* One of the loads: the first, or (seeded) any. */
+HD_COLD bool hd_bulk_land_some(HdThreads *t)
+{
+    if (t->load_count == 0) return false;
+    int skip = t->args->seed ? (int)(hd_threads_random(t) % (uint64_t)t->load_count) : 0;
+    for (int i = 0; i < t->bulk_count; ++i)
+        if (t->bulks[i].load && skip-- == 0) {
+            hd_bulk_land(t, i);
+            return true;
+        }
+    return false;
+}
+
+HD_COLD void hd_bulk(HdThreads *t, const HdBulk *bulk)
+{
+    while (t->bulk_count == HD_MOST_BULKS) hd_bulk_land(t, 0);
+    HdBulk *b = &t->bulks[t->bulk_count++];
+    *b = *bulk;
+    b->thread = t->current;
+    if (b->load) ++t->load_count;
+}
+
+HD_COLD void hd_bulk_commit(HdThreads *t)
+{
+    int64_t group = ++t->bulk_groups[t->current];
+    for (int i = 0; i < t->bulk_count; ++i) {
+        HdBulk *b = &t->bulks[i];
+        if (!b->load && b->thread == t->current && b->group == 0) b->group = group;
+    }
+}
+
+HD_COLD void hd_bulk_wait(HdThreads *t, int64_t groups)
+{
+    int64_t last = t->bulk_groups[t->current] - groups;
+    for (int i = 0; i < t->bulk_count;) {
+        const HdBulk *b = &t->bulks[i];
+        bool lands = !b->load && b->thread == t->current && b->group && b->group <= last;
+        if (lands)
+            hd_bulk_land(t, i);
+        else
+            ++i;
+    }
+}
+
 /* Every thread that is left waits: says so of one that waits at an mbarrier. */
 HD_COLD void hd_threads_stuck(HdThreads *t)
 {
@@ -262,12 +381,9 @@ HD_COLD void hd_thread_main(void)
 HD_COLD int64_t hd_threads_next(HdThreads *t)
 {
     int64_t first = t->ready_first, other = first;
-    if (t->args->seed) {
-        t->random ^= t->random << 13;
-        t->random ^= t->random >> 7;
-        t->random ^= t->random << 17;
-        other = (first + (int64_t)(t->random % (uint64_t)t->ready_count)) % HD_MOST_THREADS;
-    }
+    if (t->args->seed)
+        other =
+            (first + (int64_t)(hd_threads_random(t) % (uint64_t)t->ready_count)) % HD_MOST_THREADS;
     int thread = t->ready[other];
     t->ready[other] = t->ready[first];
     t->ready_first = (first + 1) % HD_MOST_THREADS;
@@ -302,11 +418,12 @@ HD_COLD void hd_threads_block(HdThreads *t, int64_t block)
     t->block = block;
     t->over = false;
     t->done = t->pauses = t->ready_first = t->ready_count = 0;
-    t->group_count = t->mbarrier_count = 0;
+    t->group_count = t->mbarrier_count = t->bulk_count = t->load_count = 0;
     t->random = (t->args->seed + 1) * 0x9e3779b97f4a7c15ull ^ (uint64_t)(block + 1) << 20;
     for (int64_t i = 0; i < t->count; ++i) {
         t->waits[i].at = NULL;
         t->turn[i] = 0;
+        t->bulk_groups[i] = 0;
         hd_context_make(&t->contexts[i], t->stacks + (uint64_t)i * t->stack, t->stack,
                         hd_thread_main);
         hd_threads_wake(t, i);
@@ -316,10 +433,17 @@ HD_COLD void hd_threads_block(HdThreads *t, int64_t block)
 HD_COLD void hd_threads_run(HdThreads *t, void (*kernel)(HdThreads *t, int64_t thread))
 {
     t->kernel = kernel;
-    while (!t->over && t->ready_count) {
+    /* In every other block (seeded) copies may be made long before they are waited for. */
+    bool early = t->args->seed && (t->args->seed + (uint64_t)t->block) % 2 == 0;
+    while (!t->over && (t->ready_count || (t->done < t->count && hd_bulk_land_some(t)))) {
+        if (early && hd_threads_random(t) % 4 == 0) hd_bulk_land_some(t);
+        if (!t->ready_count) continue;
         hd_threads_now = t;
         t->current = hd_threads_next(t);
         hd_context_switch(&t->scheduler, &t->contexts[t->current]);
     }
-    if (!t->over && t->done < t->count) hd_threads_stuck(t);
+    if (!t->over && t->done < t->count)
+        hd_threads_stuck(t);
+    else if (!t->over && t->bulk_count)
+        hd_trap(t->args->trap, t->bulks[0].site, t->bulks[0].thread, 0, 0, 0);
 }

@@ -21,6 +21,7 @@ typedef struct Cuda {
     const char *symbol;
     bool awaiting; /* inside the condition of an `await`: loads are not to be remembered */
     bool waits;    /* the kernel has barriers that an ended thread would hold up for ever */
+    bool stores;   /* copy engines store what the kernel has in shared memory */
     bool traps;
     bool reads_shared;   /* instructions of the asynchronous proxy read what threads have stored */
     bool overlaid;       /* scopes share storage: a barrier opens each */

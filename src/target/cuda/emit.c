@@ -2,6 +2,7 @@
  * them what they need of the device prelude. The arguments are those that runtime/module.h lists.
  */
 #include "target/cuda/cuda.h"
+#include "target/maps.h"
 
 static const CHooks HOOKS = {
     .elem_type = target_cuda_elem_type,
@@ -100,6 +101,8 @@ static void signature(Cuda *cuda)
         base_sb_printf(&list, "%slong long %s%s", d ? ", " : ",\n    ", wide(w), GRID[d]);
     base_sb_printf(&list, ", %s *hd_report", cuda->traps ? "HdTrap" : "void");
     if (k->resident) base_sb_str(&list, ", unsigned int *hd_words");
+    for (size_t i = 0; i < cuda->instance->maps.len; ++i)
+        base_sb_printf(&list, ",\n    const __grid_constant__ HdTensorMap hd_map_%zu", i);
     /* Without the 1 (blocks that an SM must hold) the compiler would rather spill a little than let
      * fewer blocks fit. */
     base_sb_printf(w->out, "extern \"C\" __global__ void __launch_bounds__(%lld, 1) %s(%s)\n",
@@ -224,6 +227,7 @@ static bool survey(void *user, IrStmt *s)
         cuda->waits = true;
     if (s->kind == IR_STMT_MBARRIER) cuda->waits = true;
     if (s->kind == IR_STMT_MACHINE && s->imm2) cuda->reads_shared = true;
+    if (s->kind == IR_STMT_BULK && s->builtin == BUILTIN_TMA_STORE) cuda->stores = true;
     return true;
 }
 
@@ -251,6 +255,7 @@ static void emit_variant(TargetInstance *instance, TargetVariant *variant, const
     cuda.w.brief = brief;
     name_tables(&cuda);
     ir_walk(k->body, survey, &cuda);
+    size_t sites = instance->sites.len;
     target_cuda_find_fragments(&cuda);
     target_cuda_place_shared(&cuda);
     cuda.w.depth = 1;
@@ -272,6 +277,7 @@ static void emit_variant(TargetInstance *instance, TargetVariant *variant, const
     base_sb_mem(out, body.data ? body.data : "", body.len);
     base_sb_str(out, "}\n\n");
     variant->cuda_entry = symbol;
+    if (cuda.traps || instance->sites.len > sites) instance->cuda_traps = true;
     int64_t bytes = cuda.shared.at && !cuda.shared.at_launch ? cuda.shared.total->value.i : 0;
     if (bytes > instance->shared_bytes) instance->shared_bytes = bytes;
 }
@@ -284,6 +290,7 @@ void target_cuda_emit(Arena *arena, TargetModule *module, Sb *out)
         TargetKernel *kernel = &module->kernels[i];
         for (int j = 0; j < kernel->instance_count; ++j) {
             TargetInstance *instance = &kernel->instances[j];
+            target_collect_maps(arena, instance);
             for (int v = 0; v < instance->variant_count; ++v) {
                 if (!instance->variants[v].cuda) continue;
                 emit_variant(instance, &instance->variants[v],

@@ -89,6 +89,76 @@ HD_FN void hd_mbarrier_wait(unsigned long long *b, unsigned int parity)
 }
 #endif
 
+// ---- copy engines -------------------------------------------------------------------------------
+// A CUtensorMap, which the host has made.
+#ifndef HD_HOST
+struct __align__(64) HdTensorMap {
+    unsigned long long words[16];
+};
+#endif
+
+// Copies the box at these coordinates, the fastest dimension's first, to p; b counts its bytes.
+#ifndef HD_HOST
+template <int Rank>
+HD_FN void hd_tma_load(const void *p, const HdTensorMap *map, unsigned long long *b, int x,
+                       int y = 0, int z = 0, int u = 0, int v = 0)
+{
+    unsigned int to = hd_shared_address(p), bar = hd_shared_address(b);
+#define HD_TMA_LOAD(n, at)                                                                         \
+    asm volatile("cp.async.bulk.tensor." n                                                         \
+                 ".shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {" at "}], [%2];"  \
+                 :                                                                                 \
+                 : "r"(to), "l"(map), "r"(bar), "r"(x), "r"(y), "r"(z), "r"(u), "r"(v)             \
+                 : "memory")
+    if constexpr (Rank == 1) HD_TMA_LOAD("1d", "%3");
+    if constexpr (Rank == 2) HD_TMA_LOAD("2d", "%3, %4");
+    if constexpr (Rank == 3) HD_TMA_LOAD("3d", "%3, %4, %5");
+    if constexpr (Rank == 4) HD_TMA_LOAD("4d", "%3, %4, %5, %6");
+    if constexpr (Rank == 5) HD_TMA_LOAD("5d", "%3, %4, %5, %6, %7");
+}
+#endif
+
+#ifndef HD_HOST
+template <int Rank>
+HD_FN void hd_tma_store(const void *p, const HdTensorMap *map, int x, int y = 0, int z = 0,
+                        int u = 0, int v = 0)
+{
+    unsigned int from = hd_shared_address(p);
+#define HD_TMA_STORE(n, at)                                                                        \
+    asm volatile("cp.async.bulk.tensor." n ".global.shared::cta.bulk_group [%1, {" at "}], [%0];"   \
+                 :                                                                                 \
+                 : "r"(from), "l"(map), "r"(x), "r"(y), "r"(z), "r"(u), "r"(v)                      \
+                 : "memory")
+    if constexpr (Rank == 1) HD_TMA_STORE("1d", "%2");
+    if constexpr (Rank == 2) HD_TMA_STORE("2d", "%2, %3");
+    if constexpr (Rank == 3) HD_TMA_STORE("3d", "%2, %3, %4");
+    if constexpr (Rank == 4) HD_TMA_STORE("4d", "%2, %3, %4, %5");
+    if constexpr (Rank == 5) HD_TMA_STORE("5d", "%2, %3, %4, %5, %6");
+}
+#endif
+
+#ifndef HD_HOST
+HD_FN void hd_tma_commit()
+{
+    asm volatile("cp.async.bulk.commit_group;" : : : "memory");
+}
+#endif
+
+#ifndef HD_HOST
+template <int Groups> HD_FN void hd_tma_wait()
+{
+    asm volatile("cp.async.bulk.wait_group %0;" : : "n"(Groups) : "memory");
+}
+#endif
+
+// What this thread has written to shared memory, the engines see after the next barrier.
+#ifndef HD_HOST
+HD_FN void hd_fence_engines()
+{
+    asm volatile("fence.proxy.async.shared::cta;" : : : "memory");
+}
+#endif
+
 // ---- registers ----------------------------------------------------------------------------------
 // Run by whole warpgroups. Architectures without a feature set of their own keep what they have.
 #ifndef HD_HOST

@@ -1,5 +1,6 @@
 /* Statements that only CUDA writes this way: what threads do together, stores of vectors, traps. */
 #include "target/cuda/cuda.h"
+#include "target/maps.h"
 
 static void put(CWriter *w, const char *text)
 {
@@ -145,6 +146,35 @@ static void mbarrier(CWriter *w, const IrStmt *s)
     for (int i = count; i < s->count; ++i) {
         put(w, ", (unsigned int)");
         cfamily_expr(w, s->args[i], C_UNARY);
+    }
+    cfamily_close(w, ");");
+}
+
+/* The address of the element that a LOAD would read. */
+static void place(CWriter *w, const IrExpr *load)
+{
+    base_sb_printf(w->out, "&%s[", w->tensor_names[load->tensor->id]);
+    cfamily_expr(w, cfamily_offset(w, load->tensor, load->flags, load->args), C_ANY);
+    put(w, "]");
+}
+
+/* tma.load and tma.store: the engine counts coordinates from the fastest dimension. */
+static void bulk(Cuda *cuda, const IrStmt *s)
+{
+    CWriter *w = &cuda->w;
+    int rank = s->tensor->rank;
+    cfamily_open(w);
+    base_sb_printf(w->out, "hd_tma_%s<%d>(", strchr(vocab_builtin(s->builtin)->text, '.') + 1,
+                   rank);
+    place(w, s->args[2 * rank]);
+    base_sb_printf(w->out, ", &hd_map_%d", target_map(cuda->instance, s));
+    if (s->count > 2 * rank + 1) {
+        put(w, ", ");
+        place(w, s->args[2 * rank + 1]);
+    }
+    for (int d = rank - 1; d >= 0; --d) {
+        put(w, ", (int)");
+        cfamily_expr(w, s->args[d], C_UNARY);
     }
     cfamily_close(w, ");");
 }
@@ -362,6 +392,10 @@ bool target_cuda_stmt(CWriter *w, const IrStmt *s)
 {
     Cuda *cuda = w->user;
     if (s->kind == IR_STMT_SCOPE && cuda->overlaid) cfamily_line(w, "__syncthreads();");
+    /* Before another thread has the engine store what this one wrote. */
+    bool signals = s->kind == IR_STMT_BARRIER ||
+                   (s->kind == IR_STMT_MBARRIER && s->builtin != BUILTIN_MBARRIER_WAIT);
+    if (signals && cuda->stores) cfamily_line(w, "hd_fence_engines();");
     if (s->kind == IR_STMT_BARRIER)
         barrier(cuda, s);
     else if (s->kind == IR_STMT_COLLECTIVE)
@@ -372,6 +406,12 @@ bool target_cuda_stmt(CWriter *w, const IrStmt *s)
         await(cuda, s);
     else if (s->kind == IR_STMT_MBARRIER)
         mbarrier(w, s);
+    else if (s->kind == IR_STMT_BULK)
+        bulk(cuda, s);
+    else if (s->kind == IR_STMT_BULK_COMMIT)
+        cfamily_line(w, "hd_tma_commit();");
+    else if (s->kind == IR_STMT_BULK_WAIT)
+        cfamily_line(w, "hd_tma_wait<%lld>();", (long long)s->imm);
     else if (s->kind == IR_STMT_TRAP)
         trap(cuda, s);
     else if (s->kind == IR_STMT_PRINT)

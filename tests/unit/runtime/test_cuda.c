@@ -77,7 +77,7 @@ static const HdVariantInfo other_v[] = {{NULL, "plain", NULL, "other"}};
     {                                                                                              \
         {                                                                                          \
             "i", 0, NULL, {g, NULL, NULL}, 128, {128, 1, 1}, shared, res, 1, v, n,                 \
-                n ? sites : NULL, NULL                                                             \
+                n ? sites : NULL, NULL, 0, NULL, false                                             \
         }                                                                                          \
     }
 static const HdInstanceInfo add_i[] = INSTANCE(by_16, 65536, false, add_v, 0);

@@ -1,0 +1,233 @@
+/* Copies by the copy engines, one thread's instruction: tma.load, tma.store. What the engine can do
+ * is checked here: boxes, element types, and that the shared tile lies as the engine writes it. */
+#include "lower/internal.h"
+
+enum { TMA_RANK = 5, TMA_EXTENT = 256, TMA_BYTES = 16, TMA_ALIGN = 128 };
+
+typedef struct Box {
+    const Ast *call;
+    const View *window, *tile;
+    int rank;
+    const IrExpr *at[MAX_RANK], *extent[MAX_RANK]; /* of the parameter's dimensions */
+    int64_t inner;                                 /* bytes of a row */
+    int swizzle;
+} Box;
+
+static bool refuse(Lower *l, const Ast *node, const char *why)
+{
+    lower_error(l, TMA, node->span, why);
+    return false;
+}
+
+/* ---- the window ------------------------------------------------------------------------------ */
+
+static bool extent_fits(Lower *l, const Ast *node, const IrExpr *extent)
+{
+    if (!ir_is_const(extent)) {
+        lower_error(l, NOT_CONSTANT, node->span);
+        return false;
+    }
+    if (extent->value.i <= TMA_EXTENT) return true;
+    return refuse(l, node,
+                  lower_text(l,
+                             "a window has at most %d elements in a dimension, and this has %lld",
+                             TMA_EXTENT, (long long)extent->value.i));
+}
+
+/* Does the engine fill with zeros, or drop, just what lies outside of this bound? */
+static bool is_edge(const View *v, const Bound *b)
+{
+    for (int d = 0; d < v->tensor->rank; d++)
+        if (v->dim[d] == b->dim && v->offset[d] == b->offset && v->tensor->extents[d] == b->limit)
+            return true;
+    return false;
+}
+
+static bool take_window(Lower *l, const Ast *node, Box *box)
+{
+    const View *v = box->window;
+    const IrTensor *t = v->tensor;
+    int next = 0;
+    box->rank = t->rank;
+    if (t->space != IR_PARAM || v->reshaped || t->rank > TMA_RANK)
+        return refuse(l, node, "it takes parameters of at most five dimensions, not reshaped");
+    for (int d = 0; d < t->rank; d++) {
+        if (v->dim[d] >= 0 && v->dim[d] != next++)
+            return refuse(l, node, "a window's dimensions keep their order");
+        box->at[d] = v->offset[d];
+        box->extent[d] = v->dim[d] < 0 ? ir_index(l->k, 1) : v->extents[v->dim[d]];
+        if (!extent_fits(l, node, box->extent[d])) return false;
+    }
+    for (int i = 0; i < v->bound_count; i++)
+        if (!is_edge(v, &v->bounds[i]))
+            return refuse(l, node, "it sees the tensor's own edges, and not those of a part of it");
+    if (v->otherwise && !(ir_is_const(v->otherwise) && !scalar_bits(v->otherwise->value)))
+        return refuse(l, node, "outside of the tensor it reads 0: write `else 0`");
+    box->inner = box->extent[t->rank - 1]->value.i * vocab_elem(t->elem)->bits / 8;
+    if (vocab_elem(t->elem)->bits >= 8 && box->inner % TMA_BYTES == 0) return true;
+    return refuse(l, node,
+                  lower_text(l, "a row of the window is a multiple of %d bytes, and this has %lld",
+                             TMA_BYTES, (long long)box->inner));
+}
+
+/* ---- the shared tile ------------------------------------------------------------------------- */
+
+/* Elements from one index of dimension d to the next; 0 where they differ. */
+static int64_t pitch(const IrTensor *t, int d)
+{
+    int64_t place = 1;
+    if (t->layout) {
+        int found = 0;
+        for (int i = 0; i < t->layout->count; i++) {
+            const IrLayoutDigit *digit = &t->layout->digits[i];
+            if (digit->dim == d && found++ == 0) place = digit->divide == 1 ? digit->place : 0;
+        }
+        return found == 1 ? place : 0;
+    }
+    for (int i = d + 1; i < t->rank; i++) place *= t->extents[i]->value.i;
+    return place;
+}
+
+static int log2_of(int64_t x)
+{
+    int bits = 0;
+    while (x > 1) x >>= 1, bits++;
+    return bits;
+}
+
+/* The engine exchanges the 16-byte parts of rows of 32, 64 or 128 bytes: bits 4 and up of the
+ * address with bits 7 and up. */
+static bool take_swizzle(Box *box)
+{
+    const IrLayout *layout = box->tile->tensor->layout;
+    int shift = log2_of(vocab_elem_bytes(box->tile->tensor->elem));
+    if (!layout || !layout->swizzle_bits) return true;
+    box->swizzle = layout->swizzle_bits;
+    return layout->swizzle_to + shift == 4 && layout->swizzle_from + shift == 7 &&
+           box->swizzle <= 3 && box->inner == 16 << box->swizzle;
+}
+
+static const char *layout_advice(Lower *l, const Box *box)
+{
+    int bits = log2_of(box->inner / TMA_BYTES);
+    int to = 4 - log2_of(vocab_elem_bytes(box->tile->tensor->elem));
+    const char *name = box->tile->tensor->name->text;
+    if (bits < 1 || bits > 3 || box->inner != 16 << bits)
+        return lower_text(l,
+                          "it writes the rows of `%s` one after another: declare it without a "
+                          "layout, or with rows of 32, 64 or 128 bytes and a swizzle",
+                          name);
+    return lower_text(l,
+                      "it writes the rows of `%s` one after another: declare it without a layout, "
+                      "or with `layout swizzle(%d, %d, 3)`",
+                      name, bits, to);
+}
+
+static bool is_whole(const View *v, int d)
+{
+    const IrExpr *extent = v->tensor->extents[d];
+    return ir_is_const(extent) && v->extents[v->dim[d]] == extent && ir_is_int(v->offset[d], 0);
+}
+
+/* The tile's rows lie one after another from an aligned place on. */
+static bool take_tile(Lower *l, const Ast *node, Box *box)
+{
+    const View *v = box->tile;
+    const IrTensor *t = v->tensor;
+    int64_t place = 1, bytes = vocab_elem_bytes(t->elem);
+    int next = v->rank;
+    bool plain = take_swizzle(box), aligned = true;
+    if (t->space != IR_SHARED || v->reshaped || v->bound_count)
+        return refuse(l, node, "the other side is a whole shared tensor, or `s[i]` of one");
+    for (int d = t->rank - 1; d >= 0; d--) {
+        if (v->dim[d] < 0) {
+            aligned &= pitch(t, d) * bytes % (TMA_ALIGN << box->swizzle) == 0;
+            continue;
+        }
+        if (v->dim[d] != --next || !is_whole(v, d))
+            return refuse(l, node, "the other side is a whole shared tensor, or `s[i]` of one");
+        plain &= pitch(t, d) == place;
+        place *= t->extents[d]->value.i;
+    }
+    if (!plain) return refuse(l, node, layout_advice(l, box));
+    if (aligned) return true;
+    return refuse(l, node,
+                  lower_text(l, "each tile of `%s` begins at a multiple of %d bytes", t->name->text,
+                             TMA_ALIGN << box->swizzle));
+}
+
+static bool same_shape(Lower *l, const Box *box)
+{
+    for (int d = 0; d < box->window->rank; d++) {
+        const IrExpr *a = box->window->extents[d], *b = box->tile->extents[d];
+        if (a == b) continue;
+        lower_error(
+            l, SHAPE_MISMATCH, box->call->span,
+            lower_text(l, "extent %s of dimension %d of the window", lower_expr_text(l, a), d),
+            lower_text(l, "%s of the shared tile", lower_expr_text(l, b)));
+        return false;
+    }
+    return true;
+}
+
+/* ---- statements ------------------------------------------------------------------------------ */
+
+static void append(Lower *l, const Box *box, const IrExpr *mbarrier)
+{
+    const IrExpr *operands[2 * MAX_RANK + 2], *zero[MAX_RANK], *index[MAX_RANK];
+    int count = 0;
+    for (int d = 0; d < box->rank; d++) operands[count++] = box->at[d];
+    for (int d = 0; d < box->rank; d++) operands[count++] = box->extent[d];
+    for (int d = 0; d < box->tile->rank; d++) zero[d] = ir_index(l->k, 0);
+    lower_view_index(l, box->tile, zero, index);
+    operands[count++] = ir_load(l->k, box->tile->tensor, 1, index, NULL, NULL);
+    if (mbarrier) operands[count++] = mbarrier;
+    lower_at(l, box->call);
+    IrStmt *stmt = ir_append(l->k, l->block, IR_STMT_BULK);
+    stmt->tensor = box->window->tensor;
+    stmt->builtin = box->call->call->builtin;
+    stmt->imm = box->swizzle;
+    stmt->count = count;
+    stmt->args = base_copy(l->arena, operands, (size_t)count * sizeof *operands);
+    l->k->tensors.data[box->tile->tensor->id]->bulk = true;
+    l->k->waits = true;
+}
+
+static void copy(Lower *l, const Ast *call, bool load)
+{
+    const Ast *args = KID(call, Call, args);
+    Value dst = lower_value(l, args->kid[0]), src = lower_value(l, args->kid[1]);
+    const IrExpr *index[MAX_RANK], *mbarrier = NULL;
+    if (load) {
+        const IrTensor *b = lower_mbarrier(l, args->kid[2], index);
+        if (!b) return;
+        mbarrier = ir_load(l->k, b, 1, index, NULL, NULL);
+    }
+    if (dst.kind != VALUE_VIEW || src.kind != VALUE_VIEW) return;
+    Box box = {
+        .call = call, .window = load ? src.view : dst.view, .tile = load ? dst.view : src.view};
+    if (l->group.size != 1) {
+        lower_error(l, GROUP, call->span,
+                    "one thread has the copy made, as in `on thread[0] { … }`");
+        return;
+    }
+    if (same_shape(l, &box) && take_window(l, args->kid[load ? 1 : 0], &box) &&
+        take_tile(l, args->kid[load ? 0 : 1], &box))
+        append(l, &box, mbarrier);
+}
+
+void lower_tma(Lower *l, const Ast *call)
+{
+    Builtin builtin = call->call->builtin;
+    if (!lower_needs_arch(l, call, vocab_builtin(builtin)->text, 90)) return;
+    if (builtin == BUILTIN_TMA_LOAD || builtin == BUILTIN_TMA_STORE) {
+        copy(l, call, builtin == BUILTIN_TMA_LOAD);
+    } else if (builtin == BUILTIN_TMA_COMMIT) {
+        ir_append(l->k, l->block, IR_STMT_BULK_COMMIT);
+    } else {
+        int64_t groups;
+        if (!lower_wait_groups(l, call, &groups)) return;
+        lower_at(l, call);
+        ir_append(l->k, l->block, IR_STMT_BULK_WAIT)->imm = groups;
+    }
+}
