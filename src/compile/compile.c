@@ -309,7 +309,7 @@ static bool choose_swizzles(const Trial *t, IrKernel *k, Swizzles *swizzles)
         int64_t cost[BASE_LEN(swizzles->bytes)] = {0};
         if (!try_swizzles(t, bytes, count, cost)) continue;
         for (int i = 0; i < count; i++) {
-            if (cost[i] >= least[i]) continue;
+            if (cost[i] < 0 || cost[i] >= least[i]) continue;
             least[i] = cost[i];
             swizzles->bytes[i] = bytes;
             changed = true;

@@ -35,8 +35,8 @@ typedef struct Accesses {
 typedef struct Count {
     int64_t *cost;
     int count;
-    int64_t times; /* that the statement in hand runs, about */
-    bool conflicts;
+    int64_t times;              /* that the statement in hand runs, about */
+    uint32_t conflicts, pinned; /* by tensor: has conflicts; its rows feed matrix instructions */
 } Count;
 
 /* ---- requests -------------------------------------------------------------------------------- */
@@ -141,14 +141,23 @@ static Access *access_of(Accesses *a, const Site *site, uint32_t origin)
     return access;
 }
 
+/* ldmatrix and stmatrix take the addresses of rows of 16 bytes, from 8 lanes for each matrix. */
+static bool takes_rows(const IrStmt *s)
+{
+    return s->kind == IR_STMT_MACHINE &&
+           (s->builtin == BUILTIN_LDMATRIX || s->builtin == BUILTIN_STMATRIX);
+}
+
 static void add_count(Accesses *a, const Site *site)
 {
     const IrLayout *layout = site->tensor->space == IR_SHARED ? site->tensor->layout : NULL;
     if (!layout || layout->chosen < 1 || layout->chosen > a->count->count) return;
+    uint32_t bit = UINT32_C(1) << (layout->chosen - 1);
     Access access = {.tensor = site->tensor};
+    if (a->stmt->kind == IR_STMT_MACHINE) a->count->pinned |= bit;
     measure(a, site, &access);
     if (access.unknown) return;
-    a->count->conflicts |= access.worst.cost > access.worst.ideal;
+    if (access.worst.cost > access.worst.ideal) a->count->conflicts |= bit;
     a->count->cost[layout->chosen - 1] += (access.worst.cost + 1) * a->count->times;
 }
 
@@ -167,13 +176,6 @@ static int width(const IrTensor *t, int lanes)
 {
     int bits = vocab_elem(t->elem)->bits * lanes;
     return bits < 8 ? 1 : bits / 8;
-}
-
-/* ldmatrix and stmatrix take the addresses of rows of 16 bytes, from 8 lanes for each matrix. */
-static bool takes_rows(const IrStmt *s)
-{
-    return s->kind == IR_STMT_MACHINE &&
-           (s->builtin == BUILTIN_LDMATRIX || s->builtin == BUILTIN_STMATRIX);
 }
 
 static int lanes_of(const IrStmt *s)
@@ -255,6 +257,14 @@ static void walk_role(Accesses *a, const IrStmt *s)
     a->lanes.scope.count = count;
 }
 
+/* A tensor that a statement of its own fills keeps the layout which that knows. */
+static void pin(Accesses *a, const IrStmt *s)
+{
+    bool plain = !s->tensor || s->kind == IR_STMT_STORE || s->kind == IR_STMT_ATOMIC;
+    int number = plain || !s->tensor->layout ? 0 : s->tensor->layout->chosen;
+    if (number > 0 && number <= a->count->count) a->count->pinned |= UINT32_C(1) << (number - 1);
+}
+
 /* Returns how often the loop itself is come to. */
 static int64_t enter_loop(Accesses *a, const IrStmt *s)
 {
@@ -279,6 +289,7 @@ static void walk(Accesses *a, IrBlock *block)
         if (s->kind == IR_STMT_LET) lanes_enter_let(&a->lanes, s);
         if (s->kind == IR_STMT_FOR) lanes_enter_for(&a->lanes, s);
         int64_t times = a->count ? enter_loop(a, s) : 0;
+        if (a->count) pin(a, s);
         if (s->kind == IR_STMT_IF) {
             walk_if(a, s, args[0]);
         } else if (s->kind == IR_STMT_ROLE) {
@@ -351,10 +362,12 @@ static void tabulate(Accesses *a, const Access *x)
 
 bool pass_swizzle_cost(IrKernel *k, int64_t *cost, int count)
 {
-    Count c = {cost, count, 1, false};
+    Count c = {.cost = cost, .count = count < 32 ? count : 32, .times = 1};
     Accesses a = {.k = k, .lanes = lanes_begin(k), .count = &c};
     walk(&a, k->body);
-    return c.conflicts;
+    for (int i = 0; i < c.count; i++)
+        if (c.pinned >> i & 1) cost[i] = -1;
+    return (c.conflicts & ~c.pinned) != 0;
 }
 
 bool pass_accesses(PassContext *ctx)

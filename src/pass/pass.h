@@ -56,7 +56,7 @@ PassTarget pass_target(int index);
 
 /* Adds, to cost[n - 1] for the n-th tensor whose swizzle the compiler chose, what its accesses come
  * to after all passes: wavefronts and requests, as often as loops make them, some warps and rounds
- * for all. True if there are bank conflicts among them. */
+ * for all; or -1 if instructions depend on the layout. True if there are bank conflicts else. */
 bool pass_swizzle_cost(IrKernel *kernel, int64_t *cost, int count);
 
 /* ---- single rewritings ----------------------------------------------------------------------- */
