@@ -72,6 +72,11 @@ struct Wait {
 #define __syncthreads() HD_FAULT_UNLESS("barrier") __syncthreads()
 #define __syncwarp() HD_FAULT_UNLESS("warp-barrier") __syncwarp()
 #define hd_group_sync(...) HD_FAULT_UNLESS("group-barrier") hd_group_sync(__VA_ARGS__)
+#define hd_mbarrier_arrive(...) HD_FAULT_UNLESS("arrive") hd_mbarrier_arrive(__VA_ARGS__)
+#define hd_mbarrier_wait(...) HD_FAULT_UNLESS("mbarrier-wait") hd_mbarrier_wait(__VA_ARGS__)
+#define hd_wgmma_fence() HD_FAULT_UNLESS("wgmma-fence") hd_wgmma_fence()
+#define hd_wgmma_commit() HD_FAULT_UNLESS("wgmma-commit") hd_wgmma_commit()
+#define hd_wgmma_wait HD_FAULT_UNLESS("wgmma-wait") hd_wgmma_wait
 #define hd_async_copy HD_FAULT_STATE("copy"), hd_async_copy
 #define hd_async_commit() HD_FAULT_UNLESS("commit") hd_async_commit()
 #define hd_async_wait                                                                              \
