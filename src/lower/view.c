@@ -208,29 +208,39 @@ const View *lower_reshape(Lower *l, const View *view, int rank, const IrExpr *co
     return result;
 }
 
-/* The view's dimensions are the tile's distributed ones, in order, or these after leading ones. */
-static bool keeps_dims(const View *view, int lead, int rank)
+/* The view's dimensions are the tile's distributed ones, perhaps after leading ones: dimension i of
+ * the view's is dims[i] of the tile's. */
+static bool find_dims(const View *view, int lead, int rank, int *dims)
 {
-    for (int d = 0; d < rank; d++)
-        if (view->reshaped || view->dim[lead + d] != view->rank - rank + d) return false;
+    for (int i = 0; i < rank; i++) dims[i] = -1;
+    for (int d = 0; d < rank; d++) {
+        int i = view->dim[lead + d] - (view->rank - rank);
+        if (view->reshaped || i < 0 || i >= rank) return false;
+        dims[i] = d;
+    }
+    for (int i = 0; i < rank; i++)
+        if (dims[i] < 0) return false;
     return true;
 }
 
 const Mapping *lower_over(Lower *l, const View *view, const Ast *at)
 {
     const Mapping *m = view->tensor->over;
+    int dims[MAX_RANK];
     if (!m || view->rank < m->rank) return m;
+    if (!find_dims(view, view->tensor->rank - m->rank, m->rank, dims)) return m;
     int64_t extents[MAX_RANK];
-    bool part = false;
-    for (int d = 0; d < m->rank; d++) {
-        const IrExpr *extent = view->extents[view->rank - m->rank + d];
+    bool part = false, turned = false;
+    for (int i = 0; i < m->rank; i++) {
+        const IrExpr *extent = view->extents[view->rank - m->rank + i];
         if (!ir_is_const(extent)) return m;
-        extents[d] = extent->value.i;
-        part |= extents[d] != m->shape[d];
+        extents[dims[i]] = extent->value.i;
+        part |= extent->value.i != m->shape[dims[i]];
+        turned |= dims[i] != i;
     }
-    if (!part || !keeps_dims(view, view->tensor->rank - m->rank, m->rank)) return m;
     MappingError error = {0};
-    const Mapping *inside = mapping_part(l->arena, m, extents, &error);
-    if (!inside && at) lower_error(l, MAPPING_INVALID, at->span, error.message);
-    return inside;
+    if (part) m = mapping_part(l->arena, m, extents, &error);
+    if (m && turned) m = mapping_transpose(l->arena, m, dims, &error);
+    if (!m && at) lower_error(l, MAPPING_INVALID, at->span, error.message);
+    return m;
 }

@@ -110,6 +110,9 @@ const Mapping *mapping_drop(Arena *arena, const Mapping *m, int dim, MappingErro
  * shape: leading repeats are cut. An error where the window is not a part of every worker's. */
 const Mapping *mapping_part(Arena *arena, const Mapping *m, const int64_t *extents,
                             MappingError *error);
+/* Dimension i of each task becomes what dimension dims[i] was. */
+const Mapping *mapping_transpose(Arena *arena, const Mapping *m, const int *dims,
+                                 MappingError *error);
 /* The factors above in one call; holes not allowed. */
 const Mapping *mapping_build(Arena *arena, const MappingFactors *factors, MappingError *error);
 

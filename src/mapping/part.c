@@ -1,5 +1,5 @@
-/* Windows: the tasks of a mapping inside an aligned window are a mapping again where the window
- * cuts it at a factor. */
+/* Mappings seen through views: the tasks inside an aligned window are a mapping again where the
+ * window cuts it at a factor; so are tasks with their dimensions in another order. */
 #include "mapping/internal.h"
 
 #include <inttypes.h>
@@ -53,6 +53,28 @@ const Mapping *mapping_part(Arena *arena, const Mapping *m, const int64_t *exten
         }
         for (int d = 0; d < m->rank && factors[i].kind != MAPPING_REPLICATE; d++)
             if (!cut(arena, &factors[i], i, d, &left[d], extents[d], error)) return NULL;
+    }
+    return mapping_build(arena, &(MappingFactors){whole->count, factors}, error);
+}
+
+const Mapping *mapping_transpose(Arena *arena, const Mapping *m, const int *dims,
+                                 MappingError *error)
+{
+    const MappingFactors *whole = m->factors;
+    MappingFactor *factors = NEW_ARRAY(arena, MappingFactor, (size_t)whole->count + 1);
+    int place[MAPPING_MAX_RANK] = {0};
+    for (int d = 0; d < m->rank; d++) place[dims[d]] = d;
+    for (int i = 0; i < whole->count; i++) {
+        const MappingFactor *old = &whole->factors[i];
+        factors[i] = *old;
+        if (old->kind == MAPPING_DROP) {
+            mapping_fail(arena, error, i, "a mapping with a dropped dimension is not transposed");
+            return NULL;
+        }
+        for (int d = 0; d < m->rank && old->kind != MAPPING_REPLICATE; d++) {
+            factors[i].extents[d] = old->extents[dims[d]];
+            factors[i].order[d] = place[old->order[d]];
+        }
     }
     return mapping_build(arena, &(MappingFactors){whole->count, factors}, error);
 }

@@ -1,5 +1,5 @@
-/* The part of a mapping in a window, against the lists of tasks: in each window, each worker's
- * tasks there, counted from the window's corner, in order, are the part's. */
+/* The part of a mapping in a window, and mappings transposed, against the lists of tasks: in each
+ * window, each worker's tasks there, counted from the window's corner, in order, are the part's. */
 #include "random.h"
 
 static Escape escape;
@@ -78,6 +78,33 @@ static void parts_are_windows(void **unused)
     assert_true(refused > 500);
 }
 
+static void transposed_tasks(void **unused)
+{
+    (void)unused;
+    uint64_t state = 12;
+    int turned = 0;
+    for (int trial = 0; trial < 3000; trial++) {
+        Arena *arena = base_arena_create(&escape);
+        Pair pair = random_pair(arena, &state, 1 + random_below(&state, 4), 3, 120);
+        const Oracle *o = &pair.oracle;
+        int dims[MAPPING_MAX_RANK];
+        MappingError error = {0};
+        random_order(&state, o->rank, dims);
+        const Mapping *m = mapping_transpose(arena, pair.mapping, dims, &error);
+        turned += m != NULL;
+        if (!m) assert_non_null(strstr(error.message, "dropped"));
+        for (int64_t w = 0; m && w < o->workers; w++)
+            for (int64_t step = 0; step < o->steps; step++) {
+                int64_t at[MAPPING_MAX_RANK];
+                mapping_eval(m, w, step, at);
+                for (int d = 0; d < o->rank; d++)
+                    assert_int_equal(at[d], oracle_task(o, w, step)[dims[d]]);
+            }
+        base_arena_destroy(arena);
+    }
+    assert_true(turned > 1000);
+}
+
 static void fragments_are_parts(void **unused)
 {
     (void)unused;
@@ -102,6 +129,7 @@ int main(void)
 {
     if (setjmp(escape.env)) return 1;
     const struct CMUnitTest tests[] = {cmocka_unit_test(parts_are_windows),
+                                       cmocka_unit_test(transposed_tasks),
                                        cmocka_unit_test(fragments_are_parts)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
