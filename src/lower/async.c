@@ -21,6 +21,16 @@ static void wait_for(Lower *l, const Ast *call)
     if (lower_is_async(l)) ir_append(l->k, l->block, IR_STMT_WAIT)->imm = groups;
 }
 
+/* The products of a warpgroup are over for all of it, or for none. */
+static void meet_warpgroup(Lower *l)
+{
+    if (l->group.single || l->group.size % WARPGROUP_THREADS) return;
+    if (l->group.size == WARPGROUP_THREADS)
+        lower_barrier(l, false);
+    else
+        ir_barrier(l->k, l->block, IR_SCOPE_GROUP, WARPGROUP_THREADS)->imm2 = -1;
+}
+
 /* Products that are under way exist on CUDA only; elsewhere each is done when it is begun. */
 static void order(Lower *l, const Ast *call)
 {
@@ -29,7 +39,10 @@ static void order(Lower *l, const Ast *call)
     if (!lower_needs_arch(l, call, vocab_builtin(builtin)->text, 90)) return;
     if (!lower_wait_groups(l, call, &groups)) return;
     lower_at(l, call);
-    if (!l->options->cpu) lower_order(l, builtin, groups);
+    if (!l->options->cpu)
+        lower_order(l, builtin, groups);
+    else if (builtin == BUILTIN_WGMMA_WAIT)
+        meet_warpgroup(l);
 }
 
 void lower_order(Lower *l, Builtin builtin, int64_t groups)

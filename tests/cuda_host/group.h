@@ -122,7 +122,10 @@ static inline void group_wait(long groups)
         else
             group_run(&p->list[i]);
     }
+    bool some = kept < p->count;
     p->count = kept;
+    // The products of a warpgroup are over for all of it, or for none.
+    if (some) barrier(16 + machine->current / 128, 128);
 }
 
 } // namespace hd_host

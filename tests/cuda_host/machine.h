@@ -29,7 +29,7 @@ namespace hd_host
 
 enum {
     MAX_THREADS = 1024,
-    MAX_BARRIERS = 16,
+    MAX_BARRIERS = 16 + 8 /* of warpgroups */,
     MAX_MBARRIERS = 256,
     MAX_BULKS = 512,
     STACK = 256 * 1024
