@@ -2,7 +2,7 @@
 
     tests/gpu/beside.py DEVICE OUT.json [--only TEXT] [--seconds N]
 
-Ours are the medians of `hdc bench` over tests/gpu/square.hd and tests/gpu/peers.hd, a process for
+Ours are the medians of `hdc bench` over tests/gpu/square.hd, peers.hd and hopper.hd, a process for
 each bench, so that one that fails costs its own row only. Theirs are medians of CUDA events around
 PyTorch's operators (cuBLAS, cuDNN, its flash attention) and around what torch.compile makes with
 Triton, between two runs of ours: a GPU's clock wanders. What does not exist in the PyTorch at
@@ -186,6 +186,7 @@ TABLE = {
     "mm f16, bert": (flops(BERT), 1e12, {CUBLAS: mm("float16", BERT)}),
     "mm f16, gpt2": (flops(GPT2), 1e12, {CUBLAS: mm("float16", GPT2)}),
     "mm f16, by hand": (flops(square), 1e12, {CUBLAS: mm("float16", square)}),
+    "mm f16, hopper": (flops(square), 1e12, {CUBLAS: mm("float16", square)}),
     "mm f16, persistent": (flops(square), 1e12, {CUBLAS: mm("float16", square)}),
     "mm f16, stream-k": (flops(STREAM), 1e12, {CUBLAS: mm("float16", STREAM)}),
     "mm f16, split k": (flops(SPLIT), 1e12, {CUBLAS: mm("float16", SPLIT)}),
@@ -257,6 +258,15 @@ def ours(hdc, device, file, title):
     return found
 
 
+def is_hopper():
+    try:
+        said = subprocess.run(["nvidia-smi", "--query-gpu=compute_cap", "--format=csv,noheader"],
+                              capture_output=True, text=True, timeout=20).stdout
+    except OSError:
+        return False
+    return said.startswith("9.0")
+
+
 def copy_speed():
     """Bytes a second, read and written, of a copy on the device."""
     a = torch.empty(1 << 28, device="cuda")
@@ -267,7 +277,8 @@ def copy_speed():
 def measure(hdc, device, title, end, copy):
     """Ours, theirs, ours again: the mean of the two."""
     work, unit, peers = TABLE[title]
-    file = "tests/gpu/square.hd" if title.startswith("mm f32") else "tests/gpu/peers.hd"
+    file = "tests/gpu/%s.hd" % ("square" if title.startswith("mm f32") else
+                                "hopper" if title == "mm f16, hopper" else "peers")
     begin, rows = time.monotonic(), []
     before = ours(hdc, device, file, title)
     took = time.monotonic() - begin
@@ -314,7 +325,7 @@ def main():
     copy = copy_speed() if HAVE_TORCH else None
     rows = []
     for title in TABLE:
-        if only not in title:
+        if only not in title or (title == "mm f16, hopper" and not is_hopper()):
             continue
         if time.monotonic() > end:
             print(f"{title}: left out, the time is over")
