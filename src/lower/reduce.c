@@ -214,7 +214,8 @@ static bool prepare(Lower *l, const Ast *node, Reduction *r)
     r->node = node;
     r->dst = dst.view;
     r->src = src.view;
-    r->over = src.view->tensor->over;
+    r->over = lower_over(l, src.view, args->kid[1]);
+    if (!r->over && src.view->tensor->over) return false;
     r->dim = (int)dim;
     r->commutes = commutes(&r->fn);
     if (!r->over || !r->dst->tensor->over || r->src->rank != r->over->rank) {
