@@ -66,14 +66,15 @@
 #endif
 
 // ---- products -----------------------------------------------------------------------------------
-// HD_MMA_C_A_B(name, ptx, …): sums += first * second, in C, A and B registers of a lane.
+// HD_MMA_C_A_B(name, ptx, …): sums += first * second, in C, A and B registers of a lane. Volatile,
+// so that no compiler moves it to where the result is used, which not all lanes may come to.
 #ifndef HD_HOST
 #define HD_MMA_FN(name, Sum, Factor, ...)                                                          \
     HD_FN void name(void *sums, const void *first, const void *second)                             \
     {                                                                                              \
         Sum *c = (Sum *)sums;                                                                      \
         const Factor *a = (const Factor *)first, *b = (const Factor *)second;                      \
-        asm(__VA_ARGS__);                                                                          \
+        asm volatile(__VA_ARGS__);                                                                 \
     }
 #endif
 
