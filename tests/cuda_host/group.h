@@ -124,6 +124,7 @@ static inline void group_wait(long groups)
     }
     bool some = kept < p->count;
     p->count = kept;
+    if (kept == 0) p->fenced = false; // what has been summed may be used, and then needs a fence
     // The products of a warpgroup are over for all of it, or for none.
     if (some) barrier(16 + machine->current / 128, 128);
 }

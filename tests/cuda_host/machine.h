@@ -505,6 +505,9 @@ static void run_block(Machine *m, long number)
         m->turn[i] = 0;
         m->waits[i].at = nullptr;
         m->bulk_groups[i] = 0;
+        m->products[i].fenced = false;
+        m->products[i].count = 0;
+        m->products[i].groups = 0;
         m->copies[i].count = 0;
         m->copies[i].groups = 0;
         context_make(&m->contexts[i], m->stacks + (size_t)i * STACK, thread_main);
