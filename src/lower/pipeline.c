@@ -55,31 +55,6 @@ static const IrLayout *staged_layout(Lower *l, const IrTensor *t, int64_t stages
     return layout;
 }
 
-static bool has_fixed_size(const IrTensor *t)
-{
-    for (int d = 0; d < t->rank; d++)
-        if (!ir_is_const(t->extents[d])) return false;
-    return true;
-}
-
-/* Known at launch only: a stage is as large as the tensor was. */
-static bool stage_at_launch(Pipeline *p, const Move *m, IrTensor *t, const IrTensor *old)
-{
-    Lower *l = p->l;
-    if (old->layout) {
-        pipeline_report(p, m->call->span,
-                        pipeline_about(p, m, "has a swizzle, and a size known at launch only"));
-        return false;
-    }
-    if (!old->strides) return true;
-    const IrExpr **strides = NEW_ARRAY(l->arena, const IrExpr *, (size_t)t->rank);
-    strides[0] = old->storage;
-    for (int d = 0; d < old->rank; d++) strides[d + 1] = old->strides[d];
-    t->strides = strides;
-    t->storage = ir_binary(l->k, IR_MUL, old->storage, ir_index(l->k, p->stages));
-    return true;
-}
-
 /* An earlier pipeline gave it stages, which this one uses too: more of them, if it has more. */
 static bool stage_again(Pipeline *p, IrTensor *t)
 {
@@ -90,8 +65,6 @@ static bool stage_again(Pipeline *p, IrTensor *t)
     extents[0] = ir_index(l->k, p->stages);
     t->extents = extents;
     t->stages = p->stages;
-    if (t->strides) t->storage = ir_binary(l->k, IR_MUL, t->strides[0], extents[0]);
-    if (!t->layout) return true;
     IrLayout *layout = base_copy(l->arena, t->layout, sizeof *layout);
     bool fits = base_mul(layout->digits[0].place, p->stages, &total) && total <= INT32_MAX;
     layout->size = total;
@@ -118,7 +91,6 @@ static bool stage(Pipeline *p, const Move *m)
     t->extents = extents;
     t->rank++;
     t->stages = p->stages;
-    if (!has_fixed_size(&old)) return stage_at_launch(p, m, t, &old);
     int64_t total;
     t->layout = staged_layout(l, &old, p->stages, &total);
     if (total <= INT32_MAX) return true;

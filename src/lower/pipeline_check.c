@@ -61,7 +61,8 @@ static bool is_move(Lower *l, const Ast *stmt, const Ast *body, Move *m)
     const IrTensor *from = shown(l, args->kid[1], body);
     *m = (Move){.call = call, .symbol = dst->symbol};
     if (value->kind == VALUE_VIEW) m->whole = value->view;
-    return value->kind == VALUE_VIEW && from && from->space == IR_PARAM && !from->written;
+    return value->kind == VALUE_VIEW && from && from->space == IR_PARAM && !from->written &&
+           ir_tensor_size(value->view->tensor) > 0; /* else the copy itself is an error */
 }
 
 static void find_moves(Pipeline *p)
