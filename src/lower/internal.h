@@ -209,6 +209,8 @@ const View *lower_new_tile(Lower *l, const Name *name, Elem elem, const Mapping 
                            const int64_t *extents);
 const IrLayout *lower_layout(Lower *l, const Ast *node, int rank, const int64_t *extents,
                              Elem elem);
+/* `layout swizzle`, of constant extents. */
+const IrLayout *lower_swizzle(Lower *l, int rank, const IrExpr *const *extents, Elem elem);
 /* The layout of a shared tensor some of whose extents are known at launch only. */
 void lower_launch_layout(Lower *l, const Ast *node, IrTensor *tensor);
 

@@ -169,6 +169,16 @@ const IrLayout *lower_layout(Lower *l, const Ast *node, int rank, const int64_t 
     return build(l, &plan);
 }
 
+const IrLayout *lower_swizzle(Lower *l, int rank, const IrExpr *const *extents, Elem elem)
+{
+    int64_t shape[MAX_RANK];
+    for (int d = 0; d < rank; d++) shape[d] = extents[d]->value.i;
+    Plan plan = {.rank = rank, .extents = shape, .elem = elem, .swizzle = true};
+    for (int d = 0; d < rank; d++) plan.order[d] = d;
+    default_swizzle(l, &plan);
+    return build(l, &plan);
+}
+
 /* ---- extents known at launch --------------------------------------------------------------------
  */
 

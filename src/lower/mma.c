@@ -29,6 +29,7 @@ static const View *stage(Lower *l, const Ast *node, const View *tile)
     tensor->scope = l->scope;
     tensor->read = tensor->written = true;
     tensor->staged = tile->tensor;
+    if (!l->options->cpu) tensor->layout = lower_swizzle(l, rank, shape, tensor->elem);
     View *view = base_copy(l->arena, lower_whole(l, tensor), sizeof *view);
     if (several) {
         view->rank = tile->rank;
