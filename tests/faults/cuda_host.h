@@ -74,6 +74,11 @@ struct Wait {
 #define hd_group_sync(...) HD_FAULT_UNLESS("group-barrier") hd_group_sync(__VA_ARGS__)
 #define hd_mbarrier_arrive(...) HD_FAULT_UNLESS("arrive") hd_mbarrier_arrive(__VA_ARGS__)
 #define hd_mbarrier_wait(...) HD_FAULT_UNLESS("mbarrier-wait") hd_mbarrier_wait(__VA_ARGS__)
+#define hd_mbarrier_expect(...) HD_FAULT_UNLESS("expect") hd_mbarrier_expect(__VA_ARGS__)
+#define hd_tma_load HD_FAULT_UNLESS("tma-load") hd_tma_load
+#define hd_tma_store HD_FAULT_UNLESS("tma-store") hd_tma_store
+#define hd_tma_commit() HD_FAULT_UNLESS("tma-commit") hd_tma_commit()
+#define hd_tma_wait HD_FAULT_UNLESS("tma-wait") hd_tma_wait
 #define hd_wgmma_fence() HD_FAULT_UNLESS("wgmma-fence") hd_wgmma_fence()
 #define hd_wgmma_commit() HD_FAULT_UNLESS("wgmma-commit") hd_wgmma_commit()
 #define hd_wgmma_wait HD_FAULT_UNLESS("wgmma-wait") hd_wgmma_wait
