@@ -81,11 +81,27 @@ static void access(Barriers *b, const IrTensor *t, uint8_t how)
     b->state.now[t->id] |= how;
 }
 
-/* One thread may arrive or wait for its whole group: what the others did before, or do after, is
- * then separated from it by a barrier. */
-static void access_all(Barriers *b)
+/* One thread may speak for its whole group. A barrier then stands between what the others did and
+ * its arrival; and between its waiting, if not all wait, and what the others do. */
+static void meet(Barriers *b, const IrStmt *s)
 {
-    for (size_t i = 0; i < b->k->tensors.len; i++) access(b, b->k->tensors.data[i], READ | WRITE);
+    bool waits = s->kind == IR_STMT_BULK_WAIT || s->builtin == BUILTIN_MBARRIER_WAIT;
+    for (size_t i = 0; i < b->k->tensors.len; i++) {
+        const IrTensor *t = b->k->tensors.data[i];
+        if (t->space != IR_SHARED && !(t->space == IR_PARAM && t->written)) continue;
+        if (!waits)
+            check_access(b, t, READ | WRITE);
+        else if (!(s->flags & IR_TOGETHER))
+            b->state.now[i] |= READ | WRITE;
+    }
+}
+
+/* What a copy engine does is over when somebody has waited for it: no barrier ends it. */
+static void copy_bulk(Barriers *b, const IrStmt *s)
+{
+    const IrTensor *tile = s->args[2 * s->tensor->rank]->tensor;
+    check_access(b, tile, s->builtin == BUILTIN_TMA_LOAD ? WRITE : READ);
+    if (s->builtin == BUILTIN_TMA_STORE) check_access(b, s->tensor, WRITE);
 }
 
 static void land(Barriers *b)
@@ -142,17 +158,17 @@ static void walk_if(Barriers *b, IrStmt *s)
 static void visit(Barriers *b, IrStmt *s)
 {
     bool loop = s->kind == IR_STMT_FOR || s->kind == IR_STMT_WHILE || s->kind == IR_STMT_TASKS;
-    pass_any_operand(s, read_load, b);
+    if (s->kind == IR_STMT_BULK)
+        copy_bulk(b, s);
+    else
+        pass_any_operand(s, read_load, b);
     if (s->kind == IR_STMT_STORE && s->flags & IR_ASYNC)
         check_access(b, s->tensor, WRITE);
     else if (s->kind == IR_STMT_STORE)
         access(b, s->tensor, WRITE);
     if (s->kind == IR_STMT_WAIT) land(b);
     if (s->kind == IR_STMT_ATOMIC || s->kind == IR_STMT_MACHINE) access(b, s->tensor, READ | WRITE);
-    if (s->kind == IR_STMT_MBARRIER || s->kind == IR_STMT_BULK_WAIT) access_all(b);
-    if (s->kind == IR_STMT_BULK)
-        access(b, s->builtin == BUILTIN_TMA_LOAD ? s->args[2 * s->tensor->rank]->tensor : s->tensor,
-               WRITE);
+    if (s->kind == IR_STMT_MBARRIER || s->kind == IR_STMT_BULK_WAIT) meet(b, s);
     if (s->kind == IR_STMT_BARRIER) pass_barrier(b, s);
     if (s->kind == IR_STMT_BREAK || s->kind == IR_STMT_CONTINUE || s->kind == IR_STMT_LEAVE)
         join(b, &b->escaped, &b->state);

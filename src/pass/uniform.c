@@ -321,6 +321,19 @@ static int64_t inside_width(Uniform *u, const IrStmt *s)
     return width_of_all(&u->w, s->count, s->args);
 }
 
+/* Notes whether all threads of the role, or of the block, come to an mbarrier. */
+static void note_meeting(Uniform *u, IrStmt *s)
+{
+    int64_t group = u->w.k->block_size;
+    bool together = true;
+    const Frame *role = u->top;
+    while (role && role->stmt->kind != IR_STMT_ROLE) role = role->outer;
+    if (role) group = role->stmt->imm2;
+    for (const Frame *f = u->top; f != role && together; f = f->outer)
+        together = width_covers(&u->w, frame_width(u, f), group);
+    if (together) s->flags |= IR_TOGETHER;
+}
+
 /* Notes on a loop whether the block as a whole comes to it: what the CPU's passes ask. */
 static void note_together(Uniform *u, IrStmt *s)
 {
@@ -394,6 +407,8 @@ static void visit(Uniform *u, IrStmt *s)
     case IR_STMT_MACHINE:
     case IR_STMT_ORDER:
     case IR_STMT_MBARRIER:
+        if (u->report) note_meeting(u, s);
+        break;
     case IR_STMT_BULK:
     case IR_STMT_BULK_COMMIT:
     case IR_STMT_BULK_WAIT:
