@@ -20,7 +20,7 @@ syn match hdType /\<\%(@elems@\)\%(x\%(2\|3\|4\|8\|16\)\)\?\>/
 " Built-in functions, where they are called.
 syn match hdMapping /\<\%(@builtins MAPPING@\)\>\ze\s*(/
 syn match hdBuiltin /\<\%(@builtins VERB@\|@builtins MATH@\|@builtins MISC@\)\>\ze\s*[(\[]/
-syn match hdBuiltin /\<\%(@builtins COLLECTIVE@\)\>\ze\s*(/
+syn match hdBuiltin /\<\%(@builtins COLLECTIVE@\|@builtins ASYNC@\)\>\ze\s*(/
 syn match hdTestWord /\<\%(@builtins TEST@\)\>\ze\s*(/
 syn match hdTestWord /\<\%(@context value@\)\ze\s\+\a/
 
