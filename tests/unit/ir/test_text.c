@@ -152,6 +152,56 @@ static void test_everything(void **state)
     assert_string_equal(print_text(s, k), everything);
 }
 
+static const char engines[] =
+    "kernel copied\n"
+    "size n\n"
+    "param in a.0: f16[$n, 64]\n"
+    "param out c.1: f16[$n, 64]\n"
+    "grid 1, 1, 1\n"
+    "block 256 (256, 1, 1)\n"
+    "waits\n"
+    "shared inout s.2: f16[2, 8, 64] bulk\n"
+    "shared inout full.3: u64[2] arrivals 1\n"
+    "{\n"
+    "    role 0, 128 registers 40 {\n"
+    "        mbarrier expect full.3[1] (1024)\n"
+    "        bulk load a.0[bid.x * 8, 0] (8, 64, s.2[1, 0, 0], full.3[1]) 3\n"
+    "        mbarrier arrive full.3[0] ()\n"
+    "    }\n"
+    "    mbarrier wait full.3[tid % 2] (0)\n"
+    "    bulk store c.1[bid.x * 8, 0] (8, 64, s.2[1, 0, 0]) 3\n"
+    "    bulk_commit\n"
+    "    bulk_wait 1\n"
+    "}\n";
+
+static void test_engines(void **state)
+{
+    Session *s = *state;
+    const char *error = NULL;
+    IrKernel *k = read_text(s, engines, &error);
+    if (!k) fail_msg("%s", error);
+    error = ir_verify(k);
+    if (error) fail_msg("%s", error);
+    assert_string_equal(print_text(s, k), engines);
+    static const char *const broken[][2] = {
+        {"mbarrier wait full.3[tid % 2] (0)", "mbarrier wait full.3[tid % 2] ()"},
+        {"mbarrier arrive full.3[0] ()", "mbarrier arrive s.2[0, 0, 0] ()"},
+        {"bulk store c.1[bid.x * 8, 0]", "bulk store a.0[bid.x * 8, 0]"},
+        {"(8, 64, s.2[1, 0, 0], full.3[1])", "(8, 64, s.2[1, 0, 0], s.2[1, 0, 0])"},
+        {"(8, 64, s.2[1, 0, 0]) 3", "(8, $n, s.2[1, 0, 0]) 3"},
+        {"arrivals 1", "arrivals 1 scope 1"},
+        {"waits\n", ""},
+    };
+    for (size_t i = 0; i < BASE_LEN(broken); i++) {
+        const char *at = strstr(engines, broken[i][0]);
+        assert_non_null(at);
+        char *text = base_format(s->arena, "%.*s%s%s", (int)(at - engines), engines, broken[i][1],
+                                 at + strlen(broken[i][0]));
+        k = read_text(s, text, &error);
+        if (k && !ir_verify(k)) fail_msg("%s is no error", broken[i][1]);
+    }
+}
+
 /* A shared operand of 2^40 nodes if it were written out. */
 static void test_shared(void **state)
 {
@@ -346,6 +396,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_everything, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_engines, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_shared, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_deep, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_errors, set_up, tear_down),

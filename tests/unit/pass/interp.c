@@ -447,7 +447,8 @@ static void run_each(Interp *in, const IrStmt *s, Flow f, int64_t t)
     } else if (s->kind == IR_STMT_LEAVE) {
         in->left[(size_t)t * in->k->vars.len + s->var->id] = true;
         f.run[t] = false;
-    } else if (s->kind == IR_STMT_ATOMIC || s->kind == IR_STMT_AWAIT) {
+    } else if (s->kind == IR_STMT_ATOMIC || s->kind == IR_STMT_AWAIT ||
+               s->kind == IR_STMT_MBARRIER || s->kind == IR_STMT_BULK) {
         fail(in, "not interpreted");
     }
 }

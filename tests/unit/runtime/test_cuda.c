@@ -101,6 +101,21 @@ static const HdInstanceInfo kept_i[] = {{.label = "i",
                                          .variant_count = 1,
                                          .variants = kept_v,
                                          .shared = &sizes}};
+/* Boxes of 4 rows of x seen as rows of 8. */
+static const int64_t row_count[] = {HD_X_SIZE, 0, HD_X_CONST, 8, HD_X_DIV, HD_X_END};
+static const int64_t eight[] = {HD_X_CONST, 8, HD_X_END}, seven[] = {HD_X_CONST, 7, HD_X_END};
+static const HdHostExpr map_extents[] = {row_count, eight, NULL},
+                        odd_extents[] = {row_count, seven, NULL};
+static const HdTensorMapInfo boxes[] = {{0, 4, 2, map_extents, NULL, {4, 8}, 1, "t.hd", 9}};
+static const HdTensorMapInfo odd_boxes[] = {{0, 4, 2, odd_extents, NULL, {4, 8}, 1, "t.hd", 9}};
+static const HdVariantInfo boxed_v[] = {{NULL, "plain", NULL, "other"}};
+#define BOXED(boxes)                                                                               \
+    {                                                                                              \
+        .label = "i", .grid = {by_16, NULL, NULL}, .block = 128, .block_dims = {128, 1, 1},        \
+        .variant_count = 1, .variants = boxed_v, .map_count = 1, .maps = boxes, .site_count = 1,   \
+        .sites = sites, .cuda_quiet = true                                                         \
+    }
+static const HdInstanceInfo boxed_i[] = {BOXED(boxes)}, odd_i[] = {BOXED(odd_boxes)};
 static const HdKernelInfo kernels[] = {
     {"add", 3, vectors, 1, size_names, 1, add_i},
     {"trap", 1, vectors, 1, size_names, 1, trap_i},
@@ -109,6 +124,8 @@ static const HdKernelInfo kernels[] = {
     {"too_huge", 1, vectors, 1, size_names, 1, too_huge_i},
     {"greedy", 1, vectors, 1, size_names, 1, greedy_i},
     {"kept", 1, vectors, 1, size_names, 1, kept_i},
+    {"boxed", 1, vectors, 1, size_names, 1, boxed_i},
+    {"odd", 1, vectors, 1, size_names, 1, odd_i},
 };
 #define IMAGE(arch, ptx, text)                                                                     \
     {                                                                                              \
@@ -118,7 +135,7 @@ static const HdImageInfo images[] = {
     IMAGE(75, true, "ptx75"),    IMAGE(80, false, "cubin80"),    IMAGE(80, true, "ptx80"),
     IMAGE(90, false, "cubin90"), IMAGE(100, true, "refused100"),
 };
-static const HdModuleInfo module = {HD_ABI_VERSION, "m", 7, kernels, 5, images};
+static const HdModuleInfo module = {HD_ABI_VERSION, "m", 9, kernels, 5, images};
 
 typedef struct {
     HdRuntime *runtime;
@@ -185,6 +202,24 @@ static void test_add(void **state)
     assert_true(launch(&s, "add", 3, NULL)); /* function and attribute are kept */
     assert_null(strstr(fake.log, "cuModuleGetFunction"));
     assert_null(strstr(fake.log, "cuFuncSetAttribute"));
+    teardown(&s);
+    fake_close(&fake);
+}
+
+static void test_tensor_maps(void **state)
+{
+    (void)state;
+    Fake fake = fake_open();
+    Setup s;
+    setup(&s, 40);
+    assert_true(launch(&s, "boxed", 1, NULL));
+    assert_non_null(strstr(fake.log, "cuTensorMapEncodeTiled type 2 rank 2 extents 8 5 stride 32 "
+                                     "box 8 4 steps 1 1 interleave 0 swizzle 1 fill 0\n"));
+    assert_null(strstr(fake.log, "cuMemsetD8Async")); /* only the CPU's code has sites */
+    assert_false(launch(&s, "odd", 1, NULL));
+    assert_string_equal(s.failure.text,
+                        "t.hd:9: tensor `x` of odd cannot be copied by `tma`: the stride of "
+                        "dimension 0 is 28 bytes, no multiple of 16");
     teardown(&s);
     fake_close(&fake);
 }
@@ -437,10 +472,15 @@ static void test_async_and_use(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_add),          cmocka_unit_test(test_devices),
-        cmocka_unit_test(test_images),       cmocka_unit_test(test_traps_and_resident),
-        cmocka_unit_test(test_grids),        cmocka_unit_test(test_failures),
-        cmocka_unit_test(test_no_driver),    cmocka_unit_test(test_async_and_use),
+        cmocka_unit_test(test_add),
+        cmocka_unit_test(test_tensor_maps),
+        cmocka_unit_test(test_devices),
+        cmocka_unit_test(test_images),
+        cmocka_unit_test(test_traps_and_resident),
+        cmocka_unit_test(test_grids),
+        cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_no_driver),
+        cmocka_unit_test(test_async_and_use),
         cmocka_unit_test(test_shared_sizes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

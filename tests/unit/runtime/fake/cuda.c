@@ -191,6 +191,18 @@ PROTO(cuLaunchCooperativeKernel, void *f, unsigned gx, unsigned gy, unsigned gz,
     if (!result) run(f, p);
     return result;
 }
+PROTO(cuTensorMapEncodeTiled, void *map, int type, unsigned rank, void *address,
+      const uint64_t *extents, const uint64_t *strides, const unsigned *box, const unsigned *steps,
+      int interleave, int swizzle, int promotion, int fill)
+{
+    (void)address, (void)promotion;
+    memset(map, 0x5a, 128);
+    return say("cuTensorMapEncodeTiled",
+               " type %d rank %u extents %d %d stride %d box %u %u "
+               "steps %u %u interleave %d swizzle %d fill %d",
+               type, rank, (int)extents[0], (int)extents[1], (int)strides[0], box[0], box[1],
+               steps[0], steps[1], interleave, swizzle, fill);
+}
 PROTO(cuMemAlloc_v2, Pointer *m, size_t b)
 {
     int result = say("cuMemAlloc", " %zu", b);
