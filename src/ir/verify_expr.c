@@ -79,6 +79,10 @@ static bool check_math(IrVerifier *v, const IrStmt *s, const IrExpr *e)
     }
     for (uint32_t i = 1; i < e->count; i++)
         RULE(same_type(a->type, e->args[i]->type), "the operands differ in type");
+    if (e->op == IR_PRMT) {
+        RULE(same_type(a->type, (IrType){ELEM_U32, 1}), "prmt takes u32");
+        return true;
+    }
     bool bits = e->op == IR_POPCOUNT || e->op == IR_CLZ || e->op == IR_CTZ || e->op == IR_MULHI;
     RULE(bits ? is_int(a) : is_float(a) || (e->op == IR_ABS && is_int(a)), "%s takes %s",
          ir_op_info(e->op)->text, bits ? "integers" : "floats");

@@ -141,6 +141,13 @@ static const Type *dot4(Sema *s, Ast *call)
     return s->scalar[ELEM_I32];
 }
 
+static const Type *prmt(Sema *s, Ast *call)
+{
+    Ast *args = KID(call, Call, args);
+    for (uint32_t i = 0; i < args->count; i++) sema_expect(s, args->kid[i], s->scalar[ELEM_U32]);
+    return s->scalar[ELEM_U32];
+}
+
 /* ---- between lanes ------------------------------------------------------------------------- */
 
 static const Type *collective(Sema *s, Ast *call, Builtin builtin)
@@ -381,6 +388,7 @@ static const Type *by_class(Sema *s, Ast *call, Builtin builtin, Ast *brackets)
     switch (vocab_builtin(builtin)->cls) {
     case BUILTIN_MATH:
         if (builtin == BUILTIN_BITCAST) return bitcast(s, call, brackets);
+        if (builtin == BUILTIN_PRMT) return prmt(s, call);
         return builtin == BUILTIN_DOT4 ? dot4(s, call) : math(s, call, builtin);
     case BUILTIN_COLLECTIVE:
         return collective(s, call, builtin);

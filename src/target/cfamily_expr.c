@@ -494,6 +494,7 @@ static const char *const FUNCTIONS[IR_OP_COUNT] = {
     [IR_ISINF] = "isinf",
     [IR_COPYSIGN] = "copysign",
     [IR_MULHI] = "mulhi",
+    [IR_PRMT] = "prmt",
     [IR_POPCOUNT] = "popcount",
     [IR_CLZ] = "clz",
     [IR_CTZ] = "ctz",

@@ -111,6 +111,22 @@ static bool math_binary(Builtin builtin, Scalar a, Scalar b, Scalar *out)
     return true;
 }
 
+/* PTX ISA, "prmt", default mode. */
+static bool permute_bytes(const Scalar *args, Scalar *out)
+{
+    uint64_t bytes = (uint64_t)(uint32_t)args[1].i << 32 | (uint32_t)args[0].i,
+             selector = (uint64_t)args[2].i;
+    uint32_t r = 0;
+    if (args[0].elem != ELEM_U32) return false;
+    for (int i = 0; i < 4; i++) {
+        uint64_t by = selector >> 4 * i & 15, byte = bytes >> 8 * (by & 7) & 255;
+        if (by & 8) byte = byte & 128 ? 255 : 0;
+        r |= (uint32_t)byte << 8 * i;
+    }
+    *out = scalar_int(ELEM_U32, r);
+    return true;
+}
+
 static bool math_fma(Scalar a, Scalar b, Scalar c, Scalar *out)
 {
     if (!vocab_elem_is_float(a.elem)) return false;
@@ -127,6 +143,7 @@ bool scalar_math(Builtin builtin, const Scalar *args, int count, Scalar *out)
         *out = scalar_int(args[8].elem, sum);
         return true;
     }
+    if (count == 3 && builtin == BUILTIN_PRMT) return permute_bytes(args, out);
     if (count == 1) return math_unary(builtin, args[0], out);
     if (count == 2) return math_binary(builtin, args[0], args[1], out);
     return count == 3 && builtin == BUILTIN_FMA && math_fma(args[0], args[1], args[2], out);

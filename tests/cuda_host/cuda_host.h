@@ -214,6 +214,16 @@ HD_HOST_FN int __ffsll(long long x)
 {
     return __builtin_ffsll(x);
 }
+HD_HOST_FN uint32_t hd_prmt_u32(uint32_t a, uint32_t b, uint32_t s)
+{
+    uint64_t bytes = (uint64_t)b << 32 | a;
+    uint32_t r = 0;
+    for (int i = 0; i < 32; i += 8, s >>= 4) {
+        uint32_t byte = (uint32_t)(bytes >> (s & 7) * 8 & 255);
+        r |= (s & 8 ? (byte & 128 ? 255u : 0u) : byte) << i;
+    }
+    return r;
+}
 HD_HOST_FN int __mulhi(int a, int b)
 {
     return (int)((long long)a * b >> 32);

@@ -317,6 +317,17 @@ HD_COUNTS(u16, uint16_t, 16)
 HD_COUNTS(u32, uint32_t, 32)
 HD_COUNTS(u64, uint64_t, 64)
 
+/* Bytes of a (0 to 3) and b (4 to 7), each by 4 bits of s, of which bit 3 stands for the sign. */
+HD_FN uint32_t hd_prmt_u32(uint32_t a, uint32_t b, uint32_t s)
+{
+    uint64_t bytes = (uint64_t)b << 32 | a;
+    uint32_t r = 0;
+    for (int i = 0; i < 32; i += 8, s >>= 4) {
+        uint32_t byte = (uint32_t)(bytes >> (s & 7) * 8 & 255);
+        r |= (s & 8 ? (byte & 128 ? 255u : 0u) : byte) << i;
+    }
+    return r;
+}
 HD_FN int32_t hd_mulhi_i32(int32_t a, int32_t b)
 {
     return (int32_t)((int64_t)a * b >> 32);

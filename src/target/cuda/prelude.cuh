@@ -501,6 +501,15 @@ HD_FN int hd_ctz_u32(uint32_t a) { return a ? __ffs((int)a) - 1 : 32; }
 
 HD_FN int hd_ctz_u64(uint64_t a) { return a ? __ffsll((long long)a) - 1 : 64; }
 
+#ifndef HD_HOST
+HD_FN uint32_t hd_prmt_u32(uint32_t a, uint32_t b, uint32_t s)
+{
+    uint32_t r;
+    asm("prmt.b32 %0, %1, %2, %3;" : "=r"(r) : "r"(a), "r"(b), "r"(s));
+    return r;
+}
+#endif
+
 HD_FN int32_t hd_mulhi_i32(int32_t a, int32_t b) { return __mulhi(a, b); }
 
 HD_FN uint32_t hd_mulhi_u32(uint32_t a, uint32_t b) { return __umulhi(a, b); }
