@@ -10,6 +10,7 @@ typedef struct Box {
     int rank;
     const IrExpr *at[MAX_RANK], *extent[MAX_RANK]; /* of the parameter's dimensions */
     int64_t inner;                                 /* bytes of a row */
+    int64_t panel; /* elements of the rows of a box, where the tile's are cut into panels; else 0 */
     int swizzle;
 } Box;
 
@@ -72,20 +73,37 @@ static bool take_window(Lower *l, const Ast *node, Box *box)
 
 /* ---- the shared tile ------------------------------------------------------------------------- */
 
-/* Elements from one index of dimension d to the next; 0 where they differ. */
-static int64_t pitch(const IrTensor *t, int d)
+/* Elements from one index of dimension d to the next, inside a panel; 0 where they differ. */
+static int64_t pitch(const Box *box, int d)
 {
+    const IrTensor *t = box->tile->tensor;
     int64_t place = 1;
-    if (t->layout) {
-        int found = 0;
-        for (int i = 0; i < t->layout->count; i++) {
-            const IrLayoutDigit *digit = &t->layout->digits[i];
-            if (digit->dim == d && found++ == 0) place = digit->divide == 1 ? digit->place : 0;
-        }
-        return found == 1 ? place : 0;
+    for (int i = d + 1; i < t->rank && !t->layout; i++) place *= t->extents[i]->value.i;
+    if (!t->layout) return place;
+    place = 0;
+    for (int i = 0; i < t->layout->count; i++) {
+        const IrLayoutDigit *digit = &t->layout->digits[i];
+        bool next_panel = d == t->rank - 1 && box->panel && digit->divide == box->panel;
+        if (digit->dim != d || next_panel) continue;
+        if (place || digit->divide != 1) return 0;
+        place = digit->place;
     }
-    for (int i = d + 1; i < t->rank; i++) place *= t->extents[i]->value.i;
     return place;
+}
+
+/* Are the tile's rows cut into panels, as `layout swizzle` cuts long ones? Each is a box. */
+static void take_panels(Box *box)
+{
+    const IrTensor *t = box->tile->tensor;
+    const IrLayoutDigit *low = NULL, *high = NULL;
+    for (int i = 0; t->layout && i < t->layout->count; i++) {
+        const IrLayoutDigit *digit = &t->layout->digits[i];
+        if (digit->dim == t->rank - 1 && digit->divide == 1) low = digit;
+        if (digit->dim == t->rank - 1 && digit->divide > 1) high = digit;
+    }
+    if (!low || !high || low->place != 1 || low->extent != high->divide || high->extent) return;
+    box->panel = low->extent;
+    box->inner = low->extent * vocab_elem_bytes(t->elem);
 }
 
 static int log2_of(int64_t x)
@@ -115,7 +133,7 @@ static const char *layout_advice(Lower *l, const Box *box)
     if (bits < 1 || bits > 3 || box->inner != 16 << bits)
         return lower_text(l,
                           "it writes the rows of `%s` one after another: declare it without a "
-                          "layout, or with rows of 32, 64 or 128 bytes and a swizzle",
+                          "layout, or with rows of 32, 64 or a multiple of 128 bytes and `swizzle`",
                           name);
     return lower_text(l,
                       "it writes the rows of `%s` one after another: declare it without a layout, "
@@ -136,19 +154,22 @@ static bool take_tile(Lower *l, const Ast *node, Box *box)
     const IrTensor *t = v->tensor;
     int64_t place = 1, bytes = vocab_elem_bytes(t->elem);
     int next = v->rank;
-    bool plain = take_swizzle(box), aligned = true;
+    bool aligned = true;
+    take_panels(box);
+    bool plain = take_swizzle(box);
     if (t->space != IR_SHARED || v->reshaped || v->bound_count)
         return refuse(l, node, "the other side is a whole shared tensor, or `s[i]` of one");
     for (int d = t->rank - 1; d >= 0; d--) {
         if (v->dim[d] < 0) {
-            aligned &= pitch(t, d) * bytes % (TMA_ALIGN << box->swizzle) == 0;
+            aligned &= pitch(box, d) * bytes % (TMA_ALIGN << box->swizzle) == 0;
             continue;
         }
         if (v->dim[d] != --next || !is_whole(v, d))
             return refuse(l, node, "the other side is a whole shared tensor, or `s[i]` of one");
-        plain &= pitch(t, d) == place;
-        place *= t->extents[d]->value.i;
+        plain &= pitch(box, d) == place;
+        place *= box->panel && d == t->rank - 1 ? box->panel : t->extents[d]->value.i;
     }
+    aligned &= !box->panel || place * bytes % (TMA_ALIGN << box->swizzle) == 0;
     if (!plain) return refuse(l, node, layout_advice(l, box));
     if (aligned) return true;
     return refuse(l, node,
@@ -172,14 +193,20 @@ static bool same_shape(Lower *l, const Box *box)
 
 /* ---- statements ------------------------------------------------------------------------------ */
 
-static void append(Lower *l, const Box *box, const IrExpr *mbarrier)
+/* From element `column` of the rows on. */
+static void append(Lower *l, const Box *box, int64_t column, const IrExpr *mbarrier)
 {
-    const IrExpr *operands[2 * MAX_RANK + 2], *zero[MAX_RANK], *index[MAX_RANK];
-    int count = 0;
-    for (int d = 0; d < box->rank; d++) operands[count++] = box->at[d];
-    for (int d = 0; d < box->rank; d++) operands[count++] = box->extent[d];
-    for (int d = 0; d < box->tile->rank; d++) zero[d] = ir_index(l->k, 0);
-    lower_view_index(l, box->tile, zero, index);
+    const IrExpr *operands[2 * MAX_RANK + 2], *first[MAX_RANK], *index[MAX_RANK];
+    const IrExpr *start = ir_index(l->k, column);
+    int count = box->rank, last = box->rank - 1;
+    for (int d = 0; d < count; d++) operands[d] = box->at[d];
+    for (int d = 0; d < count; d++) operands[count + d] = box->extent[d];
+    operands[last] = ir_binary(l->k, IR_ADD, operands[last], start);
+    if (box->panel) operands[count + last] = ir_index(l->k, box->panel);
+    count *= 2;
+    for (int d = 0; d < box->tile->rank; d++)
+        first[d] = d + 1 < box->tile->rank ? ir_index(l->k, 0) : start;
+    lower_view_index(l, box->tile, first, index);
     operands[count++] = ir_load(l->k, box->tile->tensor, 1, index, NULL, NULL);
     if (mbarrier) operands[count++] = mbarrier;
     lower_at(l, box->call);
@@ -212,8 +239,10 @@ static void copy(Lower *l, const Ast *call, bool load)
         return;
     }
     if (same_shape(l, &box) && take_window(l, args->kid[load ? 1 : 0], &box) &&
-        take_tile(l, args->kid[load ? 0 : 1], &box))
-        append(l, &box, mbarrier);
+        take_tile(l, args->kid[load ? 0 : 1], &box)) {
+        int64_t row = box.extent[box.rank - 1]->value.i, step = box.panel ? box.panel : row;
+        for (int64_t column = 0; column < row; column += step) append(l, &box, column, mbarrier);
+    }
 }
 
 void lower_tma(Lower *l, const Ast *call)
