@@ -320,7 +320,8 @@ static bool fits(Product *p, const IrInstruction *in, Grid *g)
 static int64_t rank_of(const Grid *g)
 {
     const IrInstruction *in = g->in;
-    return in->depth + in->acc->shape[1] * 1024 + in->acc->workers * 1024 * 1024;
+    int64_t held = in->a ? 512 : 0; /* registers as they are save the copy */
+    return in->depth + held + in->acc->shape[1] * 1024 + in->acc->workers * 1024 * 1024;
 }
 
 /* Of those that fit, the best. */

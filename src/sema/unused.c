@@ -11,8 +11,18 @@ static void variables(Sema *s)
     }
 }
 
+/* A module of imports alone is there to bring them. */
+static bool is_index(const Module *module)
+{
+    const Ast *items = KID(module->file, File, items);
+    for (uint32_t i = 0; i < items->count; i++)
+        if (items->kid[i]->kind != AST_Import) return false;
+    return true;
+}
+
 static void imports(Sema *s, const ModuleState *main)
 {
+    if (is_index(&main->module)) return;
     for (size_t i = 0; i < main->imported.len; i++) {
         const Imported *imported = main->imported.entries[i].value;
         if (imported->used) continue;
