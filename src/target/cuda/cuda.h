@@ -14,6 +14,10 @@ typedef struct CudaBarrier {
     int id; /* of the first group; the others' follow */
 } CudaBarrier;
 
+typedef struct CudaRegisters {
+    VEC(const IrTensor *) tensors;
+} CudaRegisters;
+
 typedef struct Cuda {
     CWriter w;
     TargetInstance *instance;
@@ -23,6 +27,8 @@ typedef struct Cuda {
     bool waits;    /* the kernel has barriers that an ended thread would hold up for ever */
     bool stores;   /* copy engines store what the kernel has in shared memory */
     bool traps;
+    Map settled; /* a wgmma.fence or .wait to the registers that the products beside it work on */
+    struct CudaRegisters *registers; /* those since the last fence, in the survey */
     bool reads_shared;   /* instructions of the asynchronous proxy read what threads have stored */
     bool overlaid;       /* scopes share storage: a barrier opens each */
     TargetShared shared; /* where all lie in one array of dynamic size; else no `at` */
@@ -60,6 +66,7 @@ void target_cuda_declare_shared(Cuda *cuda, const Map *words);
 void target_cuda_functions(Cuda *cuda, Map *made, Sb *out);
 void target_cuda_machine(CWriter *w, const IrStmt *s);
 void target_cuda_order(CWriter *w, const IrStmt *s);
+void target_cuda_survey_machine(Cuda *cuda, const IrStmt *s);
 /* Is it an array in registers that machine instructions take words from? Those that do are found
  * first. */
 void target_cuda_find_fragments(Cuda *cuda);

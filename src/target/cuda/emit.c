@@ -226,7 +226,7 @@ static bool survey(void *user, IrStmt *s)
         s->imm < cuda->kernel->block_size)
         cuda->waits = true;
     if (s->kind == IR_STMT_MBARRIER) cuda->waits = true;
-    if (s->kind == IR_STMT_MACHINE && s->imm2) cuda->reads_shared = true;
+    if (s->kind == IR_STMT_MACHINE || s->kind == IR_STMT_ORDER) target_cuda_survey_machine(cuda, s);
     if (s->kind == IR_STMT_BULK && s->builtin == BUILTIN_TMA_STORE) cuda->stores = true;
     return true;
 }

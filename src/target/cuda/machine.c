@@ -130,14 +130,51 @@ void target_cuda_machine(CWriter *w, const IrStmt *s)
     cfamily_close(w, ");");
 }
 
+static void work_on(Cuda *cuda, const IrTensor *t)
+{
+    CudaRegisters *r = cuda->registers;
+    for (size_t i = 0; i < r->tensors.len; ++i)
+        if (r->tensors.data[i] == t) return;
+    VEC_PUSH(cuda->kernel->arena, r->tensors, t);
+}
+
+void target_cuda_survey_machine(Cuda *cuda, const IrStmt *s)
+{
+    Arena *arena = cuda->kernel->arena;
+    bool group = s->kind == IR_STMT_MACHINE && is_group(s);
+    bool fence = s->kind == IR_STMT_ORDER && s->builtin == BUILTIN_WGMMA_FENCE;
+    if (!cuda->settled.arena) cuda->settled = base_map(arena);
+    if (fence || !cuda->registers) cuda->registers = NEW(arena, CudaRegisters);
+    if (s->kind == IR_STMT_ORDER) base_map_put(&cuda->settled, base_key(s), cuda->registers);
+    if (!group) return;
+    cuda->reads_shared = true;
+    work_on(cuda, s->tensor);
+    if (s->imm == 0) work_on(cuda, s->args[1]->tensor);
+}
+
+/* The C++ compiler does not know that products go on in their registers: it must not move other
+ * uses of them past what orders the products. */
+static void settle(const Cuda *cuda, CWriter *w, const IrStmt *order)
+{
+    const CudaRegisters *r = base_map_get(&cuda->settled, base_key(order));
+    for (size_t i = 0; r && i < r->tensors.len; ++i) {
+        const IrTensor *t = r->tensors.data[i];
+        int64_t slots = t->space == IR_TILE ? ir_tile_slots(t) : ir_tensor_size(t);
+        cfamily_line(w, "hd_settle<%s, %lld>(%s);", t->elem == ELEM_F32 ? "float" : "uint32_t",
+                     (long long)(slots * vocab_elem(t->elem)->bits / 32), w->tensor_names[t->id]);
+    }
+}
+
 /* wgmma.fence, wgmma.commit, wgmma.wait */
 void target_cuda_order(CWriter *w, const IrStmt *s)
 {
-    const char *word = strchr(vocab_builtin(s->builtin)->text, '.') + 1;
+    const Cuda *cuda = w->user;
+    if (s->builtin == BUILTIN_WGMMA_FENCE) settle(cuda, w, s);
     if (s->builtin == BUILTIN_WGMMA_WAIT)
         cfamily_line(w, "hd_wgmma_wait<%lld>();", (long long)s->imm);
     else
-        cfamily_line(w, "hd_wgmma_%s();", word);
+        cfamily_line(w, "hd_wgmma_%s();", strchr(vocab_builtin(s->builtin)->text, '.') + 1);
+    if (s->builtin == BUILTIN_WGMMA_WAIT) settle(cuda, w, s);
 }
 
 /* ---- fragments ------------------------------------------------------------------------------- */

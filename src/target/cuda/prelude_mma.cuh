@@ -158,3 +158,20 @@ template <int Groups> HD_FN void hd_wgmma_wait()
 #ifndef HD_HOST
 HD_FN void hd_async_fence() { asm volatile("fence.proxy.async.shared::cta;" : : : "memory"); }
 #endif
+
+// Registers are as the program says, here: no use of them is moved past this point.
+#ifndef HD_HOST
+HD_FN void hd_settle_word(float &x) { asm volatile("" : "+f"(x) : : "memory"); }
+#endif
+
+#ifndef HD_HOST
+HD_FN void hd_settle_word(uint32_t &x) { asm volatile("" : "+r"(x) : : "memory"); }
+#endif
+
+template <class T, int Count> HD_FN void hd_settle(void *registers)
+{
+#ifndef HD_HOST
+#pragma unroll
+    for (int i = 0; i < Count; ++i) hd_settle_word(((T *)registers)[i]);
+#endif
+}
