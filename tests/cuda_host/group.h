@@ -143,9 +143,6 @@ template <int Groups> static inline void hd_wgmma_wait()
 {
     hd_host::group_wait(Groups);
 }
-static inline void hd_async_fence()
-{
-}
 
 #define HD_WGMMA_SHARED(name, ptx, a, b)                                                           \
     static inline void name(void *sums, hd_matrix first, hd_matrix second)                         \

@@ -25,12 +25,10 @@ typedef struct Cuda {
     const char *symbol;
     bool awaiting; /* inside the condition of an `await`: loads are not to be remembered */
     bool waits;    /* the kernel has barriers that an ended thread would hold up for ever */
-    bool stores;   /* copy engines store what the kernel has in shared memory */
     bool traps;
     Map settled; /* a wgmma.fence or .wait to the registers that the products beside it work on */
     struct CudaRegisters *registers; /* those since the last fence, in the survey */
-    bool reads_shared;   /* instructions of the asynchronous proxy read what threads have stored */
-    bool overlaid;       /* scopes share storage: a barrier opens each */
+    bool reads_shared;   /* copy engines or products read what threads have stored there */
     TargetShared shared; /* where all lie in one array of dynamic size; else no `at` */
     int64_t role_begin, role_size; /* threads that run the current role */
     Map fragments;                 /* by address */

@@ -227,7 +227,7 @@ static bool survey(void *user, IrStmt *s)
         cuda->waits = true;
     if (s->kind == IR_STMT_MBARRIER) cuda->waits = true;
     if (s->kind == IR_STMT_MACHINE || s->kind == IR_STMT_ORDER) target_cuda_survey_machine(cuda, s);
-    if (s->kind == IR_STMT_BULK && s->builtin == BUILTIN_TMA_STORE) cuda->stores = true;
+    if (s->kind == IR_STMT_BULK && s->builtin == BUILTIN_TMA_STORE) cuda->reads_shared = true;
     return true;
 }
 

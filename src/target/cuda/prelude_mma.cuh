@@ -154,11 +154,6 @@ template <int Groups> HD_FN void hd_wgmma_wait()
 }
 #endif
 
-// What this thread has stored is seen by copy engines and by products that read shared memory.
-#ifndef HD_HOST
-HD_FN void hd_async_fence() { asm volatile("fence.proxy.async.shared::cta;" : : : "memory"); }
-#endif
-
 // Registers are as the program says, here: no use of them is moved past this point.
 #ifndef HD_HOST
 HD_FN void hd_settle_word(float &x) { asm volatile("" : "+f"(x) : : "memory"); }

@@ -56,7 +56,6 @@ static void barrier(Cuda *cuda, const IrStmt *s)
     CWriter *w = &cuda->w;
     int64_t threads = s->imm ? s->imm : cuda->kernel->block_size;
     bool group = s->scope == IR_SCOPE_GROUP && threads < cuda->kernel->block_size;
-    if (cuda->reads_shared && s->scope != IR_SCOPE_WARP) cfamily_line(w, "hd_async_fence();");
     if (s->scope == IR_SCOPE_GRID)
         cfamily_line(w, "hd_grid_sync(hd_words, hd_report);");
     else if (s->scope == IR_SCOPE_WARP || (group && threads <= 32))
@@ -392,10 +391,10 @@ bool target_cuda_stmt(CWriter *w, const IrStmt *s)
 {
     Cuda *cuda = w->user;
     if (s->kind == IR_STMT_SCOPE && cuda->overlaid) cfamily_line(w, "__syncthreads();");
-    /* Before another thread has the engine store what this one wrote. */
+    /* Before another thread has an engine, or a product, read what this one wrote. */
     bool signals = s->kind == IR_STMT_BARRIER ||
                    (s->kind == IR_STMT_MBARRIER && s->builtin != BUILTIN_MBARRIER_WAIT);
-    if (signals && cuda->stores) cfamily_line(w, "hd_fence_engines();");
+    if (signals && cuda->reads_shared) cfamily_line(w, "hd_fence_engines();");
     if (s->kind == IR_STMT_BARRIER)
         barrier(cuda, s);
     else if (s->kind == IR_STMT_COLLECTIVE)
