@@ -327,42 +327,6 @@ template <class F> static void meet_for(Meet kind, const char *text, void *const
         if (first + i != m->current) wake(first + i);
 }
 
-// ---- asynchronous copies -----------------------------------------------------------------------
-static inline void copy_begin(void *to, const void *from, int bytes)
-{
-    Copies *c = &machine->copies[machine->current];
-    if (c->count == c->room) {
-        c->room = c->room ? c->room * 2 : 16;
-        c->list = (Copy *)realloc(c->list, (size_t)c->room * sizeof *c->list);
-        if (!c->list) abort();
-    }
-    for (int i = 0; i < c->count; ++i) // nothing orders them
-        if ((unsigned char *)to < c->list[i].to + c->list[i].bytes &&
-            c->list[i].to < (unsigned char *)to + bytes)
-            fail("two asynchronous copies to one place are under way");
-    c->list[c->count++] = {(unsigned char *)to, (const unsigned char *)from, bytes, c->groups};
-    memset(to, 0xff, (size_t)bytes);
-}
-static inline void copy_commit()
-{
-    ++machine->copies[machine->current].groups;
-}
-static inline void copy_wait(long groups)
-{
-    Copies *c = &machine->copies[machine->current];
-    int kept = 0;
-    for (int i = 0; i < c->count; ++i) {
-        Copy copy = c->list[i];
-        if (copy.group >= c->groups - groups)
-            c->list[kept++] = copy;
-        else if (copy.from)
-            memcpy(copy.to, copy.from, (size_t)copy.bytes);
-        else
-            memset(copy.to, 0, (size_t)copy.bytes);
-    }
-    c->count = kept;
-}
-
 // ---- grids that are resident -------------------------------------------------------------------
 struct Grid {
     pthread_mutex_t lock;

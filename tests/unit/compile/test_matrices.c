@@ -1,16 +1,7 @@
 /* What a tile's product consists of on tensor cores, counted in the PTX: exactly the instructions
  * that the mapping implies, next to nothing beside them, no spills. Skipped where there is no
  * NVRTC. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include "compile/compile.h"
-#include "ptx.h"
-#include "runtime/nvrtc.h"
+#include "archs.h"
 
 /* Of 128 x 128 x 64: two by two warps, and four warps of whole rows. */
 static const char source[] =
@@ -50,13 +41,8 @@ enum { DEPTH = 64 };
 
 static int count(const char *ptx, const char *entry, const char *instruction)
 {
-    const char *end, *at = ptx_function(ptx, entry, &end);
-    int n = 0;
-    while (at && (at = strstr(at, instruction)) && at < end) {
-        at++;
-        n++;
-    }
-    return n;
+    const char *end, *from = ptx_function(ptx, entry, &end);
+    return count_between(from, end, instruction);
 }
 
 /* Instructions between the first ldmatrix and the last mma that are neither. */
@@ -93,30 +79,16 @@ static void check_owner(const RuntimeNvrtcResult *r, const Owner *o, int arch)
     assert_true(others <= most);
 }
 
+static void check_owners(const RuntimeNvrtcResult *r, int arch)
+{
+    for (size_t i = 0; i < BASE_LEN(owners); i++) check_owner(r, &owners[i], arch);
+}
+
 static void tile_of_128(void **state)
 {
     static const int archs[] = {75, 80, 90, 120};
-    static const char *const verbose[] = {"--ptxas-options=-v", NULL};
-    HdFailure failure = {0};
     (void)state;
-    RuntimeNvrtc *nvrtc = runtime_nvrtc_create(&failure);
-    if (!nvrtc) skip();
-    for (size_t i = 0; i < BASE_LEN(archs); i++) {
-        Compile *s = compile_create();
-        CompileOptions options = {.cuda = true, .arch = archs[i], .verify = true};
-        RuntimeNvrtcOptions how = {.arch = archs[i], .specific = archs[i] == 90, .extra = verbose};
-        RuntimeNvrtcResult r = {0};
-        Sb text = base_sb(s->arena);
-        assert_int_equal(compile_load(s, "tile.hd", source, sizeof source - 1), COMPILE_OK);
-        assert_int_equal(compile_emit(s, &options, COMPILE_CU, &text), COMPILE_OK);
-        bool ok = runtime_nvrtc_compile(nvrtc, s->arena, base_sb_text(&text), "tile.cu", &how, &r,
-                                        &failure);
-        if (!ok) print_message("sm_%d: %s\n", archs[i], failure.text);
-        assert_true(ok);
-        for (size_t j = 0; j < BASE_LEN(owners); j++) check_owner(&r, &owners[j], archs[i]);
-        compile_destroy(s);
-    }
-    runtime_nvrtc_destroy(nvrtc);
+    for_archs(source, archs, BASE_LEN(archs), check_owners);
 }
 
 int main(void)

@@ -1,16 +1,7 @@
 /* What a round of a pipeline consists of, counted in the PTX: each thread's share of the copies in
  * pieces of 16 bytes, one wait, one barrier, and no division for the stage. Skipped where there is
  * no NVRTC. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include "compile/compile.h"
-#include "ptx.h"
-#include "runtime/nvrtc.h"
+#include "archs.h"
 
 static const char source[] =
     "import std.mma.m16n8k16 (C)\n"
@@ -30,56 +21,32 @@ static const char source[] =
 /* Pieces a thread copies in a round: two tiles of 16 KiB by 128 threads. */
 enum { PIECES = 2 * 128 * 64 * 2 / 16 / 128 };
 
-static int count(const char *from, const char *end, const char *instruction)
+static void check_round(const RuntimeNvrtcResult *r, int arch)
 {
-    int n = 0;
-    for (const char *at = from; (at = strstr(at, instruction)) && at < end; at++) n++;
-    return n;
-}
-
-static void check_entry(const RuntimeNvrtcResult *r, const char *entry)
-{
+    static const char entry[] = "tile_0_0";
+    (void)arch;
     const char *end, *from = ptx_function(r->ptx, entry, &end);
     PtxReport report = ptx_report(r->log, entry);
     assert_non_null(from);
     assert_int_equal(report.spill_stores + report.spill_loads + report.stack, 0);
-    int pieces = count(from, end, "cp.async.cg.shared.global");
+    int pieces = count_between(from, end, "cp.async.cg.shared.global");
     assert_int_equal(pieces % PIECES, 0); /* of a round, and of the two before the first */
     assert_true(pieces >= 2 * PIECES && pieces <= 3 * PIECES);
-    assert_int_equal(count(from, end, "cp.async.ca"), 0);
+    assert_int_equal(count_between(from, end, "cp.async.ca"), 0);
     assert_false(ptx_has(r->ptx, entry, "ld.global"));
-    assert_int_equal(count(from, end, "cp.async.wait_group"), 1);
-    assert_int_equal(count(from, end, "bar.sync"), 1);
+    assert_int_equal(count_between(from, end, "cp.async.wait_group"), 1);
+    assert_int_equal(count_between(from, end, "bar.sync"), 1);
     const char *loop = strstr(from, "cp.async.wait_group"), *last = loop;
     for (const char *at = loop; (at = strstr(at, "mma.sync")) && at < end; at++) last = at;
     assert_true(last > loop);
-    assert_int_equal(count(loop, last, "rem.") + count(loop, last, "div."), 0);
+    assert_int_equal(count_between(loop, last, "rem.") + count_between(loop, last, "div."), 0);
 }
 
 static void round_of_128(void **state)
 {
     static const int archs[] = {80, 90, 120};
-    static const char *const verbose[] = {"--ptxas-options=-v", NULL};
-    HdFailure failure = {0};
     (void)state;
-    RuntimeNvrtc *nvrtc = runtime_nvrtc_create(&failure);
-    if (!nvrtc) skip();
-    for (size_t i = 0; i < BASE_LEN(archs); i++) {
-        Compile *s = compile_create();
-        CompileOptions options = {.cuda = true, .arch = archs[i], .verify = true};
-        RuntimeNvrtcOptions how = {.arch = archs[i], .extra = verbose};
-        RuntimeNvrtcResult r = {0};
-        Sb text = base_sb(s->arena);
-        assert_int_equal(compile_load(s, "round.hd", source, sizeof source - 1), COMPILE_OK);
-        assert_int_equal(compile_emit(s, &options, COMPILE_CU, &text), COMPILE_OK);
-        bool ok = runtime_nvrtc_compile(nvrtc, s->arena, base_sb_text(&text), "round.cu", &how, &r,
-                                        &failure);
-        if (!ok) print_message("sm_%d: %s\n", archs[i], failure.text);
-        assert_true(ok);
-        check_entry(&r, "tile_0_0");
-        compile_destroy(s);
-    }
-    runtime_nvrtc_destroy(nvrtc);
+    for_archs(source, archs, BASE_LEN(archs), check_round);
 }
 
 int main(void)
