@@ -40,8 +40,10 @@ static const Types HALF_75[] = {
 static const Types HALF_80[] = {
     {"f16", "f16", "f32", 80}, {"f16", "f16", "f16", 80}, {"bf16", "bf16", "f32", 80}, {0}};
 static const Types I8_75[] = {PAIRS("i8", "u8", "i32", 75), {0}};
-static const Types I8_80[] = {PAIRS("i8", "u8", "i32", 80), {0}};
-static const Types B8[] = {PAIRS("i8", "u8", "i32", 80), PAIRS("f8e4m3", "f8e5m2", "f32", 89), {0}};
+static const Types B8[] = {PAIRS("i8", "u8", "i32", 80),
+                           PAIRS("f8e4m3", "f8e5m2", "f32", 89),
+                           PAIRS("f8e4m3", "f8e5m2", "f16", 89),
+                           {0}};
 static const Types I4_75[] = {PAIRS("i4", "u4", "i32", 75), {0}};
 static const Types I4_80[] = {PAIRS("i4", "u4", "i32", 80), {0}};
 
@@ -50,7 +52,7 @@ static const Shape SHAPES[] = {
     {"m16n8k8_b64", 16, 8, 8, 64, F64_90}, {"m16n8k16_b64", 16, 8, 16, 64, F64_90},
     {"m16n8k4_b32", 16, 8, 4, 32, TF32},   {"m16n8k8_b32", 16, 8, 8, 32, TF32},
     {"m16n8k8", 16, 8, 8, 16, HALF_75},    {"m16n8k16", 16, 8, 16, 16, HALF_80},
-    {"m8n8k16_b8", 8, 8, 16, 8, I8_75},    {"m16n8k16_b8", 16, 8, 16, 8, I8_80},
+    {"m8n8k16_b8", 8, 8, 16, 8, I8_75},    {"m16n8k16_b8", 16, 8, 16, 8, B8},
     {"m16n8k32_b8", 16, 8, 32, 8, B8},     {"m8n8k32_b4", 8, 8, 32, 4, I4_75},
     {"m16n8k32_b4", 16, 8, 32, 4, I4_80},  {"m16n8k64_b4", 16, 8, 64, 4, I4_80},
 };
@@ -458,9 +460,44 @@ static void assembles(void **state)
     runtime_nvrtc_destroy(nvrtc);
 }
 
+/* ---- the verb -------------------------------------------------------------------------------- */
+
+/* Of the instructions for the types, the deepest whose depth divides the factors'. */
+static void verb(void **state)
+{
+    static const struct {
+        const char *sums, *a, *b, *ptx;
+        int depth, arch;
+    } cases[] = {{"f16", "f8e4m3", "f8e5m2", "m16n8k32.row.col.f16.e4m3.e5m2.f16", 64, 89},
+                 {"f16", "f8e5m2", "f8e5m2", "m16n8k16.row.col.f16.e5m2.e5m2.f16", 48, 120},
+                 {"f32", "f8e4m3", "f8e4m3", "m16n8k16.row.col.f32.e4m3.e4m3.f32", 16, 90},
+                 {"i32", "i8", "u8", "m16n8k16.row.col.s32.s8.u8.s32", 16, 80}};
+    (void)state;
+    for (size_t i = 0; i < BASE_LEN(cases); i++) {
+        Compile *s = compile_create();
+        const char *text =
+            base_format(s->arena,
+                        "import std.mma.m16n8k16 (C)\n"
+                        "kernel one(a: %s[16, %d], b: %s[%d, 8], c: out %s[16, 8])\n"
+                        "    launch grid(1), block(32)\n{\n"
+                        "    shared x: %s[16, %d], y: %s[%d, 8]\n    reg z: %s[16, 8] over C = 0\n"
+                        "    copy(x, a)\n    copy(y, b)\n    mma(z, x, y)\n    copy(c, z)\n}\n",
+                        cases[i].a, cases[i].depth, cases[i].b, cases[i].depth, cases[i].sums,
+                        cases[i].a, cases[i].depth, cases[i].b, cases[i].depth, cases[i].sums);
+        const char *cu = emit(s, text, cases[i].arch, COMPILE_CU);
+        assert_non_null(cu);
+        const char *at = strstr(cu, "mma.sync.aligned.");
+        assert_non_null(at);
+        at += strlen("mma.sync.aligned.");
+        assert_memory_equal(at, cases[i].ptx, strlen(cases[i].ptx));
+        compile_destroy(s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(declared), cmocka_unit_test(declared_wgmma),
-                                       cmocka_unit_test(complete), cmocka_unit_test(assembles)};
+                                       cmocka_unit_test(complete), cmocka_unit_test(assembles),
+                                       cmocka_unit_test(verb)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
