@@ -115,8 +115,8 @@ const IrExpr *ir_bitcast(IrKernel *k, IrType to, const IrExpr *a)
 
 static const IrExpr *fold_math(IrKernel *k, IrOp op, int count, const IrExpr *const *args)
 {
-    Scalar values[3], r;
-    if (count > 3 || !all_const(count, args)) return NULL;
+    Scalar values[4], r;
+    if (count > (int)BASE_LEN(values) || !all_const(count, args)) return NULL;
     for (int i = 0; i < count; i++) values[i] = args[i]->value;
     return scalar_math(ir_op_builtin(op), values, count, &r) ? ir_const(k, r) : NULL;
 }

@@ -83,6 +83,11 @@ static bool check_math(IrVerifier *v, const IrStmt *s, const IrExpr *e)
         RULE(same_type(a->type, (IrType){ELEM_U32, 1}), "prmt takes u32");
         return true;
     }
+    if (e->op == IR_LOP3) {
+        RULE(same_type(a->type, (IrType){ELEM_U32, 1}), "lop3 takes u32");
+        RULE(ir_is_const(e->args[3]) && e->args[3]->value.i <= 255, "lop3 has no truth table");
+        return true;
+    }
     bool bits = e->op == IR_POPCOUNT || e->op == IR_CLZ || e->op == IR_CTZ || e->op == IR_MULHI;
     RULE(bits ? is_int(a) : is_float(a) || (e->op == IR_ABS && is_int(a)), "%s takes %s",
          ir_op_info(e->op)->text, bits ? "integers" : "floats");

@@ -113,9 +113,9 @@ static bool evaluate(Evaluation *v, const IrExpr *e, int64_t *value);
 
 static bool evaluate_operator(Evaluation *v, const IrExpr *e, int64_t *value)
 {
-    Scalar args[3], r;
+    Scalar args[4], r;
     Elem elem = e->args[0]->type.elem;
-    if (e->count > 3) return false;
+    if (e->count > BASE_LEN(args)) return false;
     for (uint32_t i = 0; i < e->count; i++) {
         if (vocab_elem_is_float(e->args[i]->type.elem) || e->args[i]->type.lanes != 1) return false;
         args[i].elem = i ? e->args[i]->type.elem : elem;

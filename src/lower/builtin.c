@@ -22,6 +22,15 @@ static Value math(Lower *l, const Ast *node, int count, const IrExpr *const *arg
         const IrExpr *less = ir_binary(k, IR_SUB, args[1], ir_int(k, elem, 1));
         return value_expr(ir_binary(k, IR_DIV, ir_binary(k, IR_ADD, args[0], less), args[1]));
     }
+    case BUILTIN_LOP3: {
+        const IrExpr *table = ir_cast(k, args[0]->type, args[3]);
+        if (!ir_is_const(table)) {
+            lower_error(l, NOT_CONSTANT, KID(node, Call, args)->kid[3]->span);
+            return value_poison();
+        }
+        const IrExpr *words[] = {args[0], args[1], args[2], table};
+        return value_expr(ir_math(k, IR_LOP3, count, words));
+    }
     default:
         return value_expr(ir_math(k, ir_builtin_op(node->call->builtin), count, args));
     }

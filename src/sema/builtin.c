@@ -141,10 +141,12 @@ static const Type *dot4(Sema *s, Ast *call)
     return s->scalar[ELEM_I32];
 }
 
-static const Type *prmt(Sema *s, Ast *call)
+/* prmt and lop3, whose truth table has eight bits. */
+static const Type *words(Sema *s, Ast *call)
 {
     Ast *args = KID(call, Call, args);
-    for (uint32_t i = 0; i < args->count; i++) sema_expect(s, args->kid[i], s->scalar[ELEM_U32]);
+    for (uint32_t i = 0; i < args->count; i++)
+        sema_expect(s, args->kid[i], s->scalar[i == 3 ? ELEM_U8 : ELEM_U32]);
     return s->scalar[ELEM_U32];
 }
 
@@ -388,7 +390,7 @@ static const Type *by_class(Sema *s, Ast *call, Builtin builtin, Ast *brackets)
     switch (vocab_builtin(builtin)->cls) {
     case BUILTIN_MATH:
         if (builtin == BUILTIN_BITCAST) return bitcast(s, call, brackets);
-        if (builtin == BUILTIN_PRMT) return prmt(s, call);
+        if (builtin == BUILTIN_PRMT || builtin == BUILTIN_LOP3) return words(s, call);
         return builtin == BUILTIN_DOT4 ? dot4(s, call) : math(s, call, builtin);
     case BUILTIN_COLLECTIVE:
         return collective(s, call, builtin);

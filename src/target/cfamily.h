@@ -25,7 +25,7 @@
  *                                  hd_fma_T also of the narrow floats (rounded once)
  *   hd_approx_F_T for F exp2 log2 rcp rsqrt sqrt sin cos tanh: of f32 and f64, as the hardware does
  *   hd_popcount_T hd_clz_T hd_ctz_T  of u8 u16 u32 u64;  hd_mulhi_T of i32 i64 u32 u64
- *   hd_prmt_u32(a, b, selector)
+ *   hd_prmt_u32(a, b, selector), hd_lop3_u32(a, b, c, truth table)
  *   hd_dot4_ss(a, b, c)            i8x4 · i8x4 + i32; us, su, uu: the first, second, both u8x4
  *   hd_load_i4(p, i), hd_store_i4(p, i, v), and u4: packed elements, even ones in the low half
  */

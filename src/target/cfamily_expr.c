@@ -495,6 +495,7 @@ static const char *const FUNCTIONS[IR_OP_COUNT] = {
     [IR_COPYSIGN] = "copysign",
     [IR_MULHI] = "mulhi",
     [IR_PRMT] = "prmt",
+    [IR_LOP3] = "lop3",
     [IR_POPCOUNT] = "popcount",
     [IR_CLZ] = "clz",
     [IR_CTZ] = "ctz",

@@ -127,6 +127,20 @@ static bool permute_bytes(const Scalar *args, Scalar *out)
     return true;
 }
 
+/* PTX ISA, "lop3": the bits of a, b and c, a the first, number the bit of the table. */
+static bool by_truth_table(const Scalar *args, Scalar *out)
+{
+    uint32_t r = 0;
+    if (args[0].elem != ELEM_U32) return false;
+    for (int i = 0; i < 32; i++) {
+        int row = (int)(args[0].i >> i & 1) << 2 | (int)(args[1].i >> i & 1) << 1 |
+                  (int)(args[2].i >> i & 1);
+        r |= (uint32_t)(args[3].i >> row & 1) << i;
+    }
+    *out = scalar_int(ELEM_U32, r);
+    return true;
+}
+
 static bool math_fma(Scalar a, Scalar b, Scalar c, Scalar *out)
 {
     if (!vocab_elem_is_float(a.elem)) return false;
@@ -144,6 +158,7 @@ bool scalar_math(Builtin builtin, const Scalar *args, int count, Scalar *out)
         return true;
     }
     if (count == 3 && builtin == BUILTIN_PRMT) return permute_bytes(args, out);
+    if (count == 4 && builtin == BUILTIN_LOP3) return by_truth_table(args, out);
     if (count == 1) return math_unary(builtin, args[0], out);
     if (count == 2) return math_binary(builtin, args[0], args[1], out);
     return count == 3 && builtin == BUILTIN_FMA && math_fma(args[0], args[1], args[2], out);

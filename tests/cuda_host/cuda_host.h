@@ -224,6 +224,13 @@ HD_HOST_FN uint32_t hd_prmt_u32(uint32_t a, uint32_t b, uint32_t s)
     }
     return r;
 }
+HD_HOST_FN uint32_t hd_lop3_u32(uint32_t a, uint32_t b, uint32_t c, uint32_t table)
+{
+    uint32_t r = 0;
+    for (int i = 0; i < 8; i++)
+        if (table >> i & 1) r |= (i & 4 ? a : ~a) & (i & 2 ? b : ~b) & (i & 1 ? c : ~c);
+    return r;
+}
 HD_HOST_FN int __mulhi(int a, int b)
 {
     return (int)((long long)a * b >> 32);

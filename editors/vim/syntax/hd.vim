@@ -19,7 +19,7 @@ syn match hdType /\<\%(f8e4m3\|f8e5m2\|index\|bool\|bf16\|tf32\|i16\|i32\|i64\|u
 
 " Built-in functions, where they are called.
 syn match hdMapping /\<\%(col_spatial\|col_repeat\|replicate\|spatial\|repeat\|auto\)\>\ze\s*(/
-syn match hdBuiltin /\<\%(reduce\|copy\|mma\|approx_rsqrt\|approx_exp2\|approx_log2\|approx_sqrt\|approx_tanh\|approx_rcp\|approx_sin\|approx_cos\|copysign\|popcount\|bitcast\|floor\|trunc\|isnan\|isinf\|mulhi\|sqrt\|ceil\|rint\|prmt\|dot4\|cdiv\|abs\|fma\|min\|max\|clz\|ctz\|uniform\|range\|dim\)\>\ze\s*[(\[]/
+syn match hdBuiltin /\<\%(reduce\|copy\|mma\|approx_rsqrt\|approx_exp2\|approx_log2\|approx_sqrt\|approx_tanh\|approx_rcp\|approx_sin\|approx_cos\|copysign\|popcount\|bitcast\|floor\|trunc\|isnan\|isinf\|mulhi\|sqrt\|ceil\|rint\|prmt\|lop3\|dot4\|cdiv\|abs\|fma\|min\|max\|clz\|ctz\|uniform\|range\|dim\)\>\ze\s*[(\[]/
 syn match hdBuiltin /\<\%(shuffle_down\|shuffle_xor\|shuffle_up\|vote_any\|vote_all\|shuffle\|ballot\|async_copy\|ldmatrix\|stmatrix\|commit\|wait\)\>\ze\s*(/
 syn match hdTestWord /\<\%(close\|equal\)\>\ze\s*(/
 syn match hdTestWord /\<\%(random\|zero\)\ze\s\+\a/

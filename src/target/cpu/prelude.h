@@ -328,6 +328,14 @@ HD_FN uint32_t hd_prmt_u32(uint32_t a, uint32_t b, uint32_t s)
     }
     return r;
 }
+/* Each bit by a truth table of eight bits, of which the bits of a, b and c choose one. */
+HD_FN uint32_t hd_lop3_u32(uint32_t a, uint32_t b, uint32_t c, uint32_t table)
+{
+    uint32_t r = 0;
+    for (int i = 0; i < 8; i++)
+        if (table >> i & 1) r |= (i & 4 ? a : ~a) & (i & 2 ? b : ~b) & (i & 1 ? c : ~c);
+    return r;
+}
 HD_FN int32_t hd_mulhi_i32(int32_t a, int32_t b)
 {
     return (int32_t)((int64_t)a * b >> 32);

@@ -510,6 +510,16 @@ HD_FN uint32_t hd_prmt_u32(uint32_t a, uint32_t b, uint32_t s)
 }
 #endif
 
+#ifndef HD_HOST
+template <uint32_t Table> HD_FN uint32_t hd_lop3(uint32_t a, uint32_t b, uint32_t c)
+{
+    uint32_t r;
+    asm("lop3.b32 %0, %1, %2, %3, %4;" : "=r"(r) : "r"(a), "r"(b), "r"(c), "n"(Table));
+    return r;
+}
+#define hd_lop3_u32(a, b, c, table) hd_lop3<table>(a, b, c)
+#endif
+
 HD_FN int32_t hd_mulhi_i32(int32_t a, int32_t b) { return __mulhi(a, b); }
 
 HD_FN uint32_t hd_mulhi_u32(uint32_t a, uint32_t b) { return __umulhi(a, b); }

@@ -226,6 +226,8 @@ static const char *const mistakes[][2] = {
     {"pub fn f(x: f16x4, y: f32x4) -> f32x4 { return x * y }", "E0202"},
     {"pub fn f(x: f32) -> i32 { return dot4(x, i8x4(1), 2) }", "E0203"},
     {"pub fn f(x: i32) -> u32 { return prmt(x, 1, 2) }", "E0201"},
+    {"pub fn f(x: i32) -> u32 { return lop3(1, x, 2, 0xea) }", "E0201"},
+    {"pub fn f(x: u32) -> u32 { return lop3(x, x, x, 256) }", "E0204"},
     {"pub fn f(t: reg f32[4]) { let y = shuffle(t, 1); print y[0] }", "E0203"},
     {"pub fn f(t: reg f32[4]) { let y = uniform(t); print y[0] }", "E0203"},
     {"pub fn f(x: f32) -> index { return dim(x, 0) }", "E0203"},

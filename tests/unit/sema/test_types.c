@@ -105,6 +105,7 @@ static const char *const table[][2] = {
     {"block_size > 32 && !target_cpu", "bool"},
     {"dot4(i8x4(1), u8x4(2), i)", "i32"},
     {"prmt(u32(1), 2, 0x3210)", "u32"},
+    {"lop3(u32(1), 2, 3, 0xf0 & 0xcc | 0xaa)", "u32"},
     {"~u >> 1", "u8"},
     {"[1.5, 2]", "const f32[_]"},
 };
