@@ -80,6 +80,10 @@ const char *host_extent(const HdKernelInfo *kernel, const int64_t *sizes, const 
 /* Runs a kernel once on the host's device, copying to and from it where it is not the CPU. */
 bool host_launch(Host *host, HdLoadedModule *module, const char *kernel, const HostArg *args,
                  int count, HdTiming *timing, HdFailure *failure);
+/* Runs it as often as it takes to tell how long it takes. On a GPU the arguments stay there, each
+ * run finds what the first one found, and the cache holds none of it. */
+bool host_measure(Host *host, HdLoadedModule *module, const char *kernel, const HostArg *args,
+                  int count, HdBench *bench, HdFailure *failure);
 
 /* ---- tests and benches
  * ---------------------------------------------------------------------------- */

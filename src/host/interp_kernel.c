@@ -158,31 +158,16 @@ static IValue results(Interp *in, const Launch *l)
 /* ---- measuring
  * --------------------------------------------------------------------------------------- */
 
-typedef struct Measured {
-    Interp *in;
-    HdLoadedModule *module;
-    const Launch *launch;
-} Measured;
-
-static bool run_once(void *context, double *seconds, HdFailure *failure)
-{
-    Measured *m = context;
-    HdTiming timing = {0};
-    bool good = host_launch(m->in->host, m->module, m->launch->info->name, m->launch->args,
-                            m->launch->info->param_count, &timing, failure);
-    *seconds = timing.seconds;
-    return good;
-}
-
 static bool measure(Interp *in, HdLoadedModule *module, const Launch *l, HdFailure *failure)
 {
-    Measured m = {in, module, l};
     HostTiming timing = {.title = in->title, .kernel = l->info->name};
     for (int p = 0; p < l->info->param_count; p++)
         if (l->args[p].tensor)
             timing.bytes +=
                 (double)l->args[p].tensor->bytes * (l->info->params[p].mode == 2 ? 2 : 1);
-    if (!hd_rt_bench(run_once, &m, NULL, &timing.time, failure)) return false;
+    if (!host_measure(in->host, module, l->info->name, l->args, l->info->param_count, &timing.time,
+                      failure))
+        return false;
     in->sink(in->sink_user, &timing);
     return true;
 }

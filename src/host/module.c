@@ -114,66 +114,6 @@ HdLoadedModule *host_build(Host *host, Compile *s, const CompileOptions *options
     return hd_rt_module_build(host->runtime, s->arena, source, text.len, &cc, failure);
 }
 
-static void print_line(void *state, const char *text)
-{
-    fprintf(state, "%s\n", text);
-}
-
-/* Device copies of the tensors of one launch. */
-typedef struct Copies {
-    HdTensor **tensors;
-    HdArg *args;
-} Copies;
-
-static bool copy_in(Host *host, const HostArg *args, int count, Copies *c, HdFailure *failure)
-{
-    for (int i = 0; i < count; i++) {
-        const HostTensor *t = args[i].tensor;
-        if (!t) {
-            c->args[i].scalar = &args[i].scalar;
-            continue;
-        }
-        c->args[i].tensor = &t->dl;
-        if (!host->cuda) continue;
-        c->tensors[i] =
-            hd_rt_tensor_create(host->device, t->dl.dtype, t->dl.ndim, t->shape, failure);
-        if (!c->tensors[i] || !hd_rt_tensor_write(c->tensors[i], t->memory, failure)) return false;
-        c->args[i].tensor = hd_rt_tensor_dl(c->tensors[i]);
-    }
-    return true;
-}
-
-static bool copy_out(const HdKernelInfo *kernel, const HostArg *args, int count, const Copies *c,
-                     HdFailure *failure)
-{
-    for (int i = 0; i < count; i++)
-        if (c->tensors[i] && kernel->params[i].mode &&
-            !hd_rt_tensor_read(c->tensors[i], args[i].tensor->memory, failure))
-            return false;
-    return true;
-}
-
-bool host_launch(Host *host, HdLoadedModule *module, const char *name, const HostArg *args,
-                 int count, HdTiming *timing, HdFailure *failure)
-{
-    const HdKernelInfo *kernel = hd_module_kernel(hd_rt_module_info(module), name);
-    if (!kernel || count != kernel->param_count)
-        return hd_fail(failure, HD_BAD_CALL, "`%s` takes %d arguments", name,
-                       kernel ? kernel->param_count : 0);
-    size_t room = (size_t)count + 1;
-    Copies c = {calloc(room, sizeof *c.tensors), calloc(room, sizeof *c.args)};
-    HdCpuOptions options = {.seed = host->seed, .print = print_line, .print_state = host->print};
-    bool good = c.tensors && c.args;
-    if (!good) hd_fail(failure, HD_FAILED, "out of memory");
-    good = good && copy_in(host, args, count, &c, failure) &&
-           hd_rt_launch(module, name, host->device, c.args, count, &options, timing, failure) &&
-           copy_out(kernel, args, count, &c, failure);
-    for (int i = 0; c.tensors && i < count; i++) hd_rt_tensor_destroy(c.tensors[i]);
-    free(c.tensors);
-    free(c.args);
-    return good;
-}
-
 const char *host_extent(const HdKernelInfo *kernel, const int64_t *sizes, const HostArg *args,
                         int p, int d, int64_t *extent)
 {

@@ -233,3 +233,8 @@ bool hd_rt_tensor_read(const HdTensor *tensor, void *data, HdFailure *failure)
 {
     return rt_tensor_copy(tensor, data, tensor->dl.data, HD_TO_HOST, failure);
 }
+
+bool hd_rt_tensor_assign(HdTensor *tensor, const HdTensor *from, HdFailure *failure)
+{
+    return rt_tensor_copy(tensor, tensor->dl.data, from->dl.data, HD_ON_DEVICE, failure);
+}

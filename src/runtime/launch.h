@@ -55,6 +55,8 @@ uint64_t hd_rt_tensor_bytes(const HdTensor *tensor);
 /* The whole content, from and to host memory. */
 bool hd_rt_tensor_write(HdTensor *tensor, const void *data, HdFailure *failure);
 bool hd_rt_tensor_read(const HdTensor *tensor, void *data, HdFailure *failure);
+/* The whole content of a tensor of as many bytes on the same device. */
+bool hd_rt_tensor_assign(HdTensor *tensor, const HdTensor *from, HdFailure *failure);
 
 /* ---- launches ------------------------------------------------------------------------------- */
 
