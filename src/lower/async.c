@@ -57,11 +57,31 @@ bool lower_is_async(const Lower *l)
     return !l->options->cpu || l->options->check;
 }
 
+/* How a copy is made. */
+typedef struct Mark {
+    const IrTensor *to;
+    uint32_t flags; /* of its loops; IR_ASYNC: of its stores, too */
+    const char *text;
+} Mark;
+
 static bool mark_store(void *user, IrStmt *s)
 {
-    uint32_t *flags = user;
-    if (s->kind == IR_STMT_STORE) s->flags |= *flags & IR_ASYNC;
+    const Mark *mark = user;
+    if (s->kind == IR_STMT_STORE && s->tensor == mark->to) s->flags |= mark->flags & IR_ASYNC;
     return true;
+}
+
+/* Appends what was made, without its barriers. */
+static void append_marked(Lower *l, IrBlock *made, Mark mark)
+{
+    ir_walk(made, mark_store, &mark);
+    for (size_t i = 0; i < made->stmts.len; i++) {
+        IrStmt *s = made->stmts.data[i];
+        if (s->kind == IR_STMT_BARRIER) continue;
+        s->flags |= mark.flags;
+        s->text = mark.text;
+        VEC_PUSH(l->arena, l->block->stmts, s);
+    }
 }
 
 void lower_copy_by(Lower *l, const Ast *call, const View *dst, const Value *src, uint32_t flags,
@@ -70,17 +90,18 @@ void lower_copy_by(Lower *l, const Ast *call, const View *dst, const Value *src,
     IrBlock *outer = l->block, *made = l->block = ir_new_block(l->k);
     lower_copy_values(l, call, dst, src);
     l->block = outer;
-    ir_walk(made, mark_store, &flags);
-    for (size_t i = 0; i < made->stmts.len; i++) {
-        IrStmt *s = made->stmts.data[i];
-        if (s->kind == IR_STMT_BARRIER) continue;
-        s->flags |= flags;
-        s->text = text;
-        VEC_PUSH(l->arena, outer->stmts, s);
-    }
+    append_marked(l, made, (Mark){dst->tensor, flags, text});
 }
 
-/* A whole group copies, from a kernel's parameter to shared memory. */
+void lower_tasks_by(Lower *l, const Ast *loop, const IrTensor *to, uint32_t flags)
+{
+    IrBlock *outer = l->block, *made = l->block = ir_new_block(l->k);
+    lower_stmt(l, loop);
+    l->block = outer;
+    append_marked(l, made, (Mark){to, flags, NULL});
+}
+
+/* From a kernel's parameter to shared memory. */
 static bool can_be_async(Lower *l, const Ast *call, const Value *dst, const Value *src)
 {
     const Ast *args = KID(call, Call, args);
@@ -91,14 +112,8 @@ static bool can_be_async(Lower *l, const Ast *call, const Value *dst, const Valu
     else if (src->kind != VALUE_VIEW || src->view->tensor->space != IR_PARAM)
         why = "it comes from a kernel's parameter as it stands there; for anything else use `copy`",
         at = 1;
-    if (why) {
-        lower_error(l, ASYNC_COPY, args->kid[at]->span, why);
-        return false;
-    }
-    if (!l->group.single) return true;
-    Diag *diag = lower_error(l, SYNC_IN_THREAD, call->span);
-    diag_label(l->diags, diag, l->group.span, "from here on each thread runs for itself");
-    return false;
+    if (why) lower_error(l, ASYNC_COPY, args->kid[at]->span, why);
+    return !why;
 }
 
 /* The copy as a task loop, which a flag makes what was written. Nothing is waited for. */
@@ -109,8 +124,14 @@ static void copy_by(Lower *l, const Ast *call, uint32_t flags, const char *text)
     if (l->failed && (dst.kind == VALUE_POISON || src.kind == VALUE_POISON)) return;
     if (flags & IR_ASYNC && !can_be_async(l, call, &dst, &src)) return;
     if (dst.kind != VALUE_VIEW || src.kind != VALUE_VIEW) return;
+    Group group = l->group;
+    if (flags & IR_ASYNC && group.single) { /* a thread by itself copies all of it */
+        l->group.size = 1;
+        l->group.thread = ir_index(l->k, 0);
+    }
     if (!lower_is_async(l)) flags &= ~(uint32_t)IR_ASYNC;
     lower_copy_by(l, call, dst.view, &src, flags, text);
+    l->group = group;
 }
 
 void lower_async(Lower *l, const Ast *call)

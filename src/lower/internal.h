@@ -106,6 +106,7 @@ struct Lower {
     const Ast *registers_at;                      /* the last such clause */
     bool in_pipeline; /* `break` leaves a loop that has copies under way */
     int pipelines;    /* such loops that `return` leaves */
+    Map kept;         /* task loops that pipelines leave in their place, by address */
     bool failed;
     bool quiet; /* `where` of a point that may be excluded reports nothing */
 };
@@ -248,6 +249,8 @@ bool lower_is_async(const Lower *l);
 /* A copy without its barriers, its loops flagged; IR_ASYNC: its stores, too. */
 void lower_copy_by(Lower *l, const Ast *call, const View *dst, const Value *src, uint32_t flags,
                    const char *text);
+/* A task loop that copies to the tensor, likewise. */
+void lower_tasks_by(Lower *l, const Ast *loop, const IrTensor *to, uint32_t flags);
 /* mma(acc, a, b); and a call of the instruction `fn`, whose generics are bound. */
 void lower_mma(Lower *l, const Ast *call);
 void lower_instruction(Lower *l, const Ast *call, const Ast *fn, const Value *operands);

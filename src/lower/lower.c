@@ -378,6 +378,7 @@ static Lower *create(Arena *arena, Program *program, const LowerOptions *options
     l->k = ir_kernel_create(arena, program->diags, name);
     l->env = base_map(arena);
     l->pinned = base_map(arena);
+    l->kept = base_map(arena);
     ir_set_origin(l->k, ir_origin(l->k, ORIGIN_SOURCE, (Span){0, 0}, 0, "lower"));
     l->block = l->k->body;
     return l;

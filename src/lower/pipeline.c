@@ -81,7 +81,7 @@ static bool stage(Pipeline *p, const Move *m)
     if (t->stages) return stage_again(p, t);
     IrTensor old = *t;
     if (t->rank + 1 > MAX_RANK) {
-        pipeline_report(p, m->call->span,
+        pipeline_report(p, m->node->span,
                         pipeline_about(p, m, "has too many dimensions for stages"));
         return false;
     }
@@ -130,6 +130,19 @@ static const Symbol *counter(const Pipeline *p)
     return KID(p->node, For, vars)->kid[0]->symbol;
 }
 
+static void move(Pipeline *p, const Move *m)
+{
+    Lower *l = p->l;
+    if (m->loop) {
+        lower_tasks_by(l, m->loop, m->whole->tensor, IR_ASYNC);
+        return;
+    }
+    lower_at(l, m->node);
+    Value dst = *lower_slot(l, m->symbol);
+    Value src = lower_value(l, KID(m->node, Call, args)->kid[1]);
+    if (src.kind == VALUE_VIEW) lower_copy_by(l, m->node, dst.view, &src, IR_ASYNC, NULL);
+}
+
 /* The copies of the round in which the loop's variable is `at`, to the stage bound now. */
 static void copy_ahead(Pipeline *p, const IrExpr *at, IrBlock *into)
 {
@@ -141,11 +154,7 @@ static void copy_ahead(Pipeline *p, const IrExpr *at, IrBlock *into)
     for (uint32_t i = 0; i < p->body->count; i++) {
         const Move *m = pipeline_move_at(p, i);
         if (p->needed[i]) lower_stmt(l, p->body->kid[i]);
-        if (!m) continue;
-        const Ast *args = KID(m->call, Call, args);
-        lower_at(l, m->call);
-        Value dst = *lower_slot(l, m->symbol), src = lower_value(l, args->kid[1]);
-        if (src.kind == VALUE_VIEW) lower_copy_by(l, m->call, dst.view, &src, IR_ASYNC, NULL);
+        if (m) move(p, m);
     }
     l->depth--;
     l->block = outer;
@@ -224,7 +233,7 @@ static void rest_of_body(Pipeline *p, bool all)
                             pipeline_about(p, w.found,
                                            "is filled by a copy made ahead of time; nothing "
                                            "else may write to it"));
-        diag_label(l->diags, diag, w.found->call->span, "the copy");
+        diag_label(l->diags, diag, w.found->node->span, "the copy");
     }
     l->depth--;
 }

@@ -4,9 +4,10 @@
 
 #include "lower/internal.h"
 
-/* A copy that is made ahead. */
+/* A copy that is made ahead: the verb, or a task loop (pipeline_gather.c). */
 typedef struct Move {
-    const Ast *call;
+    const Ast *node;      /* what copies: the call, or the loop's assignment */
+    const Ast *loop;      /* or NULL */
     const Symbol *symbol; /* of the shared tensor */
     size_t at;            /* among the body's statements */
     const View *whole;    /* the tensor as it was declared */
@@ -37,6 +38,15 @@ Span pipeline_span(const IrKernel *k, uint32_t origin);
 const Move *pipeline_move_at(const Pipeline *p, size_t at);
 /* Finds the copies that are made ahead, and the statements they need. False after a report. */
 bool pipeline_find_moves(Pipeline *p);
+/* The tensor that `e` shows a part of, unconverted; NULL if it is something else. */
+const IrTensor *pipeline_shown(Lower *l, const Ast *e, const Ast *body);
+/* The statement of the body that declares the symbol; NULL. */
+const Ast *pipeline_declared_by(const Ast *body, const Symbol *symbol);
+/* Does this task loop of the body assign to elements of a shared tensor, from those of a parameter
+ * that the kernel only reads? */
+bool pipeline_is_gather(Lower *l, const Ast *loop, const Ast *body, Move *m);
+/* And to all of them, each once? */
+bool pipeline_covers(Pipeline *p, const Move *m);
 /* Reports what was lowered early and reads what a round may change: `body` is the loop's. */
 void pipeline_check_early(Pipeline *p, IrBlock *body);
 

@@ -17,26 +17,26 @@ static bool is_in(const Ast *tree, const Ast *node)
     return false;
 }
 
-/* The statement of the body that declares the symbol. */
-static const Ast *declared_by(const Ast *body, const Symbol *symbol)
+const Ast *pipeline_declared_by(const Ast *body, const Symbol *symbol)
 {
     for (uint32_t i = 0; i < body->count; i++)
         if (symbol && symbol->decl && is_in(body->kid[i], symbol->decl)) return body->kid[i];
     return NULL;
 }
 
-/* The tensor that `e` shows a part of, unconverted; NULL if it is something else. */
-static const IrTensor *shown(Lower *l, const Ast *e, const Ast *body)
+const IrTensor *pipeline_shown(Lower *l, const Ast *e, const Ast *body)
 {
     for (;;) {
         if (e->kind == AST_Name) {
             if (!e->symbol) return NULL;
-            const Ast *let = declared_by(body, e->symbol);
-            if (!let) {
+            const Ast *let = pipeline_declared_by(body, e->symbol);
+            if (let && let->kind == AST_For) /* a task loop's own */
+                let = pipeline_declared_by(KID(KID(let, For, body), Block, stmts), e->symbol);
+            else if (!let) {
                 const Value *value = lower_slot(l, e->symbol);
                 return value->kind == VALUE_VIEW ? value->view->tensor : NULL;
             }
-            if (let->kind != AST_Let || KID(let, Let, names)->count != 1) return NULL;
+            if (!let || let->kind != AST_Let || KID(let, Let, names)->count != 1) return NULL;
             e = KID(let, Let, value);
         } else if (e->kind == AST_Else || e->kind == AST_Index || e->kind == AST_Member ||
                    e->kind == AST_At || e->kind == AST_Call) {
@@ -49,6 +49,7 @@ static const IrTensor *shown(Lower *l, const Ast *e, const Ast *body)
 
 static bool is_move(Lower *l, const Ast *stmt, const Ast *body, Move *m)
 {
+    if (stmt->kind == AST_For) return pipeline_is_gather(l, stmt, body, m);
     if (stmt->kind != AST_ExprStmt) return false;
     const Ast *call = KID(stmt, ExprStmt, expr);
     bool copy = call->kind == AST_Call && call->call && call->call->kind == CALL_BUILTIN &&
@@ -58,8 +59,8 @@ static bool is_move(Lower *l, const Ast *stmt, const Ast *body, Move *m)
     if (!dst || dst->kind != AST_Name || !dst->symbol) return false;
     if (dst->symbol->kind != SYMBOL_SHARED || is_in(body, dst->symbol->decl)) return false;
     const Value *value = lower_slot(l, dst->symbol);
-    const IrTensor *from = shown(l, args->kid[1], body);
-    *m = (Move){.call = call, .symbol = dst->symbol};
+    const IrTensor *from = pipeline_shown(l, args->kid[1], body);
+    *m = (Move){.node = call, .symbol = dst->symbol};
     if (value->kind == VALUE_VIEW) m->whole = value->view;
     return value->kind == VALUE_VIEW && from && from->space == IR_PARAM && !from->written &&
            ir_tensor_size(value->view->tensor) > 0; /* else the copy itself is an error */
@@ -71,6 +72,7 @@ static void find_moves(Pipeline *p)
     for (uint32_t i = 0; i < p->body->count; i++) {
         if (!is_move(p->l, p->body->kid[i], p->body, &m)) continue;
         m.at = i;
+        if (m.loop && !pipeline_covers(p, &m)) continue;
         VEC_PUSH(p->l->arena, p->moves, m);
     }
 }
@@ -92,7 +94,8 @@ static bool is_pipeline_of(Lower *l, const Ast *loop, const Symbol *symbol)
     if (loop->kind != AST_For || !KID(loop, For, pipeline)) return false;
     const Ast *body = KID(KID(loop, For, body), Block, stmts);
     for (uint32_t i = 0; i < body->count; i++)
-        if (is_move(l, body->kid[i], body, &m) && m.symbol == symbol) return true;
+        if (is_move(l, body->kid[i], body, &m) && m.symbol == symbol)
+            return !m.loop || !base_map_get(&l->kept, (uintptr_t)m.loop);
     return false;
 }
 
@@ -137,7 +140,7 @@ static bool check_before(Pipeline *p, const Move *m)
         if (!used && !left) continue;
         Diag *diag =
             other && other->symbol == m->symbol
-                ? pipeline_report(p, m->call->span,
+                ? pipeline_report(p, m->node->span,
                                   pipeline_about(p, m, "is copied to twice in a round"))
             : used
                 ? pipeline_report(p, used->span,
@@ -145,7 +148,7 @@ static bool check_before(Pipeline *p, const Move *m)
                 : pipeline_report(
                       p, left->span,
                       pipeline_about(p, m, "is filled ahead of time, but this may leave before"));
-        diag_label(p->l->diags, diag, (other ? other->call : m->call)->span, "copied here");
+        diag_label(p->l->diags, diag, (other ? other : m)->node->span, "copied here");
         return false;
     }
     return true;
@@ -162,7 +165,7 @@ static bool check_outside(Pipeline *p, const Move *m)
     if (!used) return true;
     Diag *diag = pipeline_report(
         p, used->span, pipeline_about(p, m, "has several stages in it, and is used outside of it"));
-    diag_label(p->l->diags, diag, m->call->span, "the loop copies to it ahead of time");
+    diag_label(p->l->diags, diag, m->node->span, "the loop copies to it ahead of time");
     return false;
 }
 
@@ -173,7 +176,7 @@ static bool check_moves(Pipeline *p)
         pipeline_report(
             p, KID(p->node, For, pipeline)->span,
             "no copy from a parameter that the kernel only reads to a whole shared tensor "
-            "stands at the top of its body");
+            "stands at the top of its body, nor a task loop that is one");
         return false;
     }
     for (size_t i = 0; i < p->moves.len && good; i++)
@@ -187,13 +190,13 @@ static bool check_moves(Pipeline *p)
 /* Marks the `let`s that an expression names, and what those name. False after a report. */
 static bool need(Pipeline *p, const Ast *e, const Move *m)
 {
-    const Ast *stmt = e && e->kind == AST_Name ? declared_by(p->body, e->symbol) : NULL;
+    const Ast *stmt = e && e->kind == AST_Name ? pipeline_declared_by(p->body, e->symbol) : NULL;
     for (uint32_t i = 0; e && i < e->count; i++)
         if (!need(p, e->kid[i], m)) return false;
-    if (!stmt) return true;
+    if (!stmt || stmt == m->loop) return true;
     if (stmt->kind != AST_Let && stmt->kind != AST_MappingDecl) {
         Diag *diag =
-            pipeline_report(p, m->call->span,
+            pipeline_report(p, m->node->span,
                             lower_text(p->l,
                                        "this copy is made ahead of time, but depends on `%s`, "
                                        "which has no value yet then",
@@ -295,7 +298,7 @@ bool pipeline_find_moves(Pipeline *p)
     if (!check_moves(p)) return false;
     for (size_t i = 0; i < p->moves.len; i++) {
         const Move *m = &p->moves.data[i];
-        if (!need(p, KID(m->call, Call, args)->kid[1], m)) return false;
+        if (!need(p, m->loop ? m->loop : KID(m->node, Call, args)->kid[1], m)) return false;
     }
     return true;
 }

@@ -137,7 +137,7 @@ static void mapping_loop(Lower *l, const Ast *node, const Mapping *m, const Lowe
     lower_task_body(l, node, vars, m->rank);
 }
 
-static Value tasks_domain(Lower *l, const Ast *node, int64_t workers)
+Value lower_tasks_domain(Lower *l, const Ast *node, int64_t workers)
 {
     const Ast *domain = KID(node, For, domain);
     bool factors =
@@ -161,7 +161,7 @@ void lower_tasks(Lower *l, const Ast *node)
     bool grid = unit && ((unit->flags & AST_GRID) || strcmp(unit->name->text, "block") == 0);
     if (grid) {
         l->grid_domain = true;
-        Value domain = tasks_domain(l, node, 0);
+        Value domain = lower_tasks_domain(l, node, 0);
         l->grid_domain = false;
         lower_grid_loop(l, node, domain);
         return;
@@ -183,7 +183,7 @@ void lower_tasks(Lower *l, const Ast *node)
         team.workers = 1;
         team.worker = ir_index(l->k, 0);
     }
-    Value domain = tasks_domain(l, node, team.workers);
+    Value domain = lower_tasks_domain(l, node, team.workers);
     IrBlock *outer = l->block;
     Group saved = l->group;
     int depth = l->depth++;

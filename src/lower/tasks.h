@@ -11,6 +11,8 @@ typedef struct LowerTeam {
     const IrExpr *worker;
 } LowerTeam;
 
+/* What a task loop runs over: a mapping, or extents of `auto`. */
+Value lower_tasks_domain(Lower *l, const Ast *node, int64_t workers);
 Group lower_loop_group(Lower *l, const Ast *node, int64_t level);
 IrStmt *lower_append_tasks(Lower *l, const Mapping *m, int rank, int level);
 IrVar *lower_task_var(Lower *l, const Name *name, int64_t extent);

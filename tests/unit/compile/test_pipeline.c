@@ -49,8 +49,58 @@ static void round_of_128(void **state)
     for_archs(source, archs, BASE_LEN(archs), check_round);
 }
 
+/* Implicit GEMM: the left tile is gathered by a task loop. */
+static const char gather[] =
+    "import std.mma.m16n8k16 (C)\n"
+    "kernel conv(x: f16[n, h, w, ci], f: f16[co, r, s, ci],\n"
+    "    y: out f16[n, h + 2 * pad - r + 1, w + 2 * pad - s + 1, co], pad: index)\n"
+    "    launch grid(cdiv(n * dim(y, 1) * dim(y, 2), 128), cdiv(co, 128)), block(128)\n"
+    "{\n"
+    "    shared sx: f16[128, 32] layout swizzle, sf: f16[128, 32] layout swizzle\n"
+    "    reg acc: f32[128, 128] over spatial(2, 2) * repeat(4, 8) * C = 0\n"
+    "    let ow = dim(y, 2), pixels = dim(y, 1) * ow, chunks = cdiv(ci, 32)\n"
+    "    for q in range(r * s * chunks) pipeline(3) {\n"
+    "        let u = q / chunks / s, v = q / chunks % s, c0 = q % chunks * 32\n"
+    "        copy(sf, f[_, u, v, _].tile(128, 32) at (block.y * 128, c0) else 0)\n"
+    "        for (i, p) in auto(128, 32) on thread {\n"
+    "            let row = block.x * 128 + i, at = row % pixels\n"
+    "            sx[i, p] = x[row / pixels, at / ow + u - pad, at % ow + v - pad, c0 + p] else 0\n"
+    "        }\n"
+    "        mma(acc, sx, sf.transpose())\n"
+    "    }\n"
+    "    copy(y.reshape(n * pixels, co).tile(128, 128) at (block.x * 128, block.y * 128),\n"
+    "        f16(acc))\n"
+    "}\n";
+
+/* Both tiles come in pieces of 16 bytes, with zeros outside, through no register. */
+static void check_gather(const RuntimeNvrtcResult *r, int arch)
+{
+    enum { PIECES_OF_BOTH = 2 * 128 * 32 * 2 / 16 / 128 };
+    static const char entry[] = "conv_0_0";
+    (void)arch;
+    const char *end, *from = ptx_function(r->ptx, entry, &end);
+    PtxReport report = ptx_report(r->log, entry);
+    assert_non_null(from);
+    assert_int_equal(report.spill_stores + report.spill_loads + report.stack, 0);
+    int pieces = count_between(from, end, "cp.async.cg.shared.global");
+    assert_int_equal(pieces % PIECES_OF_BOTH, 0);
+    assert_in_range(pieces, 2 * PIECES_OF_BOTH, 3 * PIECES_OF_BOTH);
+    assert_int_equal(count_between(from, end, "cp.async.ca"), 0);
+    assert_false(ptx_has(r->ptx, entry, "ld.global"));
+    assert_false(ptx_has(r->ptx, entry, "st.shared"));
+    assert_int_equal(count_between(from, end, "bar.sync"), 1);
+}
+
+static void round_of_gather(void **state)
+{
+    static const int archs[] = {80, 90};
+    (void)state;
+    for_archs(gather, archs, BASE_LEN(archs), check_gather);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(round_of_128)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(round_of_128),
+                                       cmocka_unit_test(round_of_gather)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
