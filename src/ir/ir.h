@@ -94,7 +94,8 @@ typedef struct IrTensor {
     const IrLayout *layout; /* SHARED, PRIVATE, TABLE; NULL: row-major */
     const IrExpr **strides; /* PARAM with `layout strided`, SHARED: of elements; NULL: row-major */
     const IrExpr *storage;  /* SHARED: its elements, padding included, if `layout` does not say */
-    const Mapping *over;    /* TILE: distribution of its last over->rank dimensions */
+    const Mapping *over;    /* TILE: distribution of its last over->rank dimensions … */
+    int64_t first;          /* … over groups of over->workers threads from this one on */
     int param;              /* PARAM: position among the kernel's parameters */
     bool written, read;     /* PARAM: mode (out: written, inout: both) */
     const Scalar *table;    /* TABLE: its elements, row-major */

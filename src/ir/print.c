@@ -370,6 +370,7 @@ static void print_tensor(IrPrinter *p, const IrTensor *t)
         base_sb_str(out, " over ");
         print_mapping(p, t->over);
     }
+    if (t->first) base_sb_printf(out, " first %" PRId64, t->first);
     if (t->layout) print_layout(p, t->layout);
     for (size_t i = 0; t->scope && i < p->scopes.len; i++)
         if (p->scopes.data[i] == t->scope) base_sb_printf(out, " scope %zu", i + 1);

@@ -75,6 +75,7 @@ static bool read_tensor_clauses(IrReader *r, IrTensor *t)
         t->over = ir_read_mapping(r);
         if (!t->over) return false;
         if (t->over->rank > t->rank) return ir_read_fail(r, "the mapping has more dimensions");
+        if (ir_read_accept(r, "first")) t->first = ir_read_int(r, 1, INT32_MAX);
     }
     if (ir_read_accept(r, "layout") && !read_layout(r, t)) return false;
     if (ir_read_accept(r, "scope")) {

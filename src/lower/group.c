@@ -118,6 +118,7 @@ static void role_body(Lower *l, const Ast *node, int64_t lo, int64_t count, int6
     l->group.thread = ir_binary(l->k, IR_SUB, thread, ir_index(l->k, first));
     l->group.size = threads;
     l->group.base = saved.base >= 0 ? saved.base + first : -1;
+    l->group.first = saved.first + first;
     if (unit == 1) l->group.single = true;
     lower_block(l, KID(node, On, body));
     l->depth = depth;

@@ -65,6 +65,7 @@ typedef struct Value {
 typedef struct Group {
     int64_t size;         /* threads */
     int64_t base;         /* first thread in the block; -1 where it depends on the thread */
+    int64_t first;        /* of the groups of this size that lie side by side, the first one's */
     const IrExpr *thread; /* index in the group */
     Span span;            /* where it was entered, for messages */
     bool single;          /* `on thread`: each thread for itself; the indices stay the group's */

@@ -91,6 +91,7 @@ const View *lower_new_tile(Lower *l, const Name *name, Elem elem, const Mapping 
     constants(l, leading + over->rank, extents, shape);
     IrTensor *tensor = ir_new_tensor(l->k, name, IR_TILE, elem, leading + over->rank, shape);
     tensor->over = over;
+    tensor->first = l->group.first;
     tensor->read = tensor->written = true;
     return lower_whole(l, tensor);
 }

@@ -239,7 +239,7 @@ const Mapping *lower_over(Lower *l, const View *view, const Ast *at)
         turned |= dims[i] != i;
     }
     MappingError error = {0};
-    if (part) m = mapping_part(l->arena, m, extents, &error);
+    if (part) m = mapping_part(l->arena, m, extents, l->group.size, &error);
     if (m && turned) m = mapping_transpose(l->arena, m, dims, &error);
     if (!m && at) lower_error(l, MAPPING_INVALID, at->span, error.message);
     return m;

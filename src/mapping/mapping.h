@@ -107,8 +107,10 @@ const Mapping *mapping_compose(Arena *arena, const Mapping *a, const Mapping *b,
 /* Dimension `dim` removed; first occurrences kept. An error for a mapping of rank 1. */
 const Mapping *mapping_drop(Arena *arena, const Mapping *m, int dim, MappingError *error);
 /* The tasks in a window of these extents that begins at multiples of them, as a mapping of that
- * shape: leading repeats are cut. An error where the window is not a part of every worker's. */
-const Mapping *mapping_part(Arena *arena, const Mapping *m, const int64_t *extents,
+ * shape: leading repeats are cut. An error where the window is not a part of every worker's. For
+ * fewer `workers`, one of the equal groups that m's consist of, leading spatials are cut, too:
+ * whether the group has just that window is then left to whoever knows where it begins. */
+const Mapping *mapping_part(Arena *arena, const Mapping *m, const int64_t *extents, int64_t workers,
                             MappingError *error);
 /* Dimension i of each task becomes what dimension dims[i] was. */
 const Mapping *mapping_transpose(Arena *arena, const Mapping *m, const int *dims,

@@ -4,14 +4,17 @@
 
 #include <inttypes.h>
 
-/* Cuts what of `left` is beyond `extent` off the factor, the slowest part first. */
+/* Cuts what of `left` is beyond `extent` off the factor, the slowest part first; of a `spatial`
+ * only where `others`, the number of groups of workers that have windows of their own, is left. */
 static bool cut(Arena *arena, MappingFactor *factor, int i, int dim, int64_t *left, int64_t extent,
-                MappingError *error)
+                int64_t *others, MappingError *error)
 {
     int64_t own = factor->extents[dim], ratio = *left / extent;
     if (ratio == 1 || own == 1) return true;
     int64_t kept = own <= ratio ? 1 : own / ratio, taken = own / kept;
-    if (factor->kind != MAPPING_REPEAT) {
+    if (factor->kind == MAPPING_SPATIAL && *others % taken == 0) {
+        *others /= taken;
+    } else if (factor->kind != MAPPING_REPEAT) {
         mapping_fail(arena, error, i,
                      "a window of %" PRId64 " along dimension %d would belong to some workers only",
                      extent, dim);
@@ -28,12 +31,12 @@ static bool cut(Arena *arena, MappingFactor *factor, int i, int dim, int64_t *le
     return true;
 }
 
-const Mapping *mapping_part(Arena *arena, const Mapping *m, const int64_t *extents,
+const Mapping *mapping_part(Arena *arena, const Mapping *m, const int64_t *extents, int64_t workers,
                             MappingError *error)
 {
     const MappingFactors *whole = m->factors;
     MappingFactor *factors = NEW_ARRAY(arena, MappingFactor, (size_t)whole->count + 1);
-    int64_t left[MAPPING_MAX_RANK];
+    int64_t left[MAPPING_MAX_RANK], others = m->workers % workers ? 1 : m->workers / workers;
     bool same = true;
     for (int d = 0; d < m->rank; d++) {
         left[d] = m->shape[d];
@@ -52,7 +55,7 @@ const Mapping *mapping_part(Arena *arena, const Mapping *m, const int64_t *exten
             return NULL;
         }
         for (int d = 0; d < m->rank && factors[i].kind != MAPPING_REPLICATE; d++)
-            if (!cut(arena, &factors[i], i, d, &left[d], extents[d], error)) return NULL;
+            if (!cut(arena, &factors[i], i, d, &left[d], extents[d], &others, error)) return NULL;
     }
     return mapping_build(arena, &(MappingFactors){whole->count, factors}, error);
 }

@@ -157,6 +157,8 @@ const IrExpr *pass_slot_fit(PassScope *s, const IrTensor *tile, const IrExpr *co
  * between two replicas of an element of the tile? */
 bool pass_slot_known(PassScope *s, const IrExpr *e);
 bool pass_slot_differs(PassScope *s, const IrTensor *tile, const IrExpr *e, PassSlot *why);
+/* Does the role in hand have one owner of an element of the tile, and not another? */
+bool pass_slot_excludes(PassScope *s, const IrTensor *tile, PassSlot *why);
 void pass_slot_report(IrKernel *k, Diags *diags, uint32_t origin, const IrTensor *tile,
                       const PassSlot *why);
 /* The tile's worker index of the running thread, resolved. */

@@ -102,7 +102,7 @@ static bool offset_of(IrKernel *k, const IrExpr *index, const IrVar *own, const 
 static bool is_run(const Mapping *part, const Mapping *whole)
 {
     int64_t at[2];
-    if (part->workers != whole->workers || part->rank != 2) return false;
+    if (whole->workers % part->workers || part->rank != 2) return false;
     for (int64_t w = 0; w < part->workers; w++)
         for (int64_t step = 0; step < part->steps; step++) {
             mapping_eval(part, w, step, at);

@@ -152,6 +152,10 @@ static bool take_apart(Vars *v, const IrExpr *sum, Parts *p)
             part->terms[part->count++] = all.terms[i];
         }
     }
+    if (p->constant < 0) { /* a role's threads are counted from its first */
+        p->thread.constant = p->constant;
+        p->constant = 0;
+    }
     return p->runs;
 }
 

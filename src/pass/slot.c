@@ -100,7 +100,7 @@ const IrExpr *pass_slot_worker(PassScope *s, const IrTensor *tile)
             return w->worker;
     }
     IrKernel *k = s->k;
-    const IrExpr *member = ir_binary(k, IR_SUB, ir_tid(k), ir_index(k, s->first));
+    const IrExpr *member = ir_binary(k, IR_SUB, ir_tid(k), ir_index(k, tile->first));
     return ir_binary(k, IR_MOD, member, ir_index(k, tile->over->workers));
 }
 
@@ -332,6 +332,22 @@ static int64_t first_replica(const Mapping *m, int64_t worker)
         if (d->dim < 0) worker -= worker / d->place % d->extent * d->place;
     }
     return worker;
+}
+
+bool pass_slot_excludes(PassScope *s, const IrTensor *tile, PassSlot *why)
+{
+    const int64_t *workers = pass_scope_threads(s, pass_slot_worker(s, tile));
+    const Mapping *m = tile->over;
+    if (s->count % m->workers == 0 && (s->first - tile->first) % m->workers == 0) return false;
+    for (int64_t t = s->first; t < s->first + s->count; t++)
+        for (int64_t w = 0; w < m->workers; w++) {
+            int64_t u = t - workers[t] + w;
+            if (u >= s->first && u < s->first + s->count) continue;
+            if (first_replica(m, w) != first_replica(m, workers[t])) continue;
+            *why = (PassSlot){.kind = SLOT_REPLICA, .worker = workers[t], .other = w};
+            return true;
+        }
+    return false;
 }
 
 bool pass_slot_differs(PassScope *s, const IrTensor *tile, const IrExpr *e, PassSlot *why)

@@ -67,7 +67,10 @@ void pass_slot_report(IrKernel *k, Diags *diags, uint32_t origin, const IrTensor
         break;
     case SLOT_REPLICA:
         d = diag_report(diags, DIAG_SLOT_REPLICA, span, worker, other, name);
-        diag_label(diags, d, culprit, "this differs between them");
+        if (why->culprit)
+            diag_label(diags, d, culprit, "this differs between them");
+        else
+            diag_note(diags, d, "only one of them runs this");
         diag_note(diags, d, "`reduce` combines the values of several workers");
         break;
     }
@@ -123,7 +126,7 @@ static void check_store(Walk *w, const IrStmt *s)
     }
     if (!mapping_has_replicas(tile->over) || s->flags & IR_AGREED) return;
     w->tile = tile;
-    bool varies = false;
+    bool varies = pass_slot_excludes(&w->scope, tile, &w->why);
     for (int i = tile->rank; i < s->count && !varies; i++)
         varies = !ir_any(s->args[i], is_opaque, w) && differs(w, s->args[i]);
     for (const Condition *c = w->conditions; c && !varies; c = c->outer)

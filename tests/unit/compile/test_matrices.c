@@ -3,7 +3,8 @@
  * NVRTC. */
 #include "archs.h"
 
-/* Of 128 x 128 x 64: two by two warps, and four warps of whole rows. */
+/* Of 128 x 128 x 64: two by two warps, and four warps of whole rows. Of 64 x 64 x 64: each warp the
+ * window that it has. */
 static const char source[] =
     "import std.mma.m16n8k16 (C)\n"
     "kernel square(a: f16[m, k], b: f16[k, n], c: out f16[m, n])\n"
@@ -29,13 +30,28 @@ static const char source[] =
     "        mma(acc, sa, sb.transpose())\n"
     "    }\n"
     "    copy(c.tile(128, 128) at (block.x * 128, block.y * 128), f16(acc))\n"
+    "}\n"
+    "kernel windows(a: f16[64, k], b: f16[k, 64], c: out f16[64, 64])\n"
+    "    launch grid(1), block(128)\n"
+    "{\n"
+    "    shared sa: f16[64, 64] layout swizzle, sb: f16[64, 64] layout swizzle\n"
+    "    reg acc: f32[64, 64] over spatial(2, 2) * repeat(2, 4) * C = 0\n"
+    "    for p0 in range(0, k, 64) {\n"
+    "        copy(sa, a.tile(64, 64) at (0, p0) else 0)\n"
+    "        copy(sb, b.tile(64, 64) at (p0, 0) else 0)\n"
+    "        for (i, j) in spatial(2, 2) on warp {\n"
+    "            mma(acc.tile(32, 32) at (32 * i, 32 * j),\n"
+    "                sa.tile(32, 64) at (32 * i, 0), sb.tile(64, 32) at (0, 32 * j))\n"
+    "        }\n"
+    "    }\n"
+    "    copy(c, f16(acc))\n"
     "}\n";
 
 typedef struct Owner {
     const char *entry;
     int rows, columns; /* of a warp, in fragments of 16 by 8 */
 } Owner;
-static const Owner owners[] = {{"square_0_0", 4, 8}, {"rows_0_0", 2, 16}};
+static const Owner owners[] = {{"square_0_0", 4, 8}, {"rows_0_0", 2, 16}, {"windows_0_0", 2, 4}};
 
 enum { DEPTH = 64 };
 

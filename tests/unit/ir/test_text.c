@@ -71,7 +71,7 @@ static const char everything[] =
     "shared sb.3: f32[64, 64] layout d0 / 4 % 8 * 16 + d1 size 4096 swizzle (3, 3, 4)\n"
     "shared st.4: i32[64] scope 1\n"
     "tile acc.5: f32[64, 16] over repeat(2, 2) * col_spatial(32, 4) * repeat(1, 2)\n"
-    "tile row.6: f32[2, 64] over (repeat(2, 2) * spatial(32, 4) * repeat(1, 2)).drop(1)\n"
+    "tile row.6: f32[2, 64] over (repeat(2, 2) * spatial(32, 4) * repeat(1, 2)).drop(1) first 32\n"
     "private p.7: i4[4]\n"
     "table t.8: f32[4] = 1.0, -2.5, inf, nan\n"
     "shared sl.10: f32[$m, 8] strides (1, $m + 1) storage ($m + 1) * 8\n"

@@ -62,7 +62,8 @@ static void parts_are_windows(void **unused)
         int64_t extents[MAPPING_MAX_RANK], corner[MAPPING_MAX_RANK] = {0};
         MappingError error = {0};
         random_window(&state, &pair.oracle, extents);
-        const Mapping *part = mapping_part(arena, pair.mapping, extents, &error);
+        const Mapping *part =
+            mapping_part(arena, pair.mapping, extents, pair.oracle.workers, &error);
         if (part) {
             cut += part != pair.mapping;
             assert_int_equal(part->workers, pair.oracle.workers);
@@ -117,19 +118,47 @@ static void fragments_are_parts(void **unused)
     const Mapping *c =
         mapping_compose(arena, mapping_compose(arena, rows, lanes, &error), pairs, &error);
     const Mapping *sums = mapping_compose(arena, grid, c, &error);
-    assert_true(mapping_equal(mapping_part(arena, sums, (int64_t[]){16, 8}, &error), c));
-    assert_null(mapping_part(arena, sums, (int64_t[]){4, 8}, &error));
+    assert_true(mapping_equal(mapping_part(arena, sums, (int64_t[]){16, 8}, 32, &error), c));
+    assert_null(mapping_part(arena, sums, (int64_t[]){4, 8}, 32, &error));
     assert_non_null(strstr(error.message, "some workers only"));
-    assert_null(mapping_part(arena, sums, (int64_t[]){16, 24}, &error));
+    assert_null(mapping_part(arena, sums, (int64_t[]){16, 24}, 32, &error));
     assert_non_null(strstr(error.message, "do not divide 32"));
     base_arena_destroy(arena);
+}
+
+/* Leading workers are cut where the window is for one of the groups that they count, not else. */
+static void groups_have_windows(void **unused)
+{
+    (void)unused;
+    uint64_t state = 13;
+    int cut = 0;
+    for (int trial = 0; trial < 2000; trial++) {
+        Arena *arena = base_arena_create(&escape);
+        Pair inner = random_pair(arena, &state, 2, 2, 60);
+        MappingError error = {0};
+        int64_t groups[] = {1 + (int64_t)random_below(&state, 3), 2};
+        const Mapping *lead = mapping_spatial(arena, 2, groups, NULL, &error), *m = inner.mapping;
+        const Mapping *whole = mapping_compose(arena, lead, m, &error);
+        const Mapping *part =
+            whole ? mapping_part(arena, whole, m->shape, m->workers, &error) : NULL;
+        if (part) {
+            cut++;
+            assert_true(mapping_equal(part, m));
+            assert_null(mapping_part(arena, whole, m->shape, whole->workers, &error));
+            assert_non_null(strstr(error.message, "some workers only"));
+        } else {
+            assert_non_null(error.message);
+        }
+        base_arena_destroy(arena);
+    }
+    assert_true(cut > 500);
 }
 
 int main(void)
 {
     if (setjmp(escape.env)) return 1;
-    const struct CMUnitTest tests[] = {cmocka_unit_test(parts_are_windows),
-                                       cmocka_unit_test(transposed_tasks),
-                                       cmocka_unit_test(fragments_are_parts)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(parts_are_windows), cmocka_unit_test(transposed_tasks),
+        cmocka_unit_test(fragments_are_parts), cmocka_unit_test(groups_have_windows)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
