@@ -8,54 +8,49 @@
 
 typedef struct Images {
     TargetModule *module;
-    const int *archs;
-    int count;
     HdFailure *failure;
     RuntimeNvrtc *nvrtc;
     RuntimeCache cache;
-    const char *source;
+    TargetImage ptx; /* the one to be kept of those so far */
 } Images;
 
-static bool build_image(Images *im, Compile *s, int arch, bool ptx)
+static bool build_image(Images *im, Compile *s, int arch)
 {
-    RuntimeNvrtcOptions options = {.arch = arch,
-                                   .specific = arch >= 90 && target_cuda_is_specific(im->source),
-                                   .line_info = true};
+    TargetModule *m = im->module;
+    Sb text = base_sb(s->arena);
+    target_cuda_emit(s->arena, m, arch, &text);
+    const char *source = base_sb_text(&text), *name = base_format(s->arena, "%s.cu", m->name);
+    bool specific = arch >= 90 && target_cuda_is_specific(source);
+    RuntimeNvrtcOptions options = {.arch = arch, .specific = specific, .line_info = true};
     RuntimeNvrtcResult r;
-    const char *name = base_format(s->arena, "%s.cu", im->module->name);
-    TargetImage *images = im->module->images;
-    if (!runtime_nvrtc_build(im->nvrtc, &im->cache, s->arena, im->source, name, &options, &r,
+    if (!runtime_nvrtc_build(im->nvrtc, &im->cache, s->arena, source, name, &options, &r,
                              im->failure))
         return false;
-    images[im->module->image_count++] =
-        (TargetImage){arch, false, (const unsigned char *)r.cubin, r.cubin_len};
-    if (ptx)
-        images[im->module->image_count++] =
-            (TargetImage){arch, true, (const unsigned char *)r.ptx, r.ptx_len};
+    m->images[m->image_count++] =
+        (TargetImage){arch, specific, false, (const unsigned char *)r.cubin, r.cubin_len};
+    const TargetImage *kept = &im->ptx;
+    bool lower = kept->specific == specific ? arch < kept->arch : kept->specific;
+    if (!kept->data || lower)
+        im->ptx = (TargetImage){arch, specific, true, (const unsigned char *)r.ptx, r.ptx_len};
     return true;
 }
 
 static CompileStatus images_work(Compile *s, void *data)
 {
     Images *im = data;
-    Sb text = base_sb(s->arena);
-    target_cuda_emit(s->arena, im->module, &text);
-    im->source = base_sb_text(&text);
+    TargetModule *m = im->module;
     im->cache = runtime_cache_open(s->arena);
-    im->module->images = NEW_ARRAY(s->arena, TargetImage, (size_t)im->count * 2);
-    im->module->image_count = 0;
-    int lowest = im->archs[0];
-    for (int i = 1; i < im->count; i++)
-        if (im->archs[i] < lowest) lowest = im->archs[i];
-    for (int i = 0; i < im->count; i++)
-        if (!build_image(im, s, im->archs[i], im->archs[i] == lowest)) return COMPILE_OK;
+    m->images = NEW_ARRAY(s->arena, TargetImage, (size_t)m->arch_count + 1);
+    m->image_count = 0;
+    for (int i = 0; i < m->arch_count; i++)
+        if (!build_image(im, s, m->archs[i])) return COMPILE_OK;
+    m->images[m->image_count++] = im->ptx;
     return COMPILE_OK;
 }
 
-CompileStatus compile_images(Compile *s, TargetModule *module, const int *archs, int count,
-                             HdFailure *failure)
+CompileStatus compile_images(Compile *s, TargetModule *module, HdFailure *failure)
 {
-    Images im = {.module = module, .archs = archs, .count = count, .failure = failure};
+    Images im = {.module = module, .failure = failure};
     failure->status = HD_DONE;
     im.nvrtc = runtime_nvrtc_create(failure);
     if (!im.nvrtc) return COMPILE_OK;

@@ -353,35 +353,52 @@ static bool add_variant(Compile *s, const CompileOptions *o, const Symbol *kerne
 }
 
 /* The CPU's code takes 64-bit indices and any alignment; CUDA's is versioned. */
-static bool build_instance(Compile *s, const CompileOptions *o, const Symbol *kernel,
-                           const LowerPoint *point, TargetInstance *instance)
+static bool add_variants(Compile *s, const CompileOptions *o, const Symbol *kernel,
+                         const LowerPoint *point, TargetInstance *instance)
 {
     instance->variants = NEW_ARRAY(s->arena, TargetVariant, MAX_VARIANTS);
     Swizzles w = {0};
-    return (!o->cuda || (add_variant(s, o, kernel, point, instance, false, 32, ALIGNED, &w) &&
-                         add_variant(s, o, kernel, point, instance, false, 32, 1, &w) &&
-                         add_variant(s, o, kernel, point, instance, false, 64, 1, &w))) &&
-           (!o->cpu || add_variant(s, o, kernel, point, instance, true, 64, 1, &w));
+    if (instance->arch == 0) return add_variant(s, o, kernel, point, instance, true, 64, 1, &w);
+    return add_variant(s, o, kernel, point, instance, false, 32, ALIGNED, &w) &&
+           add_variant(s, o, kernel, point, instance, false, 32, 1, &w) &&
+           add_variant(s, o, kernel, point, instance, false, 64, 1, &w);
 }
 
-static bool build_kernel(Compile *s, const CompileOptions *o, const Symbol *kernel,
+/* `arch` 0: the CPU */
+static void report_empty(Compile *s, const Symbol *kernel, int arch)
+{
+    const char *where = arch ? base_format(s->arena, "for sm_%d", arch) : "on the CPU";
+    diag_report(s->diags, DIAG_TUNE_EMPTY, kernel->span, kernel->name->text, where);
+}
+
+/* At the first point of the tune space that the architecture (0: the CPU) allows. */
+static bool add_instance(Compile *s, const CompileOptions *options, const Symbol *kernel, int arch,
                          TargetKernel *out)
 {
+    CompileOptions o = *options;
+    if (o.arch != arch) o.performance = false; /* told of the first */
+    o.arch = arch;
     LowerPoint point = lower_first_point(s->arena, kernel);
-    if (o->point) memcpy(point.choice, o->point, (size_t)point.count * sizeof *point.choice);
-    LowerOptions lower = {.define_count = o->define_count, .defines = o->defines};
-    IrKernel *k = NULL;
+    if (o.point) memcpy(point.choice, o.point, (size_t)point.count * sizeof *point.choice);
+    LowerOptions lower = {.define_count = o.define_count, .defines = o.defines};
+    TargetInstance *instance = &out->instances[out->instance_count++];
     LowerStatus status;
-    while ((status = lower_one(s, s->arena, o, kernel, !o->cuda, 1, &point, NULL, &k)) ==
-           LOWER_EXCLUDED)
-        if (o->point || !lower_next_point(kernel, &lower, &point)) break;
-    if (status == LOWER_EXCLUDED)
-        diag_report(s->diags, DIAG_TUNE_EMPTY, kernel->span, kernel->name->text);
-    if (status != LOWER_OK) return false;
-    out->instances = NEW(s->arena, TargetInstance);
-    out->instance_count = 1;
-    out->instances[0].kernel = k;
-    return build_instance(s, o, kernel, &point, &out->instances[0]);
+    instance->arch = arch;
+    while ((status = lower_one(s, s->arena, &o, kernel, arch == 0, 1, &point, NULL,
+                               &instance->kernel)) == LOWER_EXCLUDED)
+        if (o.point || !lower_next_point(kernel, &lower, &point)) break;
+    if (status == LOWER_EXCLUDED) report_empty(s, kernel, arch);
+    return status == LOWER_OK && add_variants(s, &o, kernel, &point, instance);
+}
+
+/* The CPU's instance stands last. */
+static bool build_kernel(Compile *s, const CompileOptions *o, const TargetModule *m,
+                         const Symbol *kernel, TargetKernel *out)
+{
+    out->instances = NEW_ARRAY(s->arena, TargetInstance, (size_t)m->arch_count + 1);
+    for (int i = 0; i < m->arch_count; i++)
+        if (!add_instance(s, o, kernel, m->archs[i], out)) return false;
+    return !o->cpu || add_instance(s, o, kernel, 0, out);
 }
 
 static bool is_given(const CompileOptions *o, const Name *name)
@@ -401,33 +418,42 @@ static bool is_complete(const CompileOptions *o, const Symbol *kernel)
     return true;
 }
 
-static CompileStatus module_work(Compile *s, void *data)
+static TargetModule *make_module(Compile *s, const CompileOptions *o)
 {
-    Build *b = data;
-    const CompileOptions *o = b->options;
     TargetModule *m = NEW(s->arena, TargetModule);
-    uint32_t at = 0;
-    bool only_public = !o->every_kernel && has_public(s);
     const char *path = s->program->main->source->path;
     m->name = base_path_stem(s->arena, strcmp(path, "<stdin>") == 0 ? "stdin" : path);
     m->check = o->check;
     m->shared_arch = o->arch ? o->arch : DEFAULT_ARCH;
     m->shared_limit = shared_limit(m->shared_arch);
+    if (!o->cuda) return m;
+    m->arch_count = o->arch_count ? o->arch_count : 1;
+    m->archs = o->arch_count ? o->archs : &m->shared_arch;
+    return m;
+}
+
+static CompileStatus module_work(Compile *s, void *data)
+{
+    Build *b = data;
+    const CompileOptions *o = b->options;
+    TargetModule *m = make_module(s, o);
+    uint32_t at = 0;
+    bool only_public = !o->every_kernel && has_public(s);
     m->kernels =
         NEW_ARRAY(s->arena, TargetKernel, KID(s->program->main->file, File, items)->count + 1);
     if (o->symbol) {
-        if (build_kernel(s, o, o->symbol, &m->kernels[0])) m->kernel_count = 1;
+        if (build_kernel(s, o, m, o->symbol, &m->kernels[0])) m->kernel_count = 1;
     } else {
         const Symbol *left_out = NULL;
         for (const Symbol *k; (k = next_kernel(s, &at, only_public));) {
             if (!is_complete(o, k))
                 left_out = k;
-            else if (build_kernel(s, o, k, &m->kernels[m->kernel_count]))
+            else if (build_kernel(s, o, m, k, &m->kernels[m->kernel_count]))
                 m->kernel_count++;
         }
         /* a library of nothing is not what was meant: this reports what to give */
         if (left_out && !o->every_kernel && m->kernel_count == 0 && !s->diags->errors)
-            build_kernel(s, o, left_out, &m->kernels[0]);
+            build_kernel(s, o, m, left_out, &m->kernels[0]);
     }
     b->module = m;
     return s->diags->errors ? COMPILE_WRONG : COMPILE_OK;
@@ -474,7 +500,7 @@ static void check_kernel(Compile *s, const CompileOptions *o, const Symbol *kern
         valid |= check_point(s, o, kernel, &point) != LOWER_EXCLUDED;
     } while (s->diags->errors == before && ++points < MAX_POINTS &&
              lower_next_point(kernel, &lower, &point));
-    if (!valid) diag_report(s->diags, DIAG_TUNE_EMPTY, kernel->span, kernel->name->text);
+    if (!valid) report_empty(s, kernel, o->cuda ? o->arch : 0);
 }
 
 static CompileStatus check_work(Compile *s, void *data)

@@ -35,6 +35,8 @@ typedef struct CompileOptions {
     bool cpu;             /* code for the CPU */
     bool cuda;            /* CUDA C++ */
     int arch;             /* what `arch` and shared-memory limits mean in CUDA code: 80, 90 … */
+    int arch_count;       /* all that `compile_module` makes CUDA code for, `arch` the first of */
+    const int *archs;     /* them; 0: that one alone */
     const Symbol *symbol; /* only this kernel; NULL: those the main file exports */
     bool every_kernel;    /* also those it does not export; generic ones excepted */
     int define_count;
@@ -76,10 +78,9 @@ CompileStatus compile_emit(Compile *session, const CompileOptions *options, Comp
 /* ---- artefacts: of a module from `compile_module` ------------------------------------------- */
 
 /* Compiles the CUDA C++ by NVRTC, through the cache, into module->images: a cubin for each
- * architecture, PTX of the lowest for all others. COMPILE_OK with failure->status set: NVRTC is
- * lacking or refuses. */
-CompileStatus compile_images(Compile *session, TargetModule *module, const int *archs, int count,
-                             HdFailure *failure);
+ * architecture, and for all others PTX of the lowest that has not what only itself runs. COMPILE_OK
+ * with failure->status set: NVRTC is lacking or refuses. */
+CompileStatus compile_images(Compile *session, TargetModule *module, HdFailure *failure);
 /* The C file of a module for this process's runtime, of what `compile_images` has left too. */
 CompileStatus compile_module_text(Compile *session, TargetModule *module, Sb *out);
 /* The C file of a self-contained library, and its header. */

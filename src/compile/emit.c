@@ -23,7 +23,8 @@ static void emit_ir(const TargetModule *module, Sb *out)
 static void emit_manifest(Compile *s, const Emit *e)
 {
     Sb code = base_sb(s->arena);
-    if (e->options->cuda) target_cuda_emit(s->arena, e->module, &code);
+    for (int i = 0; i < e->module->arch_count; i++)
+        target_cuda_emit(s->arena, e->module, e->module->archs[i], &code);
     if (e->options->cpu) target_cpu_emit(s->arena, e->module, &code);
     target_manifest(s->arena, e->module, e->out);
 }
@@ -42,8 +43,9 @@ static CompileStatus emit_work(Compile *s, void *data)
     if (e->kind == COMPILE_IR) emit_ir(e->module, e->out);
     if (e->kind == COMPILE_C) target_cpu_module(s->arena, e->module, e->out);
     e->module->brief = e->kind == COMPILE_CU;
-    if (e->kind == COMPILE_CU) target_cuda_emit(s->arena, e->module, e->out);
-    if (e->kind == COMPILE_CUDA_HOST) target_cuda_host_module(s->arena, e->module, e->out);
+    if (e->kind == COMPILE_CU) target_cuda_emit(s->arena, e->module, e->module->archs[0], e->out);
+    if (e->kind == COMPILE_CUDA_HOST)
+        target_cuda_host_module(s->arena, e->module, e->module->archs[0], e->out);
     if (e->kind == COMPILE_MANIFEST) emit_manifest(s, e);
     return COMPILE_OK;
 }

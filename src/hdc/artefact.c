@@ -14,8 +14,13 @@ typedef struct Artefact {
     CompileOptions options;
 } Artefact;
 
-/* For GPUs that are not named: these run everywhere from the first on, through its PTX. */
-static const int default_archs[] = {80, 90};
+void artefact_every_arch(const Options *o, CompileOptions *c)
+{
+    /* for GPUs that are not named: these run everywhere from the first on, through its PTX */
+    static const int unnamed[] = {80, 90};
+    c->archs = o->archs.len ? o->archs.data : unnamed;
+    c->arch_count = o->archs.len ? (int)o->archs.len : (int)BASE_LEN(unnamed);
+}
 
 static ExitStatus make_module(Artefact *a)
 {
@@ -27,12 +32,10 @@ static ExitStatus make_module(Artefact *a)
 static ExitStatus make_images(Artefact *a, bool optional)
 {
     HdFailure failure = {0};
-    const int *archs = a->o->archs.len ? a->o->archs.data : default_archs;
-    int count = a->o->archs.len ? (int)a->o->archs.len : (int)BASE_LEN(default_archs);
-    CompileStatus status = compile_images(a->s, a->module, archs, count, &failure);
+    CompileStatus status = compile_images(a->s, a->module, &failure);
     ExitStatus result = report_status(a->o, a->s, status);
     if (result != EXIT_DONE || failure.status == HD_DONE) return result;
-    if (!optional) return report_failure(&failure);
+    if (!optional || failure.status != HD_LACKING) return report_failure(&failure);
     fprintf(stderr, "hdc: the library has code for the CPU only: %s\n", failure.text);
     a->module->image_count = 0;
     return EXIT_DONE;
@@ -105,6 +108,7 @@ static ExitStatus compile_c(Artefact *a, const Sb *text, const char *path)
 static ExitStatus emit_library(Artefact *a, bool with_header)
 {
     Arena *arena = a->o->arena;
+    artefact_every_arch(a->o, &a->options);
     ExitStatus status = make_module(a);
     if (status == EXIT_DONE && a->options.cuda) status = make_images(a, !a->o->target);
     if (status != EXIT_DONE) return status;

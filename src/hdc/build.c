@@ -20,6 +20,7 @@ static ExitStatus emit_text(Options *o, Compile *s, CompileKind kind)
     CompileOptions c = compile_options(o);
     if (kind == COMPILE_C) c.cuda = false;
     if (kind == COMPILE_CU || kind == COMPILE_CUDA_HOST) c.cpu = false;
+    if (kind == COMPILE_MANIFEST) artefact_every_arch(o, &c);
     if (kind == COMPILE_IR) {
         if (o->target && strcmp(o->target, "cuda") == 0)
             c.cpu = false;

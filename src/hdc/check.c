@@ -35,6 +35,22 @@ static void print_accesses(const Compile *s, PassAccesses *accesses)
     }
 }
 
+/* For each architecture; what is said of speed, for the first. */
+static CompileStatus check_cuda(const Options *o, Compile *s, CompileOptions c)
+{
+    CompileStatus checked = COMPILE_OK;
+    size_t i = 0;
+    do {
+        if (i > 0) {
+            c.arch = o->archs.data[i];
+            c.performance = false;
+            c.accesses = NULL;
+        }
+        checked = compile_check(s, &c);
+    } while (checked == COMPILE_OK && ++i < o->archs.len);
+    return checked;
+}
+
 static ExitStatus check_file(Options *o, const char *path)
 {
     ExitStatus status;
@@ -48,7 +64,7 @@ static ExitStatus check_file(Options *o, const char *path)
     if (checked == COMPILE_OK && c.cuda) {
         one.cuda = true;
         one.accesses = o->performance ? &accesses : NULL;
-        checked = compile_check(s, &one);
+        checked = check_cuda(o, s, one);
     }
     status = report_status(o, s, checked);
     if (!o->diagnostics_json) print_accesses(s, &accesses);

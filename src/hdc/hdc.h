@@ -62,6 +62,8 @@ CompileOptions compile_options(Options *options);
 /* Loads FILE into a new session; prints what is wrong. *status is the exit status if NULL. */
 Compile *open_session(Options *options, const char *path, ExitStatus *status);
 
+/* Has code made for every --arch, as libraries hold it; else it is for the first. */
+void artefact_every_arch(const Options *options, CompileOptions *compile);
 /* --emit=so, header, ptx, cubin; without --emit the library and its header. */
 ExitStatus build_artefact(Options *options, Compile *session);
 /* Ends the program if --emit names none of those, or -o cannot take it. */

@@ -73,7 +73,9 @@ static void add_archs(Options *o, const char *list)
             options_die_call("--arch: `%s` is not an architecture (sm_75, sm_80, sm_86, sm_89, "
                              "sm_90a, sm_100, sm_120)",
                              start);
-        VEC_PUSH(o->arena, o->archs, (int)arch);
+        bool again = false;
+        for (size_t i = 0; i < o->archs.len; i++) again |= o->archs.data[i] == arch;
+        if (!again) VEC_PUSH(o->arena, o->archs, (int)arch);
         p = *end == ',' ? end + 1 : end;
     }
 }

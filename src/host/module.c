@@ -57,7 +57,6 @@ static HdLoadedModule *build_cuda_host(Host *host, Compile *s, const CompileOpti
     CompileOptions o = *options;
     o.cpu = false;
     o.cuda = true;
-    if (o.arch == 0) o.arch = 80;
     *status = COMPILE_OK;
     if (!dir) {
         hd_fail(failure, HD_LACKING, "set HD_CUDA_HOST to the source tree's tests/cuda_host");
@@ -87,7 +86,7 @@ static HdLoadedModule *build_cuda(Host *host, Compile *s, const CompileOptions *
     o.arch = hd_rt_device_cuda(host->device)->arch;
     failure->status = HD_DONE;
     *status = compile_module(s, &o, &module);
-    if (*status == COMPILE_OK) *status = compile_images(s, module, &o.arch, 1, failure);
+    if (*status == COMPILE_OK) *status = compile_images(s, module, failure);
     if (*status != COMPILE_OK || failure->status != HD_DONE) return NULL;
     *status = compile_module_text(s, module, &text);
     if (*status != COMPILE_OK) return NULL;

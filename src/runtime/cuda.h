@@ -42,11 +42,13 @@ bool hd_cuda_fill(HdCuda *cuda, int device, void *memory, uint8_t byte, uint64_t
 
 /* ---- modules and launches ------------------------------------------------------------------- */
 
-/* Loads the image that fits the device: a cubin of exactly its architecture, else the newest PTX
- * not above it. `module` must outlive the result. */
+/* Loads the image that fits the device best: a cubin of its architecture, else one of the last
+ * minor revision of its major before it, else the newest PTX not above it. `module` must outlive
+ * the result. */
 HdCudaModule *hd_cuda_module_create(HdCuda *cuda, const HdModuleInfo *module, int device,
                                     HdFailure *failure);
-void hd_cuda_module_destroy(HdCudaModule *module); /* NULL is allowed */
+int hd_cuda_module_arch(const HdCudaModule *module); /* of the image */
+void hd_cuda_module_destroy(HdCudaModule *module);   /* NULL is allowed */
 
 typedef struct HdCudaOptions {
     void *stream;    /* CUstream; NULL: the default stream */

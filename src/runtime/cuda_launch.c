@@ -23,6 +23,7 @@ struct HdCudaModule {
     int device;
     HdCudaDevice properties;
     HdCuModule module;
+    int arch;             /* of the loaded image */
     HdCuPointer state;    /* a CudaState, made when first needed */
     pthread_mutex_t lock; /* of the entries, and held while `state` is in use */
     CudaEntry *entries;
@@ -31,18 +32,32 @@ struct HdCudaModule {
 
 /* ---- images -------------------------------------------------------------------------------- */
 
+enum { RANK_CUBIN = 1000, RANK_NONE_YET = 2 * RANK_CUBIN };
+
+/* The processors with a GPU on the die, whose cubins are for them alone and which run no others'
+ * (CUDA C++ Programming Guide, "Binary Compatibility"). */
+static bool cuda_is_tegra(int arch)
+{
+    return arch == 87 || arch == 101 || arch == 110;
+}
+
 /* Larger is better; 0: cannot run there. */
 static int cuda_image_rank(const HdImageInfo *image, int arch)
 {
-    if (!image->is_ptx) return image->arch == arch ? 1000 : 0;
-    return image->arch <= arch ? image->arch : 0;
+    if (image->specific ? image->arch != arch : image->arch > arch) return 0;
+    if (image->is_ptx) return image->arch;
+    bool alike =
+        image->arch / 10 == arch / 10 && !cuda_is_tegra(image->arch) && !cuda_is_tegra(arch);
+    return alike || image->arch == arch ? RANK_CUBIN + image->arch : 0;
 }
 
 static void cuda_image_list(const HdModuleInfo *info, HdText *text)
 {
-    for (int i = 0; i < info->image_count; i++)
-        hd_text_add(text, "%s%s for sm_%d", i ? ", " : "",
-                    info->images[i].is_ptx ? "PTX" : "a cubin", info->images[i].arch);
+    for (int i = 0; i < info->image_count; i++) {
+        const HdImageInfo *image = &info->images[i];
+        hd_text_add(text, "%s%s for sm_%d%s", i ? ", " : "", image->is_ptx ? "PTX" : "a cubin",
+                    image->arch, image->specific ? "a" : "");
+    }
 }
 
 static bool cuda_load_image(HdCudaModule *m, const HdImageInfo *image, HdFailure *failure)
@@ -68,11 +83,11 @@ static bool cuda_load_image(HdCudaModule *m, const HdImageInfo *image, HdFailure
     return false;
 }
 
-/* Tries the images that fit, best first: PTX of a feature set that the device lacks (sm_90a on a
- * newer one) is refused by the driver only. */
+/* Tries the images that fit, best first: a driver may refuse one, PTX newer than itself for one. */
 static bool cuda_load_best(HdCudaModule *m, HdFailure *failure)
 {
-    int below = 1001;
+    int below = RANK_NONE_YET;
+    HdFailure refusal;
     for (;;) {
         const HdImageInfo *best = NULL;
         int rank = 0;
@@ -84,10 +99,14 @@ static bool cuda_load_best(HdCudaModule *m, HdFailure *failure)
             }
         }
         if (!best) break;
-        if (cuda_load_image(m, best, failure)) return true;
+        m->arch = best->arch;
+        if (cuda_load_image(m, best, &refusal)) return true;
         below = rank;
     }
-    if (below <= 1000) return false; /* with the last one's complaint */
+    if (below < RANK_NONE_YET) {
+        *failure = refusal; /* the last one's */
+        return false;
+    }
     HdText text = {failure->text, 0, sizeof failure->text};
     failure->status = HD_LACKING;
     hd_text_add(&text, "module %s has no code for %s (sm_%d)", m->info->name, m->properties.name,
@@ -118,6 +137,11 @@ HdCudaModule *hd_cuda_module_create(HdCuda *cuda, const HdModuleInfo *info, int 
     if (ok) return m;
     hd_cuda_module_destroy(m);
     return NULL;
+}
+
+int hd_cuda_module_arch(const HdCudaModule *m)
+{
+    return m->arch;
 }
 
 void hd_cuda_module_destroy(HdCudaModule *m)
@@ -255,12 +279,11 @@ static bool cuda_prepare_state(CudaLaunch *l, HdFailure *failure)
     HdCudaModule *m = l->m;
     const HdInstanceInfo *instance = l->call->instance;
     const HdDriver *driver = &m->cuda->driver;
-    bool sites = instance->site_count && !instance->cuda_quiet;
-    if (!sites && !instance->resident) return true;
+    if (!instance->site_count && !instance->resident) return true;
     if (!m->state && !hd_cuda_ok(m->cuda, driver->alloc(&m->state, sizeof(CudaState)),
                                  "allocate memory", failure))
         return false;
-    if (sites) l->trap = m->state + offsetof(CudaState, trap);
+    if (instance->site_count) l->trap = m->state + offsetof(CudaState, trap);
     if (instance->resident) l->barrier = m->state + offsetof(CudaState, barrier);
     return hd_cuda_ok(m->cuda, driver->fill_async(m->state, 0, sizeof(CudaState), l->stream),
                       "fill memory", failure);

@@ -84,16 +84,15 @@ static const char *host_device_text(DLDevice device, char buffer[32])
 }
 
 /* Pinned and managed memory can be reached from both sides. */
-static bool host_check_device(const HdParamInfo *param, const DLTensor *t, DLDeviceType type,
-                              int id, HdFailure *failure)
+static bool host_check_device(const HdParamInfo *param, const DLTensor *t, DLDevice place,
+                              HdFailure *failure)
 {
     char have[32], want[32];
-    DLDeviceType at = t->device.device_type;
+    DLDeviceType at = t->device.device_type, type = place.device_type;
     if (at == kDLCUDAHost || at == kDLCUDAManaged) return true;
-    if (at == type && (type == kDLCPU || t->device.device_id == id)) return true;
-    DLDevice wanted = {type, id};
+    if (at == type && (type == kDLCPU || t->device.device_id == place.device_id)) return true;
     return hd_fail(failure, HD_BAD_CALL, "argument %s is on %s, but the kernel is to run on %s",
-                   param->name, host_device_text(t->device, have), host_device_text(wanted, want));
+                   param->name, host_device_text(t->device, have), host_device_text(place, want));
 }
 
 /* Element count, and the lowest and highest element offset from the first; false on overflow. */
@@ -309,20 +308,20 @@ static void host_require_text(const HdCall *call, const HdRequireInfo *require, 
         text.len += values.len;
     else
         text.data[text.len] = '\0';
-    if (call->kernel->instance_count > 1)
-        hd_text_add(&text, " (and no other of its %d instances fits)",
-                    call->kernel->instance_count);
     failure->status = HD_BAD_CALL;
 }
 
-/* The first instance all of whose requirements hold; the failure tells of the first one's. */
-static bool host_choose_instance(HdCall *call, HdFailure *failure)
+/* The first instance of the architecture all of whose requirements hold; the failure tells of the
+ * first one's. */
+static bool host_choose_instance(HdCall *call, int arch, HdFailure *failure)
 {
     const HdKernelInfo *kernel = call->kernel;
+    int tried = 0;
     for (int i = 0; i < kernel->instance_count; i++) {
         const HdInstanceInfo *instance = &kernel->instances[i];
         int r = 0;
         const char *error = NULL;
+        if (instance->arch != arch) continue;
         while (r < instance->require_count &&
                host_require_holds(call, &instance->requires_[r], &error))
             r++;
@@ -330,25 +329,27 @@ static bool host_choose_instance(HdCall *call, HdFailure *failure)
             call->instance = instance;
             return true;
         }
-        if (i == 0) host_require_text(call, &instance->requires_[r], error, failure);
+        if (tried++ == 0) host_require_text(call, &instance->requires_[r], error, failure);
     }
-    if (kernel->instance_count == 0)
-        return hd_fail(failure, HD_LACKING, "%s has no instance", kernel->name);
+    char code[32] = "the CPU";
+    if (arch) snprintf(code, sizeof code, "sm_%d", arch);
+    if (tried == 0)
+        return hd_fail(failure, HD_LACKING, "%s has no code for %s", kernel->name, code);
+    HdText more = {failure->text, strlen(failure->text), sizeof failure->text};
+    if (tried > 1) hd_text_add(&more, " (and no other of its %d instances fits)", tried);
     return false;
 }
 
-static bool host_choose_variant(HdCall *call, DLDeviceType device_type, HdFailure *failure)
+static bool host_choose_variant(HdCall *call, HdFailure *failure)
 {
     for (int i = 0; i < call->instance->variant_count; i++) {
         const HdVariantInfo *variant = &call->instance->variants[i];
         int64_t value;
-        bool here = device_type == kDLCPU ? variant->cpu != NULL : variant->cuda_entry != NULL;
-        if (!here || hd_host_eval(variant->guard, call, &value) || !value) continue;
+        if (hd_host_eval(variant->guard, call, &value) || !value) continue;
         call->variant = variant;
         return true;
     }
-    return hd_fail(failure, HD_LACKING, "%s has no code for %s", call->kernel->name,
-                   device_type == kDLCPU ? "the CPU" : "CUDA devices");
+    return hd_fail(failure, HD_LACKING, "%s has no code for these arguments", call->kernel->name);
 }
 
 static bool host_bind_grid(HdCall *call, HdFailure *failure)
@@ -475,8 +476,7 @@ void hd_call_release(HdCall *call)
     call->sizes = NULL;
 }
 
-static bool host_bind_args(HdCall *call, DLDeviceType device_type, int device_id,
-                           HdFailure *failure)
+static bool host_bind_args(HdCall *call, DLDevice place, HdFailure *failure)
 {
     int count = call->kernel->param_count;
     const HdParamInfo *params = call->kernel->params;
@@ -485,10 +485,9 @@ static bool host_bind_args(HdCall *call, DLDeviceType device_type, int device_id
         call->scalars[p] = arg->scalar;
         if (!params[p].is_tensor && !arg->scalar)
             return hd_fail(failure, HD_BAD_CALL, "argument %s is missing", params[p].name);
-        if (params[p].is_tensor &&
-            (!host_check_form(&params[p], arg->tensor, failure) ||
-             !host_check_device(&params[p], arg->tensor, device_type, device_id, failure) ||
-             !host_bind_shape(call, p, failure)))
+        if (params[p].is_tensor && (!host_check_form(&params[p], arg->tensor, failure) ||
+                                    !host_check_device(&params[p], arg->tensor, place, failure) ||
+                                    !host_bind_shape(call, p, failure)))
             return false;
     }
     if (!host_check_bound(call, failure)) return false;
@@ -503,7 +502,7 @@ static bool host_bind_args(HdCall *call, DLDeviceType device_type, int device_id
 }
 
 bool hd_call_bind(HdCall *call, const HdKernelInfo *kernel, const HdArg *args, int arg_count,
-                  DLDeviceType device_type, int device_id, HdFailure *failure)
+                  DLDevice place, int arch, HdFailure *failure)
 {
     memset(call, 0, sizeof *call);
     call->kernel = kernel;
@@ -512,10 +511,9 @@ bool hd_call_bind(HdCall *call, const HdKernelInfo *kernel, const HdArg *args, i
         return hd_fail(failure, HD_BAD_CALL, "%s takes %d argument%s, not %d", kernel->name,
                        kernel->param_count, kernel->param_count == 1 ? "" : "s", arg_count);
     if (!host_call_alloc(call, failure)) return false;
-    if (host_bind_args(call, device_type, device_id, failure) &&
-        host_choose_instance(call, failure) && host_bind_grid(call, failure) &&
-        host_bind_shared(call, device_type, failure) && hd_call_check_maps(call, failure) &&
-        host_choose_variant(call, device_type, failure))
+    if (host_bind_args(call, place, failure) && host_choose_instance(call, arch, failure) &&
+        host_bind_grid(call, failure) && host_bind_shared(call, place.device_type, failure) &&
+        hd_call_check_maps(call, failure) && host_choose_variant(call, failure))
         return true;
     hd_call_release(call);
     return false;

@@ -72,9 +72,10 @@ typedef struct HdCall {
 } HdCall;
 
 /* Checks and binds everything; on success the call is to be released, on failure there is nothing
- * to release. `device_type` is kDLCPU or kDLCUDA: where the kernel is to run. */
+ * to release. `place` (kDLCPU or kDLCUDA) is where the kernel is to run, `arch` whose code is
+ * loaded there: 0 on the CPU, else as of `hd_cuda_module_arch`. */
 bool hd_call_bind(HdCall *call, const HdKernelInfo *kernel, const HdArg *args, int arg_count,
-                  DLDeviceType device_type, int device_id, HdFailure *failure);
+                  DLDevice place, int arch, HdFailure *failure);
 void hd_call_release(HdCall *call);
 
 /* Do the block's shared tensors fit into `limit` bytes, which `where` has? */

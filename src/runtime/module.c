@@ -145,18 +145,16 @@ static HdCudaModule *launch_cuda_module(HdLoadedModule *module, HdDevice *device
     return loaded;
 }
 
-static bool launch_bound(HdLoadedModule *module, HdDevice *device, const HdCall *call,
+/* `on_cuda` is NULL on the CPU. */
+static bool launch_bound(HdLoadedModule *module, HdCudaModule *on_cuda, const HdCall *call,
                          const HdCpuOptions *options, double *seconds, HdFailure *failure)
 {
-    if (device->place.device_type == kDLCPU) {
-        double begin = hd_rt_clock();
-        bool ok = hd_cpu_launch(module->runtime->pool, call, options, failure);
-        *seconds = hd_rt_clock() - begin;
-        return ok;
-    }
-    HdCudaOptions on_cuda = {.seconds = seconds};
-    HdCudaModule *loaded = launch_cuda_module(module, device, failure);
-    return loaded && hd_cuda_launch(loaded, call, &on_cuda, failure);
+    HdCudaOptions cuda_options = {.seconds = seconds};
+    if (on_cuda) return hd_cuda_launch(on_cuda, call, &cuda_options, failure);
+    double begin = hd_rt_clock();
+    bool ok = hd_cpu_launch(module->runtime->pool, call, options, failure);
+    *seconds = hd_rt_clock() - begin;
+    return ok;
 }
 
 bool hd_rt_launch(HdLoadedModule *module, const char *kernel, HdDevice *device, const HdArg *args,
@@ -170,10 +168,13 @@ bool hd_rt_launch(HdLoadedModule *module, const char *kernel, HdDevice *device, 
     if (!info)
         return hd_fail(failure, HD_BAD_CALL, "module %s has no kernel %s", module->info->name,
                        kernel);
-    if (!hd_call_bind(&call, info, args, arg_count, device->place.device_type,
-                      device->place.device_id, failure))
+    HdCudaModule *on_cuda = NULL;
+    if (device->place.device_type == kDLCUDA &&
+        !(on_cuda = launch_cuda_module(module, device, failure)))
         return false;
-    bool ok = launch_bound(module, device, &call, options, &timing->seconds, failure);
+    int arch = on_cuda ? hd_cuda_module_arch(on_cuda) : 0;
+    if (!hd_call_bind(&call, info, args, arg_count, device->place, arch, failure)) return false;
+    bool ok = launch_bound(module, on_cuda, &call, options, &timing->seconds, failure);
     timing->instance = call.instance->label;
     timing->variant = call.variant->label;
     hd_call_release(&call);

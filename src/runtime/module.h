@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define HD_ABI_VERSION 3
+#define HD_ABI_VERSION 4
 
 /* ---- host expressions: what the host computes at launch -------------------------------------
  * Reverse Polish code over int64, run by `hd_host_eval`, operands inline. Arithmetic is checked:
@@ -170,7 +170,9 @@ typedef struct HdVariantInfo {
     const char *cuda_entry; /* symbol in the images; NULL likewise */
 } HdVariantInfo;
 
+/* A kernel as lowered for one architecture, at one point of its tune space. */
 typedef struct HdInstanceInfo {
+    int arch;          /* as of the image that has its code; 0: its code is the CPU's */
     const char *label; /* "bm=128,bn=64" */
     int require_count;
     const HdRequireInfo *requires_;
@@ -186,7 +188,6 @@ typedef struct HdInstanceInfo {
     const HdSharedSizes *shared; /* NULL: shared memory is all known when compiled */
     int map_count;
     const HdTensorMapInfo *maps;
-    bool cuda_quiet; /* only the CPU's code has sites */
 } HdInstanceInfo;
 
 typedef struct HdKernelInfo {
@@ -195,13 +196,15 @@ typedef struct HdKernelInfo {
     const HdParamInfo *params;
     int size_count;
     const char *const *size_names;
-    int instance_count; /* in the order dispatch tries them */
+    int instance_count; /* of all architectures; in the order dispatch tries them */
     const HdInstanceInfo *instances;
 } HdKernelInfo;
 
-/* A cubin (exact architecture) or PTX (that architecture or newer). */
+/* The code of every instance of one architecture: a cubin (for it and later minor revisions) or PTX
+ * (for it and whatever is newer). */
 typedef struct HdImageInfo {
-    int arch; /* 80 for sm_80, 90 for sm_90a */
+    int arch;      /* 80 for sm_80, 90 for sm_90a */
+    bool specific; /* sm_90a: for exactly this architecture */
     bool is_ptx;
     const unsigned char *data;
     uint64_t size;

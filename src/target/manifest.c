@@ -165,7 +165,7 @@ static void instance(Manifest *m, const TargetInstance *instance)
 {
     const IrKernel *k = instance->kernel;
     name_kernel(m, k);
-    base_sb_str(m->out, "{\n      ");
+    base_sb_printf(m->out, "{\n      \"arch\": %d, ", instance->arch);
     string(m, "tune", k->instance ? k->instance : "");
     base_sb_str(m->out, ",\n      \"grid\": [");
     for (int d = 0; d < 3; ++d) {

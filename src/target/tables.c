@@ -282,9 +282,8 @@ static void instance_row(Tables *t, const TargetInstance *instance, int kernel, 
     Sb shared = base_sb(t->arena);
     shared_table(t, instance, name, &shared);
     maps_table(t, instance, name, &shared);
-    base_sb_printf(&shared, ", %s", instance->cuda_traps ? "false" : "true");
     for (int d = 0; d < 3; ++d) grid[d] = k->grid[d] ? host_expr(t, k->grid[d]) : "NULL";
-    base_sb_str(rows, "    {");
+    base_sb_printf(rows, "    {%d, ", instance->arch);
     cfamily_string(rows, k->instance ? k->instance : "");
     base_sb_printf(rows, ", %zu, %s_requires, {%s, %s, %s}, %lld, ", k->requires.len, name, grid[0],
                    grid[1], grid[2], (long long)k->block_size);
@@ -325,8 +324,9 @@ static void image_row(Tables *t, const TargetImage *image, int number, Sb *rows)
     for (size_t i = 0; i < image->size; ++i)
         base_sb_printf(t->out, "%s%d,", i % 24 ? "" : "\n", image->data[i]);
     base_sb_str(t->out, "0};\n");
-    base_sb_printf(rows, "    {%d, %s, hd_image_%d, %zu},\n", image->arch,
-                   image->is_ptx ? "true" : "false", number, image->size);
+    base_sb_printf(rows, "    {%d, %s, %s, hd_image_%d, %zu},\n", image->arch,
+                   image->specific ? "true" : "false", image->is_ptx ? "true" : "false", number,
+                   image->size);
 }
 
 void target_tables(Arena *arena, const TargetModule *module, Sb *out)

@@ -35,14 +35,15 @@ typedef struct TargetVariant {
     const char *cuda_entry;
 } TargetVariant;
 
+/* A kernel for one architecture. */
 typedef struct TargetInstance {
+    int arch;         /* 80 …; 0: the CPU */
     IrKernel *kernel; /* as lowered: parameters, requires, grid */
     int variant_count;
     TargetVariant *variants; /* in the order the host tries them; the last takes everything */
     int64_t shared_bytes;    /* dynamic shared memory, found by the CUDA emitter */
     VEC(TargetSite) sites;
     VEC(TargetMap) maps; /* the same for all variants */
-    bool cuda_traps;     /* the CUDA code of some variant has sites, found by its emitter */
 } TargetInstance;
 
 typedef struct TargetKernel {
@@ -52,6 +53,7 @@ typedef struct TargetKernel {
 
 typedef struct TargetImage {
     int arch;
+    bool specific; /* for exactly this one: sm_90a */
     bool is_ptx;
     const unsigned char *data;
     size_t size;
@@ -61,6 +63,8 @@ typedef struct TargetModule {
     const char *name;
     int kernel_count;
     TargetKernel *kernels;
+    int arch_count;
+    const int *archs; /* of the instances for CUDA, in the order asked for */
     int image_count;
     TargetImage *images;
     int shared_arch;      /* whose shared memory bounds the sizes known at launch, on the CPU too */
@@ -79,14 +83,14 @@ const char *target_symbol(Arena *arena, const IrKernel *kernel, int instance, in
 void target_tables(Arena *arena, const TargetModule *module, Sb *out);
 /* The CPU kernels: the prelude and a function for every variant with `cpu`; fills cpu_symbol. */
 void target_cpu_emit(Arena *arena, TargetModule *module, Sb *out);
-/* The CUDA C++ of every variant with `cuda`, and what they need of the device prelude: one text
+/* The CUDA C++ of the architecture's instances, and what they need of the device prelude: one text
  * for NVRTC, which must not contract (--fmad=false). Fills cuda_entry, shared_bytes, sites. */
-void target_cuda_emit(Arena *arena, TargetModule *module, Sb *out);
+void target_cuda_emit(Arena *arena, TargetModule *module, int arch, Sb *out);
 /* Does the text use instructions that exist on exactly one architecture (sm_90a)? */
 bool target_cuda_is_specific(const char *text);
 /* The same text and the tables as C++ for the host, whose kernels pass for CPU kernels; tests only:
  * it includes tests/cuda_host/cuda_host.h. */
-void target_cuda_host_module(Arena *arena, TargetModule *module, Sb *out);
+void target_cuda_host_module(Arena *arena, TargetModule *module, int arch, Sb *out);
 /* What the module holds, as JSON; after the emitters of its targets, which find symbols, shared
  * memory and sites. */
 void target_manifest(Arena *arena, const TargetModule *module, Sb *out);

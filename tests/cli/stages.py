@@ -59,10 +59,10 @@ def shared_memory_known_at_launch_is_in_the_manifest():
     for i in auto(n) on thread { y[i] = row[i] + f32(small[i % 8]) }
 }
 """
-    (instance,) = hdc(write("k.hd", text), "--emit=manifest", want=DONE).json["kernels"][0]["instances"]
-    assert instance["shared_bytes"] == "(n + 3) / 4 * 16 + 16", instance["shared_bytes"]
-    assert instance["shared"] == [{"name": "row", "elem": "f32", "extents": ["n"], "bytes": "n * 4"},
-                                  {"name": "small", "elem": "f16", "extents": ["8"], "bytes": "16"}]
+    for instance in hdc(write("k.hd", text), "--emit=manifest", want=DONE).json["kernels"][0]["instances"]:
+        assert instance["shared_bytes"] == "(n + 3) / 4 * 16 + 16", instance["shared_bytes"]
+        assert instance["shared"] == [{"name": "row", "elem": "f32", "extents": ["n"], "bytes": "n * 4"},
+                                      {"name": "small", "elem": "f16", "extents": ["8"], "bytes": "16"}]
 
 
 @test
@@ -86,15 +86,54 @@ def the_manifest_is_json_and_tells_all():
     assert kernel["name"] == "matmul_tiled" and kernel["sizes"] == ["m", "k", "n"]
     assert kernel["parameters"][2] == {"name": "c", "kind": "tensor", "elem": "f32", "mode": "out",
                                        "strided": False, "extents": ["m", "n"]}
-    (instance,) = kernel["instances"]
-    assert instance["tune"] == "bm=128,bn=128,bk=8" and instance["threads"] == 256
-    assert instance["grid"] == ["(m + 127) / 128", "(n + 127) / 128", "1"]
-    assert instance["block"] == [256, 1, 1] and instance["resident"] is False
-    variants = instance["variants"]
-    assert 1 <= sum("cuda" in v for v in variants) <= 4 and sum("cpu" in v for v in variants) == 1
-    assert variants[-1]["guards"] == [] and "m <= 1073741824" in variants[0]["guards"]
-    cpu = hdc(MATMUL, "--emit=manifest", "--target=cpu", want=DONE).json
-    assert all("cuda" not in v for v in cpu["kernels"][0]["instances"][0]["variants"])
+    assert [i["arch"] for i in kernel["instances"]] == [80, 90, 0]
+    for instance in kernel["instances"]:
+        assert instance["tune"] == "bm=128,bn=128,bk=8" and instance["threads"] == 256
+        assert instance["grid"] == ["(m + 127) / 128", "(n + 127) / 128", "1"]
+        assert instance["block"] == [256, 1, 1] and instance["resident"] is False
+        variants, code = instance["variants"], "cuda" if instance["arch"] else "cpu"
+        assert 1 <= len(variants) <= 4 and all(("cuda" in v, "cpu" in v) == (code == "cuda", code == "cpu")
+                                               for v in variants)
+        assert variants[-1]["guards"] == []
+        assert code == "cpu" or "m <= 1073741824" in variants[0]["guards"]
+    symbols = [v[code] for i in kernel["instances"] for v in i["variants"] for code in ("cuda", "cpu") if code in v]
+    assert len(set(symbols)) == len(symbols)
+    (cpu,) = hdc(MATMUL, "--emit=manifest", "--target=cpu", want=DONE).json["kernels"][0]["instances"]
+    assert cpu["arch"] == 0 and all("cuda" not in v for v in cpu["variants"])
+
+
+@test
+def each_architecture_is_lowered_for_itself():
+    text = """pub kernel k(x: out f32[n])
+    tune b in {32, 64, 128}
+    where (target_cpu && b == 32) || (!target_cpu && (arch == 90) == (b == 128) && b > 32)
+    launch grid(cdiv(n, b)), block(b)
+{
+    for i in auto(b) on thread within (n - block.x * b) { x[block.x * b + i] = f32(arch) }
+}
+"""
+    file = write("k.hd", text)
+
+    def instances(*args):
+        rows = hdc(file, "--emit=manifest", *args, want=DONE).json["kernels"][0]["instances"]
+        return [(i["arch"], i["tune"], i["threads"]) for i in rows]
+
+    a80, a90, cpu = (80, "b=64", 64), (90, "b=128", 128), (0, "b=32", 32)
+    assert instances() == [a80, a90, cpu]
+    assert instances("--arch=sm_90a,sm_80,sm_90") == [a90, a80, cpu]
+    assert instances("--arch=sm_80", "--target=cuda") == [a80]
+    # texts are those of the first
+    for archs, number in [("sm_80,sm_90a", 80), ("sm_90a,sm_80", 90)]:
+        cu = hdc(file, "--emit=cu", f"--arch={archs}", want=DONE).text
+        assert {float(value) for value in re.findall(r"\] = (\S+)f;", cu)} == {number}, cu
+    # one that a kernel is not for is said to be that
+    only = write("only.hd", text.replace("(!target_cpu && ", "(!target_cpu && arch == 90 && "))
+    hdc(only, "--emit=manifest", "--arch=sm_90a", want=DONE)
+    for args in [["--emit=manifest", "--arch=sm_90a,sm_80"], ["--arch=sm_80,sm_90a"]]:
+        message = hdc(only, *args, want=WRONG).message
+        assert "E0522" in message and "for sm_80" in message, message
+    hdc("check", only, "--arch=sm_90a", want=DONE)
+    assert "for sm_80" in hdc("check", only, "--arch=sm_90a,sm_80", want=WRONG).message
 
 
 @test

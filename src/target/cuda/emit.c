@@ -255,7 +255,6 @@ static void emit_variant(TargetInstance *instance, TargetVariant *variant, const
     cuda.w.brief = brief;
     name_tables(&cuda);
     ir_walk(k->body, survey, &cuda);
-    size_t sites = instance->sites.len;
     target_cuda_find_fragments(&cuda);
     target_cuda_place_shared(&cuda);
     cuda.w.depth = 1;
@@ -277,12 +276,11 @@ static void emit_variant(TargetInstance *instance, TargetVariant *variant, const
     base_sb_mem(out, body.data ? body.data : "", body.len);
     base_sb_str(out, "}\n\n");
     variant->cuda_entry = symbol;
-    if (cuda.traps || instance->sites.len > sites) instance->cuda_traps = true;
     int64_t bytes = cuda.shared.at && !cuda.shared.at_launch ? cuda.shared.total->value.i : 0;
     if (bytes > instance->shared_bytes) instance->shared_bytes = bytes;
 }
 
-void target_cuda_emit(Arena *arena, TargetModule *module, Sb *out)
+void target_cuda_emit(Arena *arena, TargetModule *module, int arch, Sb *out)
 {
     Sb kernels = base_sb(arena);
     Map functions = base_map(arena);
@@ -290,9 +288,9 @@ void target_cuda_emit(Arena *arena, TargetModule *module, Sb *out)
         TargetKernel *kernel = &module->kernels[i];
         for (int j = 0; j < kernel->instance_count; ++j) {
             TargetInstance *instance = &kernel->instances[j];
+            if (instance->arch != arch) continue;
             target_collect_maps(arena, instance);
             for (int v = 0; v < instance->variant_count; ++v) {
-                if (!instance->variants[v].cuda) continue;
                 emit_variant(instance, &instance->variants[v],
                              target_symbol(arena, instance->kernel, j, v), module->brief,
                              &functions, &kernels);

@@ -79,17 +79,18 @@ static void wrapper(const TargetInstance *instance, TargetVariant *variant, Sb *
     base_sb_str(out, ");\n    });\n}\n\n");
 }
 
-void target_cuda_host_module(Arena *arena, TargetModule *module, Sb *out)
+void target_cuda_host_module(Arena *arena, TargetModule *module, int arch, Sb *out)
 {
     base_sb_str(out, target_abi_text());
     base_sb_str(out, "#include \"cuda_host.h\"\n\n");
-    target_cuda_emit(arena, module, out);
+    target_cuda_emit(arena, module, arch, out);
     base_sb_str(out, "#line 1 \"cuda_host\"\n");
     for (int i = 0; i < module->kernel_count; ++i)
         for (int j = 0; j < module->kernels[i].instance_count; ++j) {
             TargetInstance *instance = &module->kernels[i].instances[j];
             for (int v = 0; v < instance->variant_count; ++v)
-                if (instance->variants[v].cuda) wrapper(instance, &instance->variants[v], out);
+                wrapper(instance, &instance->variants[v], out);
+            instance->arch = 0;
         }
     target_tables(arena, module, out);
 }

@@ -52,6 +52,8 @@ static inline int fixture_teardown(void **state)
     return status;
 }
 
+static const DLDevice on_cpu = {kDLCPU, 0};
+
 #define FIXTURE_TEST(t) cmocka_unit_test_setup_teardown(t, fixture_setup, fixture_teardown)
 
 static inline DLTensor tensor(void *data, int code, int bits, int rank, int64_t *shape)

@@ -53,22 +53,23 @@ static const int dims[] = {0};
 static const char *const size_names[] = {"n"};
 static const int64_t by_1[] = {HD_X_SIZE, 0, HD_X_END};
 static const HdParamInfo params[] = {{"x", true, kDLFloat, 32, "f32", 2, 1, dims, NULL, NULL}};
-static const HdVariantInfo variant = {NULL, "", touch, "other"};
+static const HdVariantInfo variants[] = {{NULL, "", touch, NULL}, {NULL, "", NULL, "other"}};
 static const HdSiteInfo site = {"a.hd", 1, 1, "never"};
-static const HdInstanceInfo plain = {.grid = {by_1, NULL, NULL},
-                                     .block = 32,
-                                     .variant_count = 1,
-                                     .variants = &variant,
-                                     .site_count = 1,
-                                     .sites = &site};
-static const HdInstanceInfo resident = {.grid = {by_1, NULL, NULL},
-                                        .block = 32,
-                                        .resident = true,
-                                        .variant_count = 1,
-                                        .variants = &variant};
-static const HdKernelInfo kernels[] = {{"plain", 1, params, 1, size_names, 1, &plain},
-                                       {"resident", 1, params, 1, size_names, 1, &resident}};
-static const HdImageInfo image = {75, true, (const unsigned char *)"ptx", 3};
+#define PLAIN(at, code)                                                                            \
+    {                                                                                              \
+        .arch = at, .grid = {by_1, NULL, NULL}, .block = 32, .variant_count = 1, .variants = code, \
+        .site_count = 1, .sites = &site                                                            \
+    }
+#define RESIDENT(at, code)                                                                         \
+    {                                                                                              \
+        .arch = at, .grid = {by_1, NULL, NULL}, .block = 32, .resident = true, .variant_count = 1, \
+        .variants = code                                                                           \
+    }
+static const HdInstanceInfo plain[] = {PLAIN(0, variants), PLAIN(75, variants + 1)};
+static const HdInstanceInfo resident[] = {RESIDENT(0, variants), RESIDENT(75, variants + 1)};
+static const HdKernelInfo kernels[] = {{"plain", 1, params, 1, size_names, 2, plain},
+                                       {"resident", 1, params, 1, size_names, 2, resident}};
+static const HdImageInfo image = {75, false, true, (const unsigned char *)"ptx", 3};
 static const HdModuleInfo module = {HD_ABI_VERSION, "m", 2, kernels, 1, &image};
 
 static bool one_run(void *context, double *seconds, HdFailure *failure)

@@ -74,7 +74,7 @@ static Call *call_new(void **state, int64_t m, int64_t k, int64_t n)
 
 static bool bind(Call *c)
 {
-    return hd_call_bind(&c->call, &matmul, c->args, 4, kDLCPU, 0, &c->failure);
+    return hd_call_bind(&c->call, &matmul, c->args, 4, on_cpu, 0, &c->failure);
 }
 
 static void refused(Call *c, const char *text)
@@ -152,7 +152,7 @@ static void test_forms(void **state)
     c->a.byte_offset = 2;
     assert_false(bind(c));
     assert_non_null(strstr(c->failure.text, "is no multiple of 4, the bytes of an f32"));
-    assert_false(hd_call_bind(&c->call, &matmul, c->args, 3, kDLCPU, 0, &c->failure));
+    assert_false(hd_call_bind(&c->call, &matmul, c->args, 3, on_cpu, 0, &c->failure));
     assert_string_equal(c->failure.text, "matmul takes 4 arguments, not 3");
 }
 
@@ -199,15 +199,15 @@ static void test_requires(void **state)
     HdKernelInfo single = matmul;
     single.instance_count = 1;
     single.instances = one;
-    assert_false(hd_call_bind(&c->call, &single, c->args, 4, kDLCPU, 0, &c->failure));
+    assert_false(hd_call_bind(&c->call, &single, c->args, 4, on_cpu, 0, &c->failure));
     assert_string_equal(
         c->failure.text,
         "mm.hd:4: matmul requires `n / s >= 0`: division by zero, but n = 7, s = 0");
     DLDevice gpu = {kDLCUDA, 0};
     c = call_new(state, 4, 8, 4);
     c->a.device = c->b.device = c->c.device = gpu;
-    assert_false(hd_call_bind(&c->call, &matmul, c->args, 4, kDLCUDA, 0, &c->failure));
-    assert_string_equal(c->failure.text, "matmul has no code for CUDA devices");
+    assert_false(hd_call_bind(&c->call, &matmul, c->args, 4, gpu, 90, &c->failure));
+    assert_string_equal(c->failure.text, "matmul has no code for sm_90");
     assert_int_equal(c->failure.status, HD_LACKING);
 }
 
@@ -236,30 +236,30 @@ static void test_expressions_and_strides(void **state)
     HdArg args[2] = {{&x, NULL}, {&y, NULL}};
     HdCall call;
     HdFailure failure;
-    assert_true(hd_call_bind(&call, &pad, args, 2, kDLCPU, 0, &failure));
+    assert_true(hd_call_bind(&call, &pad, args, 2, on_cpu, 0, &failure));
     assert_int_equal(call.sizes[1], -3);
     assert_int_equal(call.spans[0], 40); /* from data + 51 to data + 60 */
     hd_call_release(&call);
     y.data = data + 60 - 9 - 18 + 1; /* its last element is x's lowest */
-    assert_false(hd_call_bind(&call, &pad, args, 2, kDLCPU, 0, &failure));
+    assert_false(hd_call_bind(&call, &pad, args, 2, on_cpu, 0, &failure));
     y.data = data + 60 - 9 - 18;
-    assert_true(hd_call_bind(&call, &pad, args, 2, kDLCPU, 0, &failure));
+    assert_true(hd_call_bind(&call, &pad, args, 2, on_cpu, 0, &failure));
     hd_call_release(&call);
     x.strides = NULL;
     y.data = data + 128;
-    assert_true(hd_call_bind(&call, &pad, args, 2, kDLCPU, 0, &failure));
+    assert_true(hd_call_bind(&call, &pad, args, 2, on_cpu, 0, &failure));
     assert_int_equal(call.sizes[1], 1);
     hd_call_release(&call);
     ys[0] = 10;
-    assert_false(hd_call_bind(&call, &pad, args, 2, kDLCPU, 0, &failure));
+    assert_false(hd_call_bind(&call, &pad, args, 2, on_cpu, 0, &failure));
     assert_string_equal(failure.text, "argument y has extent 10 in dimension 0, but it must be "
                                       "`m + 2` = 6 (m = 4)");
     ys[0] = 6, ys[1] = 4;
-    assert_false(hd_call_bind(&call, &pad, args, 2, kDLCPU, 0, &failure));
+    assert_false(hd_call_bind(&call, &pad, args, 2, on_cpu, 0, &failure));
     assert_string_equal(failure.text, "argument y has extent 4 in dimension 1, but it must be "
                                       "`3` = 3");
     ys[0] = 8, ys[1] = 3, xs[0] = 6;
-    assert_false(hd_call_bind(&call, &pad, args, 2, kDLCPU, 0, &failure));
+    assert_false(hd_call_bind(&call, &pad, args, 2, on_cpu, 0, &failure));
     assert_string_equal(failure.text, "the grid of pad, extent 0, `5 - m`: negative (m = 6)");
 }
 
@@ -283,7 +283,7 @@ static void test_interleaved_columns(void **state)
         DLTensor x = tensor_f32(data, 2, shape), y = tensor_f32(data + offset, 2, shape);
         x.strides = y.strides = pitch;
         HdArg args[2] = {{&x, NULL}, {&y, NULL}};
-        bool ok = hd_call_bind(&call, &kernel, args, 2, kDLCPU, 0, &failure);
+        bool ok = hd_call_bind(&call, &kernel, args, 2, on_cpu, 0, &failure);
         assert_int_equal(ok, offset == 8);
         if (ok) hd_call_release(&call);
     }
@@ -315,7 +315,7 @@ static void test_element_codes(void **state)
         HdArg arg = {&x, NULL};
         HdCall call;
         HdFailure failure;
-        bool ok = hd_call_bind(&call, &kernel, &arg, 1, kDLCPU, 0, &failure);
+        bool ok = hd_call_bind(&call, &kernel, &arg, 1, on_cpu, 0, &failure);
         assert_int_equal(ok, rows[i].fits);
         if (ok) hd_call_release(&call);
     }

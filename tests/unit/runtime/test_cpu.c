@@ -55,7 +55,7 @@ static bool launch(void **state, int threads, const char *name, const HdArg *arg
     HdCall call;
     const HdKernelInfo *kernel = hd_module_kernel(m->module, name);
     assert_non_null(kernel);
-    bool ok = hd_call_bind(&call, kernel, args, count, kDLCPU, 0, failure);
+    bool ok = hd_call_bind(&call, kernel, args, count, on_cpu, 0, failure);
     if (ok) {
         ok = hd_cpu_launch(pool, &call, options, failure);
         hd_call_release(&call);
@@ -171,7 +171,7 @@ static void *launch_often(void *pointer)
     HdFailure failure;
     for (int i = 0; i < 64; i++) x[i] = (float)i;
     for (int round = 0; round < 300; round++) {
-        if (!hd_call_bind(&call, &m->module->kernels[0], args, 3, kDLCPU, 0, &failure)) return m;
+        if (!hd_call_bind(&call, &m->module->kernels[0], args, 3, on_cpu, 0, &failure)) return m;
         memset(z, 0, sizeof z);
         bool ok = hd_cpu_launch(context[1], &call, NULL, &failure);
         hd_call_release(&call);

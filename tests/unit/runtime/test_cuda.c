@@ -76,8 +76,8 @@ static const HdVariantInfo other_v[] = {{NULL, "plain", NULL, "other"}};
 #define INSTANCE(g, shared, res, v, n)                                                             \
     {                                                                                              \
         {                                                                                          \
-            "i", 0, NULL, {g, NULL, NULL}, 128, {128, 1, 1}, shared, res, 1, v, n,                 \
-                n ? sites : NULL, NULL, 0, NULL, false                                             \
+            90, "i", 0, NULL, {g, NULL, NULL}, 128, {128, 1, 1}, shared, res, 1, v, n,             \
+                n ? sites : NULL, NULL, 0, NULL                                                    \
         }                                                                                          \
     }
 static const HdInstanceInfo add_i[] = INSTANCE(by_16, 65536, false, add_v, 0);
@@ -94,7 +94,8 @@ static const HdHostExpr row_extents[] = {by_1, NULL};
 static const HdSharedInfo kept_rows[] = {{"row", "f32", 1, row_extents, row_bytes, "t.hd", 2}};
 static const HdSharedSizes sizes = {all_bytes, 1, kept_rows, 80, 166912};
 static const HdVariantInfo kept_v[] = {{NULL, "plain", NULL, "kept"}};
-static const HdInstanceInfo kept_i[] = {{.label = "i",
+static const HdInstanceInfo kept_i[] = {{.arch = 90,
+                                         .label = "i",
                                          .grid = {by_16, NULL, NULL},
                                          .block = 128,
                                          .block_dims = {128, 1, 1},
@@ -111,9 +112,9 @@ static const HdTensorMapInfo odd_boxes[] = {{0, 4, 2, odd_extents, NULL, {4, 8},
 static const HdVariantInfo boxed_v[] = {{NULL, "plain", NULL, "other"}};
 #define BOXED(boxes)                                                                               \
     {                                                                                              \
-        .label = "i", .grid = {by_16, NULL, NULL}, .block = 128, .block_dims = {128, 1, 1},        \
-        .variant_count = 1, .variants = boxed_v, .map_count = 1, .maps = boxes, .site_count = 1,   \
-        .sites = sites, .cuda_quiet = true                                                         \
+        .arch = 90, .label = "i", .grid = {by_16, NULL, NULL}, .block = 128,                       \
+        .block_dims = {128, 1, 1}, .variant_count = 1, .variants = boxed_v, .map_count = 1,        \
+        .maps = boxes                                                                              \
     }
 static const HdInstanceInfo boxed_i[] = {BOXED(boxes)}, odd_i[] = {BOXED(odd_boxes)};
 static const HdKernelInfo kernels[] = {
@@ -129,13 +130,10 @@ static const HdKernelInfo kernels[] = {
 };
 #define IMAGE(arch, ptx, text)                                                                     \
     {                                                                                              \
-        arch, ptx, (const unsigned char *)text, sizeof text - 1                                    \
+        arch, false, ptx, (const unsigned char *)text, sizeof text - 1                             \
     }
-static const HdImageInfo images[] = {
-    IMAGE(75, true, "ptx75"),    IMAGE(80, false, "cubin80"),    IMAGE(80, true, "ptx80"),
-    IMAGE(90, false, "cubin90"), IMAGE(100, true, "refused100"),
-};
-static const HdModuleInfo module = {HD_ABI_VERSION, "m", 9, kernels, 5, images};
+static const HdImageInfo images[] = {IMAGE(90, false, "cubin90")};
+static const HdModuleInfo module = {HD_ABI_VERSION, "m", 9, kernels, 1, images};
 
 typedef struct {
     HdRuntime *runtime;
@@ -215,7 +213,6 @@ static void test_tensor_maps(void **state)
     assert_true(launch(&s, "boxed", 1, NULL));
     assert_non_null(strstr(fake.log, "cuTensorMapEncodeTiled type 2 rank 2 extents 8 5 stride 32 "
                                      "box 8 4 steps 1 1 interleave 0 swizzle 1 fill 0\n"));
-    assert_null(strstr(fake.log, "cuMemsetD8Async")); /* only the CPU's code has sites */
     assert_false(launch(&s, "odd", 1, NULL));
     assert_string_equal(s.failure.text,
                         "t.hd:9: tensor `x` of odd cannot be copied by `tma`: the stride of "
@@ -252,42 +249,119 @@ static void test_devices(void **state)
     fake_close(&fake);
 }
 
+/* ---- whose code runs where --------------------------------------------------------------------
+ */
+
+#define FOR_ARCH(at)                                                                               \
+    {                                                                                              \
+        .arch = at, .grid = {by_16, NULL, NULL}, .block = at, .variant_count = 1,                  \
+        .variants = other_v                                                                        \
+    }
+static const HdInstanceInfo arch_i[] = {
+    FOR_ARCH(0),  FOR_ARCH(90), FOR_ARCH(75),  FOR_ARCH(86),
+    FOR_ARCH(87), FOR_ARCH(80), FOR_ARCH(100),
+};
+static const HdKernelInfo arch_kernel = {"k", 1, vectors, 1, size_names, BASE_LEN(arch_i), arch_i};
+enum { ARCH_IMAGES = 7 };
+static const HdImageInfo arch_images[ARCH_IMAGES] = {
+    IMAGE(80, false, "cubin80"),
+    IMAGE(75, true, "ptx75"),
+    IMAGE(86, false, "cubin86"),
+    IMAGE(87, false, "cubin87"),
+    IMAGE(75, false, "cubin75"),
+    IMAGE(100, false, "cubin100"),
+    {90, true, false, (const unsigned char *)"cubin90a", 8},
+};
+static const char arch_list[] = "a cubin for sm_80, PTX for sm_75, a cubin for sm_86, a cubin for "
+                                "sm_87, a cubin for sm_75, a cubin for sm_100, a cubin for sm_90a";
+
+/* Launches on a device of `arch`; what was said. */
+static HdFailure launch_on(Fake *fake, int arch, const HdModuleInfo *info)
+{
+    Setup s;
+    *fake->arch = arch;
+    setup(&s, 40);
+    HdLoadedModule *loaded = hd_rt_module_create(s.runtime, info, &s.failure);
+    *fake->log = '\0';
+    s.failure.status = HD_DONE;
+    hd_rt_launch(loaded, "k", s.device, s.args, 1, NULL, NULL, &s.failure);
+    hd_rt_module_destroy(loaded);
+    teardown(&s);
+    return s.failure;
+}
+
+static void loads_and_runs(Fake *fake, const char *loads, int runs)
+{
+    char line[64];
+    snprintf(line, sizeof line, "cuModuleLoadDataEx %s\n", loads);
+    assert_non_null(strstr(fake->log, line));
+    snprintf(line, sizeof line, "cuLaunchKernel other grid 3 1 1 block %d ", runs);
+    assert_non_null(strstr(fake->log, line));
+}
+
+/* The best image is loaded, wherever it stands, and its architecture's instance is launched. */
 static void test_images(void **state)
 {
     (void)state;
     static const struct {
-        int arch;
+        int device, runs;
         const char *loads;
-    } rows[] = {{75, "ptx75"}, {80, "cubin80"}, {86, "ptx80"},
-                {89, "ptx80"}, {90, "cubin90"}, {99, "ptx80"}};
-    for (size_t i = 0; i < BASE_LEN(rows); i++) {
-        Fake fake = fake_open();
-        *fake.arch = rows[i].arch;
-        Setup s;
-        setup(&s, 40);
-        assert_true(launch(&s, "add", 3, NULL));
-        char line[64];
-        snprintf(line, sizeof line, "cuModuleLoadDataEx %s\n", rows[i].loads);
-        assert_non_null(strstr(fake.log, line));
-        teardown(&s);
-        fake_close(&fake);
+    } rows[] = {
+        {75, 75, "cubin75"}, {80, 80, "cubin80"},  {86, 86, "cubin86"},    {87, 87, "cubin87"},
+        {89, 86, "cubin86"}, {90, 90, "cubin90a"}, {100, 100, "cubin100"}, {103, 100, "cubin100"},
+        {110, 75, "ptx75"},  {120, 75, "ptx75"},   {121, 75, "ptx75"},
+    };
+    HdImageInfo turned[ARCH_IMAGES];
+    HdModuleInfo info = {HD_ABI_VERSION, "m", 1, &arch_kernel, ARCH_IMAGES, turned};
+    for (int turn = 0; turn < ARCH_IMAGES; turn++) {
+        for (int i = 0; i < ARCH_IMAGES; i++) turned[i] = arch_images[(i + turn) % ARCH_IMAGES];
+        for (size_t i = 0; i < BASE_LEN(rows); i++) {
+            Fake fake = fake_open();
+            assert_int_equal(launch_on(&fake, rows[i].device, &info).status, HD_DONE);
+            loads_and_runs(&fake, rows[i].loads, rows[i].runs);
+            fake_close(&fake);
+        }
     }
+}
+
+static void test_images_that_do_not_fit(void **state)
+{
+    (void)state;
     Fake fake = fake_open();
-    *fake.arch = 120; /* the newest PTX is refused: the next is tried */
-    Setup s;
-    setup(&s, 40);
-    assert_true(launch(&s, "add", 3, NULL));
-    assert_non_null(strstr(fake.log, "cuModuleLoadDataEx refused100\ncuModuleLoadDataEx ptx80\n"));
-    teardown(&s);
-    *fake.arch = 70;
-    setup(&s, 40);
-    assert_false(launch(&s, "add", 3, NULL));
-    assert_string_equal(
-        s.failure.text,
-        "module m has no code for Fake GPU 0 (sm_70); it holds PTX for sm_75, a cubin for "
-        "sm_80, PTX for sm_80, a cubin for sm_90, PTX for sm_100");
-    assert_int_equal(s.failure.status, HD_LACKING);
-    teardown(&s);
+    HdModuleInfo info = {HD_ABI_VERSION, "m", 1, &arch_kernel, ARCH_IMAGES, arch_images};
+    HdFailure failure = launch_on(&fake, 70, &info);
+    assert_int_equal(failure.status, HD_LACKING);
+    char want[512];
+    snprintf(want, sizeof want, "module m has no code for Fake GPU 0 (sm_70); it holds %s",
+             arch_list);
+    assert_string_equal(failure.text, want);
+
+    /* what only sm_90 runs is not tried elsewhere */
+    static const HdImageInfo specific[] = {
+        {90, true, false, (const unsigned char *)"cubin90a", 8},
+        {90, true, true, (const unsigned char *)"ptx90a", 6},
+    };
+    info.images = specific;
+    info.image_count = 2;
+    failure = launch_on(&fake, 100, &info);
+    assert_string_equal(failure.text, "module m has no code for Fake GPU 0 (sm_100); it holds a "
+                                      "cubin for sm_90a, PTX for sm_90a");
+    assert_null(strstr(fake.log, "cuModuleLoadDataEx"));
+
+    /* refused: the next is tried, and it is that one's instance that runs */
+    static const HdImageInfo refused[] = {IMAGE(80, false, "cubin80"),
+                                          IMAGE(86, false, "refused86")};
+    info.images = refused;
+    assert_int_equal(launch_on(&fake, 89, &info).status, HD_DONE);
+    assert_non_null(strstr(fake.log, "cuModuleLoadDataEx refused86\n"));
+    loads_and_runs(&fake, "cubin80", 80);
+
+    /* an image of code that the kernel was not compiled to */
+    static const HdImageInfo strange[] = {IMAGE(89, false, "cubin89")};
+    info.images = strange;
+    info.image_count = 1;
+    failure = launch_on(&fake, 89, &info);
+    assert_string_equal(failure.text, "k has no code for sm_89");
     fake_close(&fake);
 }
 
@@ -451,7 +525,8 @@ static void test_async_and_use(void **state)
     HdCudaModule *loaded = hd_cuda_module_create(cuda, &module, 0, &s.failure);
     HdCall call;
     HdCudaUse use;
-    assert_true(hd_call_bind(&call, &kernels[0], s.args, 3, kDLCUDA, 0, &s.failure));
+    assert_true(
+        hd_call_bind(&call, &kernels[0], s.args, 3, hd_rt_device_place(s.device), 90, &s.failure));
     *fake.log = '\0';
     HdCudaOptions options = {.stream = (void *)7, .async = true};
     assert_true(hd_cuda_launch(loaded, &call, &options, &s.failure));
@@ -476,6 +551,7 @@ int main(void)
         cmocka_unit_test(test_tensor_maps),
         cmocka_unit_test(test_devices),
         cmocka_unit_test(test_images),
+        cmocka_unit_test(test_images_that_do_not_fit),
         cmocka_unit_test(test_traps_and_resident),
         cmocka_unit_test(test_grids),
         cmocka_unit_test(test_failures),

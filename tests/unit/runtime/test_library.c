@@ -14,7 +14,7 @@ static const char sample_with_image[] =
     "#define CUDA_ENTRY \"cuda_add\"\n"
     "#define IMAGE_COUNT 1\n"
     "static const unsigned char image[] = \"ptx75\";\n"
-    "static const HdImageInfo images[] = {{75, 1, image, 5}};\n"
+    "static const HdImageInfo images[] = {{75, 0, 1, image, 5}};\n"
     "#define IMAGES images\n"
     "#define MODULE_EXPORT __attribute__((visibility(\"protected\")))\n";
 

@@ -68,10 +68,12 @@ static void test_complaints(void **state)
     assert_non_null(strstr(r.log, "broken.hd(7)"));
     assert_non_null(strstr(failure.text, "broken.hd(7)"));
     assert_non_null(strstr(failure.text, "nonsense"));
+    assert_int_equal(failure.status, HD_FAILED);
     options.arch = 42;
     assert_false(
         runtime_nvrtc_compile(nvrtc, f->arena, source, "saxpy.cu", &options, &r, &failure));
     assert_non_null(strstr(failure.text, "does not compile for sm_42; it does for sm_"));
+    assert_int_equal(failure.status, HD_LACKING);
     options.arch = 80;
     options.extra = (const char *const[]){"--no-such-option", NULL};
     assert_false(

@@ -12,7 +12,7 @@ __attribute__((unused)) static void bench_build_cuda(Bench *b, int index_bits)
     TargetKernel kernel = {1, &instance};
     TargetModule module = {.name = "test", .kernel_count = 1, .kernels = &kernel};
     Sb text = base_sb(b->arena);
-    target_cuda_host_module(b->arena, &module, &text);
+    target_cuda_host_module(b->arena, &module, 0, &text);
     char dir[] = "/tmp/hd-test-XXXXXX";
     assert_non_null(mkdtemp(dir));
     char *source = base_format(b->arena, "%s/k.cpp", dir),
@@ -42,7 +42,7 @@ __attribute__((unused)) static const char *bench_cuda_text(Bench *b, int index_b
     TargetKernel kernel = {1, &instance};
     TargetModule module = {.name = "test", .kernel_count = 1, .kernels = &kernel};
     Sb text = base_sb(b->arena);
-    target_cuda_emit(b->arena, &module, &text);
+    target_cuda_emit(b->arena, &module, 0, &text);
     return base_sb_text(&text);
 }
 
