@@ -142,7 +142,10 @@ ExitStatus verb_bench(Options *o)
         ExitStatus status = bench_file(o, host, &table);
         if (status > worst) worst = status;
     }
-    if (o->json && worst == EXIT_DONE) worst = save(&table, o->json);
+    if (o->json) { /* what was measured before something failed, too */
+        ExitStatus saved = save(&table, o->json);
+        if (saved > worst) worst = saved;
+    }
     json_decref(table.rows);
     host_destroy(host);
     return worst;

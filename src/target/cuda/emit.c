@@ -228,6 +228,9 @@ static bool survey(void *user, IrStmt *s)
     if (s->kind == IR_STMT_MBARRIER) cuda->waits = true;
     if (s->kind == IR_STMT_MACHINE || s->kind == IR_STMT_ORDER) target_cuda_survey_machine(cuda, s);
     if (s->kind == IR_STMT_BULK && s->builtin == BUILTIN_TMA_STORE) cuda->reads_shared = true;
+    bool stores = s->kind == IR_STMT_STORE || s->kind == IR_STMT_ATOMIC ||
+                  (s->kind == IR_STMT_MACHINE && s->builtin == BUILTIN_STMATRIX);
+    if (stores && s->tensor->space == IR_SHARED) cuda->stores_shared = true;
     return true;
 }
 

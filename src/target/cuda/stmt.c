@@ -394,7 +394,8 @@ bool target_cuda_stmt(CWriter *w, const IrStmt *s)
     /* Before another thread has an engine, or a product, read what this one wrote. */
     bool signals = s->kind == IR_STMT_BARRIER ||
                    (s->kind == IR_STMT_MBARRIER && s->builtin != BUILTIN_MBARRIER_WAIT);
-    if (signals && cuda->reads_shared) cfamily_line(w, "hd_fence_engines();");
+    if (signals && cuda->reads_shared && cuda->stores_shared)
+        cfamily_line(w, "hd_fence_engines();");
     if (s->kind == IR_STMT_BARRIER)
         barrier(cuda, s);
     else if (s->kind == IR_STMT_COLLECTIVE)
