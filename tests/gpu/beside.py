@@ -1,14 +1,19 @@
 """The gallery beside other libraries on the same GPU: prints a table and writes it as JSON.
 
-    tests/gpu/beside.py DEVICE OUT.json [--only TEXT] [--seconds N]
+    tests/gpu/beside.py DEVICE OUT.json [--only TEXT] [--seconds N] [--hdc build/hdc]
+    tests/gpu/beside.py --show OUT.json
 
-Ours are the medians of `hdc bench` over tests/gpu/square.hd, peers.hd and hopper.hd, a process for
-each bench, so that one that fails costs its own row only. Theirs are medians of CUDA events around
-PyTorch's operators (cuBLAS, cuDNN, its flash attention) and around what torch.compile makes with
-Triton, between two runs of ours: a GPU's clock wanders. What does not exist in the PyTorch at
-hand is left out. The kinds of row: TFLOP/s where arithmetic counts; elsewhere GB/s of the bytes that
-must be moved, also against a copy of 1 GiB."""
+Ours are the medians of `hdc bench` over tests/gpu/*.hd, a process for each bench, so that one that
+fails costs its own row only. Theirs are medians of CUDA events around PyTorch's operators (cuBLAS,
+cuDNN, its flash attention) and around what torch.compile makes with Triton, between two runs of
+ours: a GPU's clock wanders. Both start from a cold cache, by a copy that the GPU does while the
+launch is on its way, and both add f32 sums. What does not exist in the PyTorch at hand is left out.
+The kinds of row: TFLOP/s where arithmetic counts; elsewhere GB/s of the bytes that must be moved,
+also against a copy of 1 GiB. A ratio below the goal is marked.
 
+Rows that OUT.json has already, of the same GPU and the same hdc, are not measured again."""
+
+import hashlib
 import json
 import os
 import re
@@ -25,7 +30,7 @@ try:
 except ImportError:
     HAVE_TORCH = False
 
-FAILED = []
+FAILED = {}  # titles, with what was said
 
 
 def matrices(m, k, n, kind):
@@ -38,6 +43,16 @@ def mm(kind, shape):
         m, k, n = shape(s)
         a, b = matrices(m, k, n, getattr(torch, kind))
         return lambda: torch.mm(a, b)
+    return make
+
+
+def mm_turned(kind, shape):
+    """The second matrix lies transposed, as the weights of a layer do."""
+    def make(s):
+        m, k, n = shape(s)
+        a, b = matrices(m, k, n, getattr(torch, kind))
+        turned = b.t().contiguous()
+        return lambda: torch.mm(a, turned.t())
     return make
 
 
@@ -104,6 +119,22 @@ def conv(_):
 
 def rows_of(m, n, kind, count):
     return [torch.randn(m, n, device="cuda").to(getattr(torch, kind)) for _ in range(count)]
+
+
+def vectors(_):
+    a, b = torch.randn(1 << 26, device="cuda"), torch.randn(1 << 26, device="cuda")
+    c = torch.empty_like(a)
+    return lambda: torch.add(a, b, out=c)
+
+
+def transpose(_):
+    x, y = torch.randn(8192, 8192, device="cuda"), torch.empty(8192, 8192, device="cuda")
+    return lambda: y.copy_(x.t())
+
+
+def total(_):
+    x = torch.randn(1 << 27, device="cuda")
+    return lambda: torch.sum(x)
 
 
 def softmax(_):
@@ -175,18 +206,36 @@ STREAM, SPLIT = (lambda _: (2176, 4096, 1024)), (lambda _: (256, 65536, 256))
 WEIGHTS = (lambda m: (m, 4096, 4096))
 CUBLAS = "cuBLAS"
 
-# title of the bench: (work of size s, unit, {peer: maker}); unit 1e12 FLOP or 1e9 bytes
+# What a row should reach, of its first peer and, where bytes count, of a copy.
+GOAL = {"mm f16": 0.8, "mm bf16": 0.8, "mm f32": 0.9, "attention 64": 0.7, "attention 128": 0.7}
+GOAL_COPY = 0.85
+
+FILES = {"mm f32, tiled": "square", "mm f32, double buffered": "square", "mm f16, hopper": "hopper",
+         "vector add f32": "memory", "transpose f32": "memory", "sum f32": "memory"}  # others: peers
+
+# Title of the bench: (work of size s, unit, {peer: maker}); unit 1e12 FLOP or 1e9 bytes. What has a
+# goal comes first, for where the time is short.
 TABLE = {
-    "mm f32, tiled": (flops(square), 1e12, {CUBLAS: mm("float32", square)}),
-    "mm f32, double buffered": (flops(square), 1e12, {CUBLAS: mm("float32", square)}),
     "mm f16, square": (flops(square), 1e12,
                        {CUBLAS: mm("float16", square), "Triton": mm_triton("float16", square)}),
+    "mm f16, hopper": (flops(square), 1e12, {CUBLAS: mm_turned("float16", square)}),
+    "mm f32, double buffered": (flops(square), 1e12, {CUBLAS: mm("float32", square)}),
+    "mm f32, tiled": (flops(square), 1e12, {CUBLAS: mm("float32", square)}),
+    "attention 128": (lambda s: 2 * 16 * s * s * 128, 1e12, {"SDPA": sdpa(128)}),
+    "attention 64": (lambda s: 2 * 16 * s * s * 64, 1e12, {"SDPA": sdpa(64)}),
+    "softmax f32": (lambda _: 8192 * 4096 * 8, 1e9, {"PyTorch": softmax}),
+    "rms norm f32": (lambda _: 8192 * 4096 * 16, 1e9,
+                     {"PyTorch": eager("rms"), "Triton": compiled("rms")}),
+    "add layer norm f16": (lambda _: 8192 * 4096 * 8, 1e9,
+                           {"PyTorch": eager("layer"), "Triton": compiled("layer")}),
+    "vector add f32": (lambda _: (1 << 26) * 12, 1e9, {"PyTorch": vectors}),
+    "transpose f32": (lambda _: (1 << 26) * 8, 1e9, {"PyTorch": transpose}),
+    "sum f32": (lambda _: (1 << 27) * 4, 1e9, {"PyTorch": total}),
     "mm bf16": (flops(square), 1e12, {CUBLAS: mm("bfloat16", square)}),
     "mm f16, wide steps": (flops(square), 1e12, {CUBLAS: mm("float16", square)}),
     "mm f16, bert": (flops(BERT), 1e12, {CUBLAS: mm("float16", BERT)}),
     "mm f16, gpt2": (flops(GPT2), 1e12, {CUBLAS: mm("float16", GPT2)}),
     "mm f16, by hand": (flops(square), 1e12, {CUBLAS: mm("float16", square)}),
-    "mm f16, hopper": (flops(square), 1e12, {CUBLAS: mm("float16", square)}),
     "mm f16, persistent": (flops(square), 1e12, {CUBLAS: mm("float16", square)}),
     "mm f16, stream-k": (flops(STREAM), 1e12, {CUBLAS: mm("float16", STREAM)}),
     "mm f16, split k": (flops(SPLIT), 1e12, {CUBLAS: mm("float16", SPLIT)}),
@@ -194,15 +243,8 @@ TABLE = {
     "mm f8": (flops(square), 1e12, {"_scaled_mm": scaled_mm}),
     "mm 4 bits": (flops(WEIGHTS), 1e12, {"cuBLAS f16": mm("float16", WEIGHTS)}),
     "mm grouped": (lambda _: 2 * 4096 * 2048 * 2048, 1e12, {"cuBLAS each": grouped}),
-    "attention 64": (lambda s: 2 * 16 * s * s * 64, 1e12, {"SDPA": sdpa(64)}),
-    "attention 128": (lambda s: 2 * 16 * s * s * 128, 1e12, {"SDPA": sdpa(128)}),
     "attention paged": (lambda _: 16 * 4096 * 4 * 128 * 2 * 2, 1e9, {"SDPA": decode}),
     "conv f16": (lambda _: 2 * 16 * 56 * 56 * 256 * 256 * 9, 1e12, {"cuDNN": conv}),
-    "softmax f32": (lambda _: 8192 * 4096 * 8, 1e9, {"PyTorch": softmax}),
-    "rms norm f32": (lambda _: 8192 * 4096 * 16, 1e9,
-                     {"PyTorch": eager("rms"), "Triton": compiled("rms")}),
-    "add layer norm f16": (lambda _: 8192 * 4096 * 8, 1e9,
-                           {"PyTorch": eager("layer"), "Triton": compiled("layer")}),
     "rotary f16": (lambda _: 8192 * 32 * 128 * 4, 1e9,
                    {"PyTorch": eager("rotary"), "Triton": compiled("rotary")}),
     "cross entropy f16": (lambda _: 2048 * 50257 * 2, 1e9,
@@ -210,10 +252,14 @@ TABLE = {
 }
 
 
-def milliseconds(run, rounds=20, warm=3):
+def milliseconds(run, seconds=0.5, warm=3):
+    """As `hdc bench` measures: half a second of runs, each after a copy as large as the cache."""
+    size = getattr(torch.cuda.get_device_properties(0), "L2_cache_size", 0) or 64 << 20
+    cache = [torch.empty(size, dtype=torch.uint8, device="cuda") for _ in range(2)]
     times = []
-    for _ in range(rounds + warm):
+    while len(times) < warm + 10 or (sum(times[warm:]) < seconds * 1e3 and len(times) < 10000):
         begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        cache[0].copy_(cache[1])
         begin.record()
         run()
         end.record()
@@ -241,13 +287,15 @@ def ours(hdc, device, file, title):
         path = os.path.join(folder, "bench.json")
         try:
             subprocess.run([hdc, "bench", file, f"--device={device}", "--filter", title, "--json", path],
-                           check=True, timeout=150, capture_output=True, text=True)
+                           check=True, timeout=60, capture_output=True, text=True)
+        except (subprocess.SubprocessError, OSError) as error:
+            said = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
+            FAILED[title] = said[-1] if said else "failed"
+            print(f"{title}: {FAILED[title]}", flush=True)
+        try:  # the sizes that came before the one that failed
             with open(path, encoding="utf-8") as text:
                 rows = json.load(text)
-        except (subprocess.SubprocessError, OSError, ValueError) as error:
-            said = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
-            FAILED.append(title)
-            print(f"{title}: {said[-1] if said else 'failed'}")
+        except (OSError, ValueError):
             return {}
     for row in rows:
         match = re.fullmatch(re.escape(title) + r"(?:, \w+ = (\d+))?", row["title"])
@@ -277,13 +325,12 @@ def copy_speed():
 def measure(hdc, device, title, end, copy):
     """Ours, theirs, ours again: the mean of the two."""
     work, unit, peers = TABLE[title]
-    file = "tests/gpu/%s.hd" % ("square" if title.startswith("mm f32") else
-                                "hopper" if title == "mm f16, hopper" else "peers")
+    file = f"tests/gpu/{FILES.get(title, 'peers')}.hd"
     begin, rows = time.monotonic(), []
     before = ours(hdc, device, file, title)
     took = time.monotonic() - begin
     found = {size: {name: theirs(make, size, name) for name, make in peers.items()
-                    if HAVE_TORCH and time.monotonic() < end}
+                    if HAVE_TORCH and time.monotonic() < end - (90 if name == "Triton" else 0)}
              for size in before}
     again = ours(hdc, device, file, title) if HAVE_TORCH and before and took < 20 else {}
     for size, (ms, kernels) in before.items():
@@ -296,43 +343,89 @@ def measure(hdc, device, title, end, copy):
         if unit == 1e9 and copy:
             row["of_copy"] = row["rate"] * 1e9 / copy
         rows.append(row)
-        show(row)
+        print(line(row), flush=True)
     return rows
 
 
-def show(row):
+def line(row):
+    def ratio(value, goal):
+        return f"{value:.2f}" + ("!" if goal and value < goal else " ")
+
     size = "" if row["size"] is None else str(row["size"])
     text = f"{row['title']:24} {size:>6} {row['ms']:9.3f} ms {row['rate']:9.1f} {row['unit']:8}"
     if "of_copy" in row:
-        text += f" {row['of_copy']:.2f} of copy"
-    for name, peer in row["peers"].items():
-        text += f"   {peer['ratio']:.2f} of {name} ({peer['ms']:.3f} ms)"
-    print(text, flush=True)
+        text += f" {ratio(row['of_copy'], GOAL_COPY)} of copy"
+    goals = [goal for title, goal in GOAL.items() if row["title"].startswith(title)]
+    for i, (name, peer) in enumerate(row["peers"].items()):
+        goal = goals[0] if goals and i == 0 else None
+        text += f"   {ratio(peer['ratio'], goal)} of {name} ({peer['ms']:.3f} ms)"
+    return text
+
+
+def show(path):
+    """The table, for people."""
+    try:
+        with open(path, encoding="utf-8") as text:
+            found = json.load(text)
+    except (OSError, ValueError):
+        print("nothing was measured")
+        return
+    print(f"{found['gpu']}, copy {(found['copy'] or 0) * 1e-9:.0f} GB/s; ! is below the goal")
+    for row in found["rows"]:
+        print(line(row))
+    for title, said in found["failed"].items():
+        print(f"{title}: {said}")
+    for title in found["left"]:
+        print(f"{title}: left out, the time was over")
+
+
+def earlier(path, gpu, build):
+    """The rows of an earlier run that still hold."""
+    try:
+        with open(path, encoding="utf-8") as text:
+            found = json.load(text)
+        return found["rows"] if (found["gpu"], found["hdc"]) == (gpu, build) else []
+    except (OSError, ValueError, KeyError):
+        return []
 
 
 def option(name, default):
     return sys.argv[sys.argv.index(name) + 1] if name in sys.argv else default
 
 
+def digest(path):
+    with open(path, "rb") as program:
+        return hashlib.sha256(program.read()).hexdigest()[:16]
+
+
 def main():
+    if sys.argv[1] == "--show":
+        show(sys.argv[2])
+        return 0
     device, path = sys.argv[1:3]
     hdc, only = option("--hdc", "build/hdc"), option("--only", "")
     end = time.monotonic() + float(option("--seconds", "240"))
+    gpu, copy = device, None
     if not HAVE_TORCH:
         print("no PyTorch with CUDA here: nothing is compared with")
     else:
-        torch.backends.cuda.matmul.allow_tf32 = False
-    copy = copy_speed() if HAVE_TORCH else None
-    rows = []
-    for title in TABLE:
-        if only not in title or (title == "mm f16, hopper" and not is_hopper()):
-            continue
-        if time.monotonic() > end:
-            print(f"{title}: left out, the time is over")
-            continue
-        rows += measure(hdc, device, title, end, copy)
+        gpu = torch.cuda.get_device_name(0)
+        for kind in ("allow_tf32", "allow_fp16_reduced_precision_reduction",
+                     "allow_bf16_reduced_precision_reduction"):
+            setattr(torch.backends.cuda.matmul, kind, False)
+        copy = copy_speed()
+    result = {"device": device, "gpu": gpu, "hdc": digest(hdc), "copy": copy, "failed": FAILED}
+    result["rows"] = rows = earlier(path, gpu, result["hdc"])
+    done = {row["title"] for row in rows}
+    wanted = [title for title in TABLE if only in title and title not in done
+              and (title != "mm f16, hopper" or is_hopper())]
+    result["left"] = left = list(wanted)
+    for title in wanted:
+        if time.monotonic() < end:
+            rows += measure(hdc, device, title, end, copy)
+            left.remove(title)
         with open(path, "w", encoding="utf-8") as out:
-            json.dump({"device": device, "copy": copy, "rows": rows}, out, indent=1)
+            json.dump(result, out, indent=1)
     return 1 if FAILED else 0
 
 
