@@ -48,7 +48,17 @@ enum IrFlags {
     IR_FORCED = 16384, /* TASKS: of an instruction written by hand, `text` (IR_MMA: its PTX;
                           IR_COPY: "ldmatrix", "stmatrix"); another choice is an error */
     IR_PREFETCH = 32768, /* FOR, CPU: loads elements in a row, only to have them near */
+    IR_CACHE = 7 << 24,  /* LOAD, STORE, BULK of a parameter: a number, the Cache hint */
 };
+
+static inline Cache ir_cache(uint32_t flags)
+{
+    return (Cache)(flags >> 24 & 7);
+}
+static inline uint32_t ir_cache_flags(Cache cache)
+{
+    return (uint32_t)cache << 24;
+}
 
 /* A scalar (lanes 1) or vector element type. */
 typedef struct IrType {

@@ -108,6 +108,7 @@ void ir_print_access(IrPrinter *p, const IrTensor *t, uint32_t flags, int lanes,
     print_list(p, count, args);
     if (flags & IR_LINEAR) base_sb_str(p->out, "; linear");
     if (flags & IR_PROVED) base_sb_str(p->out, "; proved");
+    if (flags & IR_CACHE) base_sb_printf(p->out, "; %s", vocab_cache(ir_cache(flags))->text);
     if (lanes != 1) base_sb_printf(p->out, "; x%d", lanes);
     if (guard) {
         base_sb_str(p->out, "; if ");

@@ -143,11 +143,16 @@ static bool read_attribute(IrReader *r, Access *a)
 {
     IrType type;
     const char *text = r->token.text;
-    bool lanes = r->token.kind == TOKEN_WORD && r->token.len > 1 && *text == 'x';
+    bool word = r->token.kind == TOKEN_WORD;
+    bool lanes = word && r->token.len > 1 && *text == 'x';
+    Cache cache = word ? vocab_cache_find(text, r->token.len) : CACHE_NONE;
     if (ir_read_accept(r, "linear")) {
         a->flags |= IR_LINEAR;
     } else if (ir_read_accept(r, "proved")) {
         a->flags |= IR_PROVED;
+    } else if (cache) {
+        a->flags |= ir_cache_flags(cache);
+        ir_read_advance(r);
     } else if (ir_read_accept(r, "if")) {
         a->flags |= IR_GUARDED;
         a->guard = ir_read_expr(r);

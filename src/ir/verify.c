@@ -125,6 +125,7 @@ static bool check_store(IrVerifier *v, const IrStmt *s)
     RULE(!guards || has_type(s->args[count + 1], ELEM_BOOL), "the guard is no bool");
     RULE(!(s->flags & IR_ASYNC) || s->tensor->space == IR_SHARED,
          "an asynchronous copy goes to shared memory");
+    RULE(!(s->flags & IR_CACHE) || s->tensor->space == IR_PARAM, "a hint for no parameter");
     return true;
 }
 

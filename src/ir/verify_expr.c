@@ -120,6 +120,7 @@ static bool check_load(IrVerifier *v, const IrStmt *s, const IrExpr *e)
         RULE(e->args[i]->type.elem == ELEM_INDEX && e->args[i]->type.lanes == 1,
              "an index is not of type index");
     RULE(e->type.elem == t->elem && e->type.lanes >= 1, "a load of another element type");
+    RULE(!(e->flags & IR_CACHE) || t->space == IR_PARAM, "a hint for no parameter");
     if (!guards) return true;
     RULE(same_type(e->args[count]->type, (IrType){ELEM_BOOL, 1}), "the guard is no bool");
     RULE(same_type(e->args[count + 1]->type, e->type), "the other value has another type");

@@ -59,6 +59,8 @@ bool lower_is_async(const Lower *l)
 
 /* How a copy is made. */
 typedef struct Mark {
+    Lower *l;
+    const Ast *node;
     const IrTensor *to;
     uint32_t flags; /* of its loops; IR_ASYNC: of its stores, too */
     const char *text;
@@ -67,8 +69,10 @@ typedef struct Mark {
 static bool mark_store(void *user, IrStmt *s)
 {
     const Mark *mark = user;
-    if (s->kind == IR_STMT_STORE && s->tensor == mark->to) s->flags |= mark->flags & IR_ASYNC;
-    return true;
+    if (s->kind != IR_STMT_STORE || s->tensor != mark->to || !(mark->flags & IR_ASYNC)) return true;
+    s->flags |= IR_ASYNC;
+    const IrExpr *value = s->args[s->tensor->rank];
+    return value->op != IR_LOAD || lower_check_policy(mark->l, mark->node, ir_cache(value->flags));
 }
 
 /* Appends what was made, without its barriers. */
@@ -90,7 +94,7 @@ void lower_copy_by(Lower *l, const Ast *call, const View *dst, const Value *src,
     IrBlock *outer = l->block, *made = l->block = ir_new_block(l->k);
     lower_copy_values(l, call, dst, src);
     l->block = outer;
-    append_marked(l, made, (Mark){dst->tensor, flags, text});
+    append_marked(l, made, (Mark){l, call, dst->tensor, flags, text});
 }
 
 void lower_tasks_by(Lower *l, const Ast *loop, const IrTensor *to, uint32_t flags)
@@ -98,7 +102,7 @@ void lower_tasks_by(Lower *l, const Ast *loop, const IrTensor *to, uint32_t flag
     IrBlock *outer = l->block, *made = l->block = ir_new_block(l->k);
     lower_stmt(l, loop);
     l->block = outer;
-    append_marked(l, made, (Mark){to, flags, NULL});
+    append_marked(l, made, (Mark){l, loop, to, flags, NULL});
 }
 
 /* From a kernel's parameter to shared memory. */
@@ -113,7 +117,7 @@ static bool can_be_async(Lower *l, const Ast *call, const Value *dst, const Valu
         why = "it comes from a kernel's parameter as it stands there; for anything else use `copy`",
         at = 1;
     if (why) lower_error(l, ASYNC_COPY, args->kid[at]->span, why);
-    return !why;
+    return !why && lower_check_policy(l, args->kid[1], src->view->cache);
 }
 
 /* The copy as a task loop, which a flag makes what was written. Nothing is waited for. */

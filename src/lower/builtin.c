@@ -76,6 +76,11 @@ static Value atomic(Lower *l, const Ast *node)
     Value base = lower_value(l, KID(target, Index, base));
     const Ast *indices = KID(target, Index, args);
     if (base.kind != VALUE_VIEW || (int)indices->count != base.view->rank) return value_poison();
+    if (base.view->cache) {
+        lower_error(l, CACHE, target->span, vocab_cache(base.view->cache)->text,
+                    "atomic operations are done in L2");
+        return value_poison();
+    }
     const IrTensor *tensor = base.view->tensor;
     const IrExpr *index[MAX_RANK], *operands[MAX_RANK + 2];
     for (uint32_t i = 0; i < indices->count; i++) index[i] = lower_index(l, indices->kid[i]);

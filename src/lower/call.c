@@ -434,6 +434,21 @@ static Value transpose(Lower *l, const Ast *node, const View *view)
     return value_view(lower_transpose(l, view, order));
 }
 
+/* Values of less than a byte are stored by exchanging the byte, which is an atomic. */
+static Value cached(Lower *l, const Ast *node, const View *view)
+{
+    const Name *hint = KID(node, Call, args)->kid[0]->name;
+    if (vocab_elem(view->tensor->elem)->bits < 8 && view->tensor->written) {
+        lower_error(l, CACHE, node->span, hint->text,
+                    lower_text(l, "two elements of %s share a byte, which is written as a whole",
+                               vocab_elem(view->tensor->elem)->text));
+        return value_poison();
+    }
+    View *result = base_copy(l->arena, view, sizeof *view);
+    result->cache = vocab_cache_find(hint->text, hint->len);
+    return value_view(result);
+}
+
 static Value call_method(Lower *l, const Ast *node)
 {
     if (node->call->method == METHOD_DROP) return lower_mapping(l, node);
@@ -441,6 +456,7 @@ static Value call_method(Lower *l, const Ast *node)
     if (base.kind != VALUE_VIEW) return value_poison();
     if (node->call->method == METHOD_TRANSPOSE) return transpose(l, node, base.view);
     if (node->call->method == METHOD_RESHAPE) return reshape(l, node, base.view);
+    if (node->call->method == METHOD_CACHE) return cached(l, node, base.view);
     const Ast *args = KID(node, Call, args);
     Value *items = NEW_ARRAY(l->arena, Value, (size_t)args->count + 1);
     items[0] = base;

@@ -28,6 +28,7 @@ typedef struct View {
     int bound_count;
     Bound bounds[2 * MAX_RANK];
     const IrExpr *otherwise; /* of a padded view */
+    Cache cache;             /* what its loads and stores say to the caches */
     /* Of a reshaped tensor, its rank and extents now; else 0. Then `offset` and `dim` apply to
      * these dimensions, and what they give is turned into the tensor's own coordinates. */
     int reshaped;
@@ -199,6 +200,8 @@ const View *lower_reshape(Lower *l, const View *view, int rank, const IrExpr *co
 const IrExpr *lower_load(Lower *l, const View *view, const IrExpr *const *index,
                          const IrExpr *otherwise);
 IrStmt *lower_store(Lower *l, const View *view, const IrExpr *const *index, const IrExpr *value);
+/* Can asynchronous copies have the hint? */
+bool lower_check_policy(Lower *l, const Ast *node, Cache cache);
 void lower_view_index(Lower *l, const View *view, const IrExpr *const *index, const IrExpr **out);
 const IrExpr *lower_inside(Lower *l, const View *view, const IrExpr *const *index,
                            bool extents_too);

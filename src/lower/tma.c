@@ -211,6 +211,7 @@ static void append(Lower *l, const Box *box, int64_t column, const IrExpr *mbarr
     if (mbarrier) operands[count++] = mbarrier;
     lower_at(l, box->call);
     IrStmt *stmt = ir_append(l->k, l->block, IR_STMT_BULK);
+    stmt->flags = ir_cache_flags(box->window->cache);
     stmt->tensor = box->window->tensor;
     stmt->builtin = box->call->call->builtin;
     stmt->imm = box->swizzle;
@@ -238,7 +239,8 @@ static void copy(Lower *l, const Ast *call, bool load)
                     "one thread has the copy made, as in `on thread[0] { … }`");
         return;
     }
-    if (same_shape(l, &box) && take_window(l, args->kid[load ? 1 : 0], &box) &&
+    if (same_shape(l, &box) && lower_check_policy(l, args->kid[load ? 1 : 0], box.window->cache) &&
+        take_window(l, args->kid[load ? 1 : 0], &box) &&
         take_tile(l, args->kid[load ? 0 : 1], &box)) {
         int64_t row = box.extent[box.rank - 1]->value.i, step = box.panel ? box.panel : row;
         for (int64_t column = 0; column < row; column += step) append(l, &box, column, mbarrier);

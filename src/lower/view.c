@@ -69,23 +69,43 @@ const IrExpr *lower_inside(Lower *l, const View *view, const IrExpr *const *inde
     return all && ir_is_const(all) && all->value.i ? NULL : all;
 }
 
+/* The CPU's caches take no hints. */
+static uint32_t cache_flags(const Lower *l, const View *view)
+{
+    return l->options->cpu ? 0 : ir_cache_flags(view->cache);
+}
+
+bool lower_check_policy(Lower *l, const Ast *node, Cache cache)
+{
+    if (!cache || vocab_cache(cache)->policy) return true;
+    lower_error(l, CACHE, node->span, vocab_cache(cache)->text,
+                "an asynchronous copy is a matter of L2; it takes `streaming`, `evict_first` or "
+                "`evict_last`");
+    return false;
+}
+
 const IrExpr *lower_load(Lower *l, const View *view, const IrExpr *const *index,
                          const IrExpr *otherwise)
 {
     const IrExpr *at[MAX_RANK];
     lower_view_index(l, view, index, at);
-    if (!otherwise && !view->otherwise) return ir_load(l->k, view->tensor, 1, at, NULL, NULL);
+    uint32_t flags = cache_flags(l, view);
+    if (!otherwise && !view->otherwise)
+        return ir_load_with(l->k, view->tensor, 1, flags, at, NULL, NULL);
     /* A padded view reads its padding outside; `else` at the access overrides it. */
     const IrExpr *guard = lower_inside(l, view, index, true);
     if (!otherwise) otherwise = view->otherwise;
-    return ir_load(l->k, view->tensor, 1, at, guard, guard ? otherwise : NULL);
+    return ir_load_with(l->k, view->tensor, 1, flags, at, guard, guard ? otherwise : NULL);
 }
 
 IrStmt *lower_store(Lower *l, const View *view, const IrExpr *const *index, const IrExpr *value)
 {
     const IrExpr *at[MAX_RANK];
     lower_view_index(l, view, index, at);
-    return ir_store(l->k, l->block, view->tensor, at, value, lower_inside(l, view, index, false));
+    const IrExpr *inside = lower_inside(l, view, index, false);
+    IrStmt *store = ir_store(l->k, l->block, view->tensor, at, value, inside);
+    store->flags |= cache_flags(l, view);
+    return store;
 }
 
 /* Dimension `dim` of the view is fixed at `at`: later dimensions move down. */
@@ -199,6 +219,7 @@ const View *lower_reshape(Lower *l, const View *view, int rank, const IrExpr *co
 {
     View *result = NEW(l->arena, View);
     result->tensor = view->tensor;
+    result->cache = view->cache;
     result->reshaped = result->rank = rank;
     for (int d = 0; d < rank; d++) {
         result->extents[d] = result->shape[d] = extents[d];

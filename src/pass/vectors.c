@@ -525,7 +525,8 @@ static const IrExpr *load_together(void *user, const IrExpr *e)
     for (int i = 0; i < lanes; i++) {
         const IrExpr *part = e->args[i];
         if (part->op != IR_LOAD || part->tensor != first->tensor || part->type.lanes != 1 ||
-            !(part->flags & IR_LINEAR) || part->flags & IR_GUARDED)
+            !(part->flags & IR_LINEAR) || part->flags & IR_GUARDED ||
+            ir_cache(part->flags) != ir_cache(first->flags))
             return NULL;
         if (!ir_is_int(ir_binary(facts->k, IR_SUB, part->args[0], first->args[0]), i)) return NULL;
     }

@@ -191,7 +191,7 @@ const Type *sema_infer_member(Sema *s, Ast *e)
             s, e, type,
             type->space == SPACE_REG
                 ? "`mapping`, and methods `tile`, `transpose`, `reshape`"
-                : "the methods `tile`, `transpose`, `reshape`; `dim(x, k)` is an extent");
+                : "the methods `tile`, `transpose`, `reshape`, `cache`; `dim(x, k)` is an extent");
     case TYPE_MAPPING:
         return no_member(s, e, type, "the method `drop`");
     default:
@@ -241,6 +241,33 @@ static const Type *reshape_method(Sema *s, Ast *call, const Type *base)
     return sema_type_tensor(s, base->of, (int)args->count, base->space, base->writable);
 }
 
+static const char *cache_hints(Sema *s)
+{
+    Sb out = base_sb(s->arena);
+    for (int c = CACHE_NONE + 1; c < CACHE_COUNT; c++)
+        base_sb_printf(&out, "%s`%s`", c > 1 ? ", " : "", vocab_cache((Cache)c)->text);
+    return base_sb_text(&out);
+}
+
+/* The hint is a word that means something only here. */
+static const Type *cache_method(Sema *s, Ast *call, const Type *base)
+{
+    Ast *args = KID(call, Call, args);
+    method_info(s, call, METHOD_CACHE);
+    if (!sema_arity(s, call, "cache", 1, 1)) return sema_poison_args(s, call), s->poison;
+    Ast *hint = args->kid[0];
+    hint->type = s->none;
+    const char *text = hint->kind == AST_Name ? hint->name->text : "this expression";
+    if (base->space != SPACE_GLOBAL) {
+        sema_operand_error(s, KID(call, Call, callee), "cache", "a tensor in global memory", base);
+        return s->poison;
+    }
+    if (hint->kind == AST_Name && vocab_cache_find(text, hint->name->len)) return base;
+    diag_report(s->diags, DIAG_CACHE, hint->span, text,
+                base_format(s->arena, "the hints are %s", cache_hints(s)));
+    return s->poison;
+}
+
 static const Type *drop_method(Sema *s, Ast *call)
 {
     method_info(s, call, METHOD_DROP);
@@ -259,10 +286,12 @@ const Type *sema_method(Sema *s, Ast *call, Ast *member)
         if (strcmp(name, "tile") == 0) return tile_method(s, call, base);
         if (strcmp(name, "transpose") == 0) return transpose_method(s, call, base);
         if (strcmp(name, "reshape") == 0) return reshape_method(s, call, base);
+        if (strcmp(name, "cache") == 0) return cache_method(s, call, base);
     }
     sema_poison_args(s, call);
     if (base->kind == TYPE_POISON) return base;
-    const char *has = base->kind == TYPE_TENSOR    ? "the methods `tile`, `transpose`, `reshape`"
+    const char *has = base->kind == TYPE_TENSOR
+                          ? "the methods `tile`, `transpose`, `reshape`, `cache`"
                       : base->kind == TYPE_MAPPING ? "the method `drop`"
                                                    : "none that can be called";
     return no_member(s, member, sema_settle(s, KID(member, Member, base), base), has);

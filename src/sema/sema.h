@@ -130,9 +130,9 @@ typedef enum {
     CALL_BUILTIN,  /* builtin; bracket arguments in `binding` order (bitcast[T], reduce[f]) */
     CALL_CAST,     /* type conversion to node->type */
     CALL_MAPPING,  /* a parametrised mapping applied */
-    CALL_METHOD,   /* x.tile(…), x.transpose(), x.reshape(…), M.drop(k): method */
+    CALL_METHOD,   /* x.tile(…), x.transpose(), x.reshape(…), x.cache(h), M.drop(k): method */
 } CallKind;
-typedef enum { METHOD_TILE, METHOD_TRANSPOSE, METHOD_RESHAPE, METHOD_DROP } Method;
+typedef enum { METHOD_TILE, METHOD_TRANSPOSE, METHOD_RESHAPE, METHOD_CACHE, METHOD_DROP } Method;
 
 /* One generic argument. A type is inferred or written; ints, mappings and functions are written
  * (value) or left to lowering, which infers them from the arguments' extents and mappings. */

@@ -12,7 +12,8 @@ enum {
     TEXT_CUDA_PRELUDE,
     TEXT_CUDA_APPROX,
     TEXT_CUDA_SYNC,
-    TEXT_CUDA_MMA
+    TEXT_CUDA_MMA,
+    TEXT_CUDA_CACHE
 };
 
 const char *target_text(int which);

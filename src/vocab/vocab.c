@@ -103,3 +103,26 @@ Builtin vocab_builtin_find(const char *text, size_t len)
 {
     return (Builtin)find(builtin_keys, BUILTIN_COUNT, text, len);
 }
+
+static const CacheInfo caches[CACHE_COUNT] = {
+    [CACHE_NONE] = {"", POLICY_NONE},
+#define CACHE(id, text, policy, doc) [CACHE_##id] = {text, POLICY_##policy},
+#include "vocab/caches.def"
+#undef CACHE
+};
+
+static const Key cache_keys[CACHE_COUNT] = {
+#define CACHE(id, text, policy, doc) [CACHE_##id] = KEY(text),
+#include "vocab/caches.def"
+#undef CACHE
+};
+
+const CacheInfo *vocab_cache(Cache cache)
+{
+    return &caches[cache];
+}
+
+Cache vocab_cache_find(const char *text, size_t len)
+{
+    return (Cache)find(cache_keys, CACHE_COUNT, text, len);
+}

@@ -111,4 +111,21 @@ typedef struct BuiltinInfo {
 const BuiltinInfo *vocab_builtin(Builtin builtin);
 Builtin vocab_builtin_find(const char *text, size_t len);
 
+/* ---- cache hints ------------------------------------------------------------------------- */
+
+typedef enum {
+    CACHE_NONE,
+#define CACHE(id, text, policy, doc) CACHE_##id,
+#include "vocab/caches.def"
+#undef CACHE
+    CACHE_COUNT
+} Cache;
+typedef enum { POLICY_NONE, POLICY_FIRST, POLICY_LAST } CachePolicy;
+typedef struct CacheInfo {
+    const char *text;
+    CachePolicy policy; /* in L2, of what goes past L1 */
+} CacheInfo;
+const CacheInfo *vocab_cache(Cache cache);
+Cache vocab_cache_find(const char *text, size_t len); /* CACHE_NONE if unknown */
+
 #endif

@@ -221,7 +221,7 @@ template <int Count> HD_HOST_FN void hd_registers_up()
 {
 }
 
-template <int Rank>
+template <int Rank, int Policy = 0>
 HD_HOST_FN void hd_tma_load(const void *tile, const HdTensorMap *map, unsigned long long *b, int x,
                             int y = 0, int z = 0, int u = 0, int v = 0,
                             const char *file = __builtin_FILE(), int line = __builtin_LINE())
@@ -229,7 +229,7 @@ HD_HOST_FN void hd_tma_load(const void *tile, const HdTensorMap *map, unsigned l
     const int at[] = {x, y, z, u, v};
     hd_host::bulk(map, tile, b, at, file, line);
 }
-template <int Rank>
+template <int Rank, int Policy = 0>
 HD_HOST_FN void hd_tma_store(const void *tile, const HdTensorMap *map, int x, int y = 0, int z = 0,
                              int u = 0, int v = 0, const char *file = __builtin_FILE(),
                              int line = __builtin_LINE())

@@ -72,7 +72,8 @@ HD_HOST_FN void __threadfence_block()
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
-template <int Bytes> HD_HOST_FN void hd_async_copy(void *to, const void *from, bool inside = true)
+template <int Bytes, int Policy = 0>
+HD_HOST_FN void hd_async_copy(void *to, const void *from, bool inside = true)
 {
     if ((size_t)to % Bytes || (inside && (size_t)from % Bytes))
         hd_host::fail("an asynchronous copy is not aligned");

@@ -113,6 +113,28 @@ static void local_vector(CWriter *w, const IrExpr *e, const IrExpr *offset)
     put(w, "}");
 }
 
+/* Of hd_load_streaming<T>(&x[…]), what comes before the T. */
+static void open_hinted(CWriter *w, const IrExpr *e)
+{
+    base_sb_printf(w->out, "hd_%s_%s<", e->tensor->written ? "load" : "read",
+                   vocab_cache(ir_cache(e->flags))->text);
+}
+
+static void hinted_load(CWriter *w, const IrExpr *e, const IrExpr *offset)
+{
+    open_hinted(w, e);
+    cfamily_type(w, e->type);
+    put(w, ">(");
+    if (e->type.lanes > 1) {
+        put(w, "(const ");
+        cfamily_type(w, e->type);
+        put(w, " *)");
+    }
+    base_sb_printf(w->out, "&%s[", w->tensor_names[e->tensor->id]);
+    cfamily_expr(w, offset, C_ANY);
+    put(w, "])");
+}
+
 static void plain_load(CWriter *w, const IrExpr *e, const IrExpr *offset)
 {
     const Cuda *cuda = w->user;
@@ -122,7 +144,12 @@ static void plain_load(CWriter *w, const IrExpr *e, const IrExpr *offset)
         local_vector(w, e, offset);
         return;
     }
-    if (volatile_) put(w, "hd_peek(&");
+    if (volatile_) {
+        put(w, "hd_peek(&");
+    } else if (e->flags & IR_CACHE) {
+        hinted_load(w, e, offset);
+        return;
+    }
     if (e->type.lanes > 1) {
         put(w, "*(const ");
         target_cuda_vector_type(w, e->type);
@@ -133,16 +160,35 @@ static void plain_load(CWriter *w, const IrExpr *e, const IrExpr *offset)
     put(w, volatile_ ? "])" : "]");
 }
 
+/* Half a byte: hd_load_i4(x, …), or the byte by the load's hint. */
+static void packed_element(CWriter *w, const IrExpr *e, const IrExpr *offset)
+{
+    IrKernel *k = w->kernel;
+    const char *type = vocab_elem(e->type.elem)->text, *name = w->tensor_names[e->tensor->id];
+    if (!(e->flags & IR_CACHE)) {
+        base_sb_printf(w->out, "hd_load_%s(%s, ", type, name);
+        cfamily_expr(w, offset, C_ANY);
+        put(w, ")");
+        return;
+    }
+    base_sb_printf(w->out, "hd_wrap_%s(", type);
+    open_hinted(w, e);
+    base_sb_printf(w->out, "uint8_t>(&%s[", name);
+    cfamily_expr(w, ir_binary(k, IR_DIV, offset, ir_index(k, 2)), C_ANY);
+    put(w, "]) >> (int)");
+    const IrExpr *half = ir_binary(k, IR_MOD, offset, ir_index(k, 2));
+    cfamily_expr(w, ir_binary(k, IR_MUL, half, ir_index(k, 4)), C_UNARY);
+    put(w, ")");
+}
+
 /* Packed elements that a vector begins at lie at a whole byte. */
 static void packed_vector(CWriter *w, const IrExpr *e, const IrExpr *offset)
 {
     target_cuda_vector_type(w, e->type);
     put(w, "{");
     for (int i = 0; i < e->type.lanes; ++i) {
-        base_sb_printf(w->out, "%shd_load_%s(%s, ", i ? ", " : "", vocab_elem(e->type.elem)->text,
-                       w->tensor_names[e->tensor->id]);
-        cfamily_expr(w, ir_binary(w->kernel, IR_ADD, offset, ir_index(w->kernel, i)), C_ANY);
-        put(w, ")");
+        if (i) put(w, ", ");
+        packed_element(w, e, ir_binary(w->kernel, IR_ADD, offset, ir_index(w->kernel, i)));
     }
     put(w, "}");
 }
@@ -152,7 +198,8 @@ static bool load(CWriter *w, const IrExpr *e, CPrec prec)
     const Cuda *cuda = w->user;
     const IrTensor *t = e->tensor;
     bool packed = cfamily_is_packed(t->elem), local = target_cuda_is_spread(w, t);
-    bool ours = e->type.lanes > 1 || (cuda->awaiting && !packed) || (packed && local);
+    bool ours = e->type.lanes > 1 || (cuda->awaiting && !packed) || (packed && local) ||
+                e->flags & IR_CACHE;
     if (!ours) return false;
     int count = cfamily_index_count(t, e->flags);
     const IrExpr *offset = cfamily_offset(w, t, e->flags, e->args);
@@ -163,7 +210,9 @@ static bool load(CWriter *w, const IrExpr *e, CPrec prec)
         cfamily_expr(w, e->args[count], C_OR);
         put(w, " ? ");
     }
-    if (packed && !local)
+    if (packed && !local && e->type.lanes == 1)
+        packed_element(w, e, offset);
+    else if (packed && !local)
         packed_vector(w, e, offset);
     else
         plain_load(w, e, offset);

@@ -140,6 +140,7 @@ void target_cuda_prelude(Arena *arena, const char *text, size_t len, Sb *out)
     split(&p, target_text(TEXT_CUDA_APPROX));
     split(&p, target_text(TEXT_CUDA_SYNC));
     split(&p, target_text(TEXT_CUDA_MMA));
+    split(&p, target_text(TEXT_CUDA_CACHE));
     use_words(&p, text, len);
     bool *needed = NEW_ARRAY(arena, bool, p.list.len + 1);
     for (size_t i = p.list.len; i-- > 0;) {

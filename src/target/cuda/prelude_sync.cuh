@@ -89,6 +89,26 @@ HD_FN void hd_mbarrier_wait(unsigned long long *b, unsigned int parity)
 }
 #endif
 
+// ---- what L2 keeps ------------------------------------------------------------------------------
+#define HD_EVICT_FIRST 1
+
+#define HD_EVICT_LAST 2
+
+// The policy of asynchronous copies and copy engines that say one.
+#ifndef HD_HOST
+template <int Policy> HD_FN uint64_t hd_policy()
+{
+    uint64_t policy = 0;
+#if __CUDA_ARCH__ >= 800
+    if constexpr (Policy == 1)
+        asm("createpolicy.fractional.L2::evict_first.b64 %0, 1.0;" : "=l"(policy));
+    else
+        asm("createpolicy.fractional.L2::evict_last.b64 %0, 1.0;" : "=l"(policy));
+#endif
+    return policy;
+}
+#endif
+
 // ---- copy engines -------------------------------------------------------------------------------
 // A CUtensorMap, which the host has made.
 #ifndef HD_HOST
@@ -99,41 +119,54 @@ struct __align__(64) HdTensorMap {
 
 // Copies the box at these coordinates, the fastest dimension's first, to p; b counts its bytes.
 #ifndef HD_HOST
-template <int Rank>
+template <int Rank, int Policy = 0>
 HD_FN void hd_tma_load(const void *p, const HdTensorMap *map, unsigned long long *b, int x,
                        int y = 0, int z = 0, int u = 0, int v = 0)
 {
     unsigned int to = hd_shared_address(p), bar = hd_shared_address(b);
-#define HD_TMA_LOAD(n, at)                                                                         \
+#define HD_TMA_LOAD_AS(n, at, hint, policy, ...)                                                   \
     asm volatile("cp.async.bulk.tensor." n                                                         \
-                 ".shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {" at "}], [%2];"  \
+                 ".shared::cluster.global.mbarrier::complete_tx::bytes" hint                       \
+                 " [%0], [%1, {" at "}], [%2]" policy ";"                                          \
                  :                                                                                 \
-                 : "r"(to), "l"(map), "r"(bar), "r"(x), "r"(y), "r"(z), "r"(u), "r"(v)             \
+                 : "r"(to), "l"(map), "r"(bar), "r"(x), "r"(y), "r"(z), "r"(u),                    \
+                   "r"(v)__VA_ARGS__                                                               \
                  : "memory")
-    if constexpr (Rank == 1) HD_TMA_LOAD("1d", "%3");
-    if constexpr (Rank == 2) HD_TMA_LOAD("2d", "%3, %4");
-    if constexpr (Rank == 3) HD_TMA_LOAD("3d", "%3, %4, %5");
-    if constexpr (Rank == 4) HD_TMA_LOAD("4d", "%3, %4, %5, %6");
-    if constexpr (Rank == 5) HD_TMA_LOAD("5d", "%3, %4, %5, %6, %7");
+#define HD_TMA_LOAD(n, at)                                                                         \
+    if constexpr (Policy == 0)                                                                     \
+        HD_TMA_LOAD_AS(n, at, "", "");                                                             \
+    else                                                                                           \
+        HD_TMA_LOAD_AS(n, at, ".L2::cache_hint", ", %8", , "l"(hd_policy<Policy>()))
+    if constexpr (Rank == 1) { HD_TMA_LOAD("1d", "%3"); }
+    if constexpr (Rank == 2) { HD_TMA_LOAD("2d", "%3, %4"); }
+    if constexpr (Rank == 3) { HD_TMA_LOAD("3d", "%3, %4, %5"); }
+    if constexpr (Rank == 4) { HD_TMA_LOAD("4d", "%3, %4, %5, %6"); }
+    if constexpr (Rank == 5) { HD_TMA_LOAD("5d", "%3, %4, %5, %6, %7"); }
 }
 #endif
 
 #ifndef HD_HOST
-template <int Rank>
+template <int Rank, int Policy = 0>
 HD_FN void hd_tma_store(const void *p, const HdTensorMap *map, int x, int y = 0, int z = 0,
                         int u = 0, int v = 0)
 {
     unsigned int from = hd_shared_address(p);
-#define HD_TMA_STORE(n, at)                                                                        \
-    asm volatile("cp.async.bulk.tensor." n ".global.shared::cta.bulk_group [%1, {" at "}], [%0];"   \
+#define HD_TMA_STORE_AS(n, at, hint, policy, ...)                                                  \
+    asm volatile("cp.async.bulk.tensor." n ".global.shared::cta.bulk_group" hint                    \
+                 " [%1, {" at "}], [%0]" policy ";"                                                \
                  :                                                                                 \
-                 : "r"(from), "l"(map), "r"(x), "r"(y), "r"(z), "r"(u), "r"(v)                      \
+                 : "r"(from), "l"(map), "r"(x), "r"(y), "r"(z), "r"(u), "r"(v)__VA_ARGS__          \
                  : "memory")
-    if constexpr (Rank == 1) HD_TMA_STORE("1d", "%2");
-    if constexpr (Rank == 2) HD_TMA_STORE("2d", "%2, %3");
-    if constexpr (Rank == 3) HD_TMA_STORE("3d", "%2, %3, %4");
-    if constexpr (Rank == 4) HD_TMA_STORE("4d", "%2, %3, %4, %5");
-    if constexpr (Rank == 5) HD_TMA_STORE("5d", "%2, %3, %4, %5, %6");
+#define HD_TMA_STORE(n, at)                                                                        \
+    if constexpr (Policy == 0)                                                                     \
+        HD_TMA_STORE_AS(n, at, "", "");                                                            \
+    else                                                                                           \
+        HD_TMA_STORE_AS(n, at, ".L2::cache_hint", ", %7", , "l"(hd_policy<Policy>()))
+    if constexpr (Rank == 1) { HD_TMA_STORE("1d", "%2"); }
+    if constexpr (Rank == 2) { HD_TMA_STORE("2d", "%2, %3"); }
+    if constexpr (Rank == 3) { HD_TMA_STORE("3d", "%2, %3, %4"); }
+    if constexpr (Rank == 4) { HD_TMA_STORE("4d", "%2, %3, %4, %5"); }
+    if constexpr (Rank == 5) { HD_TMA_STORE("5d", "%2, %3, %4, %5, %6"); }
 }
 #endif
 
@@ -192,6 +225,32 @@ HD_FN void hd_exit()
 // for the group that it commits them to. Before sm_80 they are there at once.
 #ifndef HD_HOST
 template <int Bytes> struct alignas(Bytes) hd_bytes { unsigned int word[Bytes / 4]; };
+template <int Bytes, int Policy = 0>
+HD_FN void hd_async_copy(void *to, const void *from, bool inside)
+{
+#if __CUDA_ARCH__ >= 800
+    unsigned int at = (unsigned int)__cvta_generic_to_shared(to);
+    int read = inside ? Bytes : 0;
+    if constexpr (Bytes == 16 && Policy)
+        asm volatile("cp.async.cg.shared.global.L2::cache_hint [%0], [%1], 16, %2, %3;"
+                     : : "r"(at), "l"(from), "r"(read), "l"(hd_policy<Policy>()) : "memory");
+    else if constexpr (Policy)
+        asm volatile("cp.async.ca.shared.global.L2::cache_hint [%0], [%1], %2, %3, %4;"
+                     : : "r"(at), "l"(from), "n"(Bytes), "r"(read), "l"(hd_policy<Policy>())
+                     : "memory");
+    else if constexpr (Bytes == 16)
+        asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;"
+                     : : "r"(at), "l"(from), "r"(read) : "memory");
+    else
+        asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;"
+                     : : "r"(at), "l"(from), "n"(Bytes), "r"(read) : "memory");
+#else
+    if (inside)
+        *(hd_bytes<Bytes> *)to = *(const hd_bytes<Bytes> *)from;
+    else
+        *(hd_bytes<Bytes> *)to = hd_bytes<Bytes>{};
+#endif
+}
 template <int Bytes> HD_FN void hd_async_copy(void *to, const void *from)
 {
 #if __CUDA_ARCH__ >= 800
@@ -203,24 +262,6 @@ template <int Bytes> HD_FN void hd_async_copy(void *to, const void *from)
                      : : "r"(at), "l"(from), "n"(Bytes) : "memory");
 #else
     *(hd_bytes<Bytes> *)to = *(const hd_bytes<Bytes> *)from;
-#endif
-}
-template <int Bytes> HD_FN void hd_async_copy(void *to, const void *from, bool inside)
-{
-#if __CUDA_ARCH__ >= 800
-    unsigned int at = (unsigned int)__cvta_generic_to_shared(to);
-    int read = inside ? Bytes : 0;
-    if constexpr (Bytes == 16)
-        asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;"
-                     : : "r"(at), "l"(from), "r"(read) : "memory");
-    else
-        asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;"
-                     : : "r"(at), "l"(from), "n"(Bytes), "r"(read) : "memory");
-#else
-    if (inside)
-        *(hd_bytes<Bytes> *)to = *(const hd_bytes<Bytes> *)from;
-    else
-        *(hd_bytes<Bytes> *)to = hd_bytes<Bytes>{};
 #endif
 }
 #endif

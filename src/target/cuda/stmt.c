@@ -149,6 +149,13 @@ static void mbarrier(CWriter *w, const IrStmt *s)
     cfamily_close(w, ");");
 }
 
+/* What follows the first template argument of a copy, by its hint. */
+static const char *policy(uint32_t flags)
+{
+    static const char *const texts[] = {"", ", HD_EVICT_FIRST", ", HD_EVICT_LAST"};
+    return texts[vocab_cache(ir_cache(flags))->policy];
+}
+
 /* The address of the element that a LOAD would read. */
 static void place(CWriter *w, const IrExpr *load)
 {
@@ -163,8 +170,8 @@ static void bulk(Cuda *cuda, const IrStmt *s)
     CWriter *w = &cuda->w;
     int rank = s->tensor->rank;
     cfamily_open(w);
-    base_sb_printf(w->out, "hd_tma_%s<%d>(", strchr(vocab_builtin(s->builtin)->text, '.') + 1,
-                   rank);
+    base_sb_printf(w->out, "hd_tma_%s<%d%s>(", strchr(vocab_builtin(s->builtin)->text, '.') + 1,
+                   rank, policy(s->flags));
     place(w, s->args[2 * rank]);
     base_sb_printf(w->out, ", &hd_map_%d", target_map(cuda->instance, s));
     if (s->count > 2 * rank + 1) {
@@ -239,16 +246,37 @@ static bool async_store(CWriter *w, const IrStmt *s)
     if (bytes == 0) return false;
     const IrExpr *load = s->args[count];
     guard(w, s, count);
-    base_sb_printf(w->out, "hd_async_copy<%d>(", bytes);
+    base_sb_printf(w->out, "hd_async_copy<%d%s>(", bytes, policy(load->flags));
     address(w, s->tensor, s->flags, s->args);
     put(w, ", ");
     address(w, load->tensor, load->flags, load->args);
     if (load->flags & IR_GUARDED) {
         put(w, ", ");
         cfamily_expr(w, load->args[load->count - 2], C_ANY);
+    } else if (*policy(load->flags)) {
+        put(w, ", true");
     }
     cfamily_close(w, ");");
     return true;
+}
+
+/* hd_store_streaming<T>(&x[…], value) */
+static void hinted_store(CWriter *w, const IrStmt *s, int count, const IrExpr *offset)
+{
+    const IrExpr *value = s->args[count];
+    base_sb_printf(w->out, "hd_store_%s<", vocab_cache(ir_cache(s->flags))->text);
+    cfamily_type(w, value->type);
+    put(w, ">(");
+    if (value->type.lanes > 1) {
+        put(w, "(");
+        cfamily_type(w, value->type);
+        put(w, " *)");
+    }
+    base_sb_printf(w->out, "&%s[", w->tensor_names[s->tensor->id]);
+    cfamily_expr(w, offset, C_ANY);
+    put(w, "], ");
+    cfamily_expr(w, value, C_ANY);
+    cfamily_close(w, ");");
 }
 
 static bool store(CWriter *w, const IrStmt *s)
@@ -257,7 +285,8 @@ static bool store(CWriter *w, const IrStmt *s)
     const IrTensor *t = s->tensor;
     int count = cfamily_index_count(t, s->flags), lanes = s->args[count]->type.lanes;
     bool packed = cfamily_is_packed(t->elem), local = target_cuda_is_spread(w, t);
-    if (lanes == 1 && !(packed && target_cuda_is_local(t))) return false;
+    bool hinted = s->flags & IR_CACHE;
+    if (lanes == 1 && !hinted && !(packed && target_cuda_is_local(t))) return false;
     const IrExpr *offset = cfamily_offset(w, t, s->flags, s->args);
     if (lanes > 1 && (local || packed)) {
         scatter(w, s, count, offset);
@@ -270,6 +299,10 @@ static bool store(CWriter *w, const IrStmt *s)
         put(w, ", ");
         cfamily_expr(w, s->args[count], C_ANY);
         cfamily_close(w, ");");
+        return true;
+    }
+    if (hinted) {
+        hinted_store(w, s, count, offset);
         return true;
     }
     if (lanes > 1) {

@@ -14,7 +14,7 @@ typedef struct PtxReport {
 } PtxReport;
 
 /* From a log made with --ptxas-options=-v. */
-static PtxReport ptx_report(const char *log, const char *entry)
+static inline PtxReport ptx_report(const char *log, const char *entry)
 {
     PtxReport r = {0};
     char line[256];
@@ -41,7 +41,7 @@ typedef struct PtxLoop {
     int fma, shared_loads_16, shared_loads, control, others;
 } PtxLoop;
 
-static const char *ptx_function(const char *ptx, const char *entry, const char **end)
+static inline const char *ptx_function(const char *ptx, const char *entry, const char **end)
 {
     char head[256];
     snprintf(head, sizeof head, ".entry %s(", entry);
@@ -97,7 +97,7 @@ __attribute__((unused)) static PtxLoop ptx_inner_loop(const char *ptx, const cha
 }
 
 /* Does the entry have this instruction? */
-static bool ptx_has(const char *ptx, const char *entry, const char *instruction)
+static inline bool ptx_has(const char *ptx, const char *entry, const char *instruction)
 {
     const char *end, *from = ptx_function(ptx, entry, &end);
     const char *at = from ? strstr(from, instruction) : NULL;

@@ -53,6 +53,17 @@ static void builtins(void **state)
     assert_int_equal(vocab_builtin_find("absolute", 3), BUILTIN_ABS);
 }
 
+static void caches(void **state)
+{
+    (void)state;
+    for (Cache cache = CACHE_NONE + 1; cache < CACHE_COUNT; cache++) {
+        const char *text = vocab_cache(cache)->text;
+        assert_int_equal(vocab_cache_find(text, strlen(text)), cache);
+    }
+    assert_int_equal(vocab_cache_find("evict", 5), CACHE_NONE);
+    assert_int_equal(vocab_cache_find("", 0), CACHE_NONE);
+}
+
 static void words(void **state)
 {
     (void)state;
@@ -63,10 +74,8 @@ static void words(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(elems),
-        cmocka_unit_test(ops),
-        cmocka_unit_test(builtins),
-        cmocka_unit_test(words),
+        cmocka_unit_test(elems),  cmocka_unit_test(ops),   cmocka_unit_test(builtins),
+        cmocka_unit_test(caches), cmocka_unit_test(words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
