@@ -81,7 +81,7 @@ static void hd_yyerror(const Span *span, Parse *parse, const char *text);
 %token <name> AS "as" AT "at" ORDER "order" GRID "grid" RESIDENT "resident" RANDOM "random"
 %token <name> ZERO "zero" THREAD "thread" LANE "lane" WARP "warp" WARPGROUP "warpgroup"
 %token <name> BLOCK "block" ROW "row" COL "col" STRIDED "strided" PAD "pad" SWIZZLE "swizzle"
-%token <name> VIA "via"
+%token <name> CLUSTER "cluster" VIA "via"
 
 %precedence BARE /* `random T` before its brackets */
 %right QUESTION COLON
@@ -263,7 +263,10 @@ tune:
 
 launch:
     LAUNCH opt_resident GRID args opt_resident COMMA BLOCK LPAREN full RPAREN
-        { $$ = FLAG(MAKE(Launch, @$, $4, $9), $2 | $5); } ;
+        { $$ = FLAG(MAKE(Launch, @$, $4, NULL, $9), $2 | $5); }
+  | LAUNCH opt_resident GRID args opt_resident COMMA CLUSTER LPAREN full RPAREN COMMA BLOCK
+    LPAREN full RPAREN
+        { $$ = FLAG(MAKE(Launch, @$, $4, $9, $14), $2 | $5); } ;
 
 args:
     LPAREN fulls opt_comma RPAREN      { $$ = syntax_list(parse, $2, @$); } ;
@@ -391,6 +394,8 @@ stmt_node:
   | SYNC group_word                    { $$ = MAKE(Sync, @$, GROUP($2, @2, NULL, NULL)); }
   | SYNC GRID
         { $$ = MAKE(Sync, @$, FLAG(GROUP($2, @2, NULL, NULL), AST_GRID)); }
+  | SYNC CLUSTER
+        { $$ = MAKE(Sync, @$, FLAG(GROUP($2, @2, NULL, NULL), AST_CLUSTER)); }
   | AWAIT full                         { $$ = MAKE(Await, @$, $2); }
   | ASSERT full opt_message            { $$ = MAKE(Assert, @$, $2, $3); }
   | CHECK full opt_message             { $$ = MAKE(Check, @$, $2, $3); }
@@ -595,7 +600,7 @@ opt_comma:
 
 name:
     NAME | AS | AT | ORDER | GRID | RESIDENT | THREAD | LANE | WARP | WARPGROUP | BLOCK
-  | ROW | COL | STRIDED | PAD | SWIZZLE | VIA
+  | ROW | COL | STRIDED | PAD | SWIZZLE | CLUSTER | VIA
   | random_word %prec BARE ;
 
 %%

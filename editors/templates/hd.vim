@@ -29,9 +29,10 @@ syn match hdGroup /\%(\<on\s\+\)\@40<=\%(@context group@\)\>/
 syn match hdGroup /\%(\<sync\s\+\)\@40<=\%(@context group launch@\)\>/
 syn match hdGroup /\%(\<in\s\+\)\@40<=grid\>/
 syn match hdGroup /\<\%(block\|grid\)\>\ze\.[xyz]\>/
+syn match hdGroup /\<cluster\>\ze\.\%(x\|rank\|size\)\>/
 syn match hdClause /\%(\<launch\s\+\)\@40<=\%(resident\|grid\)\>/
 syn match hdClause /\%(\<launch\s\+resident\s\+\)\@40<=grid\>/
-syn match hdClause /\%(,\s*\)\@40<=block\>\ze\s*(/
+syn match hdClause /\%(,\s*\)\@40<=\%(block\|cluster\)\>\ze\s*(/
 syn match hdLayout /\%(\<layout\>[^{}=;,]*\)\@99<=\<\%(@context layout@\)\>/
 syn match hdWordOperator /\%([)\]a-zA-Z0-9_]\s\+\)\@40<=\%(@context suffix@\)\>\ze\%(\s*(\|\s\+\h\)/
 

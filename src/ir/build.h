@@ -46,6 +46,10 @@ const IrExpr *ir_splat(IrKernel *k, int lanes, const IrExpr *a);
  * result is `otherwise`. lanes > 1: consecutive elements along the last index. */
 const IrExpr *ir_load(IrKernel *k, const IrTensor *t, int lanes, const IrExpr *const *index,
                       const IrExpr *guard, const IrExpr *otherwise);
+/* In messages, where {3} is its block's rank: the name of a tensor of which an element is touched,
+ * and that index {0} of dimension d is outside of the extent {1}, in thread {2}. */
+const char *ir_element_text(IrKernel *k, const IrTensor *t);
+const char *ir_bounds_text(IrKernel *k, const IrTensor *t, int d);
 /* The same with IR_LINEAR (index: one element offset) and IR_PROVED among `flags`. */
 const IrExpr *ir_load_with(IrKernel *k, const IrTensor *t, int lanes, uint32_t flags,
                            const IrExpr *const *index, const IrExpr *guard,

@@ -114,6 +114,8 @@ typedef struct IrTensor {
     int64_t arrivals; /* SHARED: of mbarriers, whose phases end after so many; else 0 */
     const struct IrTensor *staged; /* SHARED: only holds a copy of this tile, for an IR_MMA */
     int64_t stages; /* SHARED: its first dimension are so many stages of a pipeline; else 0 */
+    const struct IrTensor *of; /* SHARED: no memory of its own, but this tensor as each block of the
+                                  cluster has it; the block's rank is the first index */
     uint32_t origin;
     enum { IR_MADE_NOT, IR_MADE_TILE, IR_MADE_VALUE } made; /* by fission, to hold what */
 } IrTensor;
@@ -139,7 +141,13 @@ typedef struct IrBlock {
     VEC(IrStmt *) stmts;
 } IrBlock;
 
-typedef enum { IR_SCOPE_WARP, IR_SCOPE_GROUP, IR_SCOPE_BLOCK, IR_SCOPE_GRID } IrScope;
+typedef enum {
+    IR_SCOPE_WARP,
+    IR_SCOPE_GROUP,
+    IR_SCOPE_BLOCK,
+    IR_SCOPE_CLUSTER,
+    IR_SCOPE_GRID
+} IrScope;
 typedef enum { IR_RELAXED, IR_ACQUIRE, IR_RELEASE, IR_ACQ_REL } IrOrder;
 
 /* TASKS: the worker `args[0]` of `mapping` runs its tasks in order; `vars` are the coordinates.
@@ -230,6 +238,8 @@ typedef struct IrKernel {
     const IrExpr *grid[3]; /* logical grid extents, over SIZE and ARG; missing ones const 1 */
     int64_t block_size;    /* threads of a block, compile-time */
     int64_t block_dims[3];
+    int64_t
+        cluster;   /* blocks of a cluster, consecutive along the grid's first dimension; 0: none */
     bool resident; /* all blocks at once: `sync grid` allowed */
     bool fast;     /* @fast: approximations and reassociation are welcome */
     bool waits;    /* threads of a block wait for others one by one: at mbarriers */
@@ -238,6 +248,15 @@ typedef struct IrKernel {
     struct IrTable *table; /* hash-consing; private to build.c */
     uint32_t expr_count;
 } IrKernel;
+
+/* In linear offsets, so far apart lie elements of one place in consecutive blocks of a cluster. */
+enum { IR_BLOCK_SPAN = 1 << 20 };
+
+/* Do elements of these tensors lie in one memory? */
+static inline bool ir_same_memory(const IrTensor *a, const IrTensor *b)
+{
+    return (a->of ? a->of : a) == (b->of ? b->of : b);
+}
 
 /* ---- verifier, text ------------------------------------------------------------------------ */
 /* NULL if the kernel is well formed, else one line that names the node and the broken rule. */

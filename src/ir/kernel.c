@@ -183,3 +183,22 @@ IrStmt *ir_barrier(IrKernel *k, IrBlock *b, IrScope scope, int64_t threads)
     s->imm = threads;
     return s;
 }
+
+/* ---- messages -------------------------------------------------------------------------------- */
+
+const char *ir_element_text(IrKernel *k, const IrTensor *t)
+{
+    return t->of ? base_format(k->arena, "%s.of_block({3})", t->name->text) : t->name->text;
+}
+
+const char *ir_bounds_text(IrKernel *k, const IrTensor *t, int d)
+{
+    if (t->of && d == 0)
+        return base_format(k->arena,
+                           "`%s` is asked of block {0} of the cluster, which has {1} (thread {2})",
+                           t->name->text);
+    return base_format(k->arena,
+                       "index {0} of dimension %d of `%s` is out of bounds: the extent is {1} "
+                       "(thread {2})",
+                       d - (t->of ? 1 : 0), ir_element_text(k, t));
+}

@@ -118,6 +118,10 @@ const IrExpr *ir_offset(IrKernel *k, const IrTensor *t, const IrExpr *const *ind
 {
     if (t->rank > MAPPING_MAX_RANK)
         base_internal(base_arena_escape(k->arena), "offset in a tensor of rank %d", t->rank);
+    if (t->of) {
+        const IrExpr *block = mul(k, index[0], ir_index(k, IR_BLOCK_SPAN));
+        return add(k, block, ir_offset(k, t->of, index + 1));
+    }
     if (t->space == IR_TILE && t->over) return tile_offset(k, t, index);
     if (t->layout) return by_digits(k, t->layout, index);
     if (t->strides) return by_strides(k, t, index);

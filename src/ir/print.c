@@ -12,7 +12,7 @@ const IrWord ir_flag_words[] = {
     {"async", IR_ASYNC},       {"forced", IR_FORCED},
     {"prefetch", IR_PREFETCH}, {NULL, 0},
 };
-const char *const ir_scope_words[4] = {"warp", "group", "block", "grid"};
+const char *const ir_scope_words[5] = {"warp", "group", "block", "cluster", "grid"};
 const char *const ir_order_words[4] = {"relaxed", "acquire", "release", "acq_rel"};
 const char *const ir_space_words[5] = {"param", "shared", "tile", "private", "table"};
 
@@ -343,6 +343,14 @@ static void print_table(IrPrinter *p, const IrTensor *t)
         base_sb_printf(p->out, "%s%s", i ? ", " : "", scalar_text(p->out->arena, t->table[i]));
 }
 
+static void print_other(IrPrinter *p, const char *word, const IrTensor *t)
+{
+    if (!t) return;
+    base_sb_str(p->out, word);
+    ir_print_name(p->out, t->name);
+    base_sb_printf(p->out, ".%" PRIu32, t->id);
+}
+
 static void print_tensor(IrPrinter *p, const IrTensor *t)
 {
     Sb *out = p->out;
@@ -376,11 +384,8 @@ static void print_tensor(IrPrinter *p, const IrTensor *t)
         if (p->scopes.data[i] == t->scope) base_sb_printf(out, " scope %zu", i + 1);
     if (t->bulk) base_sb_str(out, " bulk");
     if (t->arrivals) base_sb_printf(out, " arrivals %" PRId64, t->arrivals);
-    if (t->staged) {
-        base_sb_str(out, " staged ");
-        ir_print_name(out, t->staged->name);
-        base_sb_printf(out, ".%" PRIu32, t->staged->id);
-    }
+    print_other(p, " of ", t->of);
+    print_other(p, " staged ", t->staged);
     if (t->table) print_table(p, t);
     base_sb_char(out, '\n');
     ir_print_line_end(p);
@@ -452,6 +457,7 @@ static void print_launch(IrPrinter *p)
     ir_print_line_end(p);
     base_sb_printf(p->out, "\nblock %" PRId64 " (%" PRId64 ", %" PRId64 ", %" PRId64 ")\n",
                    k->block_size, k->block_dims[0], k->block_dims[1], k->block_dims[2]);
+    if (k->cluster) base_sb_printf(p->out, "cluster %" PRId64 "\n", k->cluster);
     if (k->resident) base_sb_str(p->out, "resident\n");
     if (k->fast) base_sb_str(p->out, "fast\n");
     if (k->waits) base_sb_str(p->out, "waits\n");

@@ -67,6 +67,17 @@ static bool read_table(IrReader *r, IrTensor *t)
     return ir_read_fail(r, "%zu values are not the table's elements", values.len);
 }
 
+/* `staged` or `of`, and a tensor that may come later. */
+static bool read_other(IrReader *r, const char *word, IrTensor *t)
+{
+    const Name *name;
+    uint32_t id;
+    if (!ir_read_accept(r, word)) return true;
+    if (!ir_read_id(r, &name, &id)) return false;
+    VEC_PUSH(r->arena, r->tensor_uses, ((struct TensorUse){t, id, word[0] == 'o'}));
+    return true;
+}
+
 static bool read_tensor_clauses(IrReader *r, IrTensor *t)
 {
     if (ir_read_accept(r, "strides") && !read_strides(r, t)) return false;
@@ -84,12 +95,7 @@ static bool read_tensor_clauses(IrReader *r, IrTensor *t)
     }
     t->bulk = ir_read_accept(r, "bulk");
     if (ir_read_accept(r, "arrivals")) t->arrivals = ir_read_int(r, 1, INT32_MAX);
-    if (ir_read_accept(r, "staged")) {
-        const Name *name;
-        uint32_t id;
-        if (!ir_read_id(r, &name, &id)) return false;
-        VEC_PUSH(r->arena, r->staged_uses, (struct StagedUse){t, id});
-    }
+    if (!read_other(r, "of", t) || !read_other(r, "staged", t)) return false;
     if (t->space == IR_TABLE) return ir_read_expect(r, "=") && read_table(r, t);
     return !r->error;
 }
@@ -243,6 +249,13 @@ static bool read_instruction(IrReader *r)
     return true;
 }
 
+static bool read_cluster(IrReader *r)
+{
+    enum { BLOCKS_MAX = 1024 };
+    r->k->cluster = ir_read_int(r, 1, BLOCKS_MAX);
+    return !r->error;
+}
+
 static bool read_resident(IrReader *r)
 {
     return r->k->resident = true;
@@ -262,19 +275,11 @@ static const struct {
     const char *word;
     bool (*read)(IrReader *r);
 } header[] = {
-    {"size", read_size_line},
-    {"param", read_param},
-    {"require", read_require},
-    {"grid", read_grid},
-    {"block", read_block_line},
-    {"resident", read_resident},
-    {"shared", read_shared},
-    {"tile", read_tile},
-    {"private", read_private},
-    {"table", read_table_line},
-    {"instruction", read_instruction},
-    {"fast", read_fast},
-    {"waits", read_waits},
+    {"size", read_size_line},    {"param", read_param},      {"require", read_require},
+    {"grid", read_grid},         {"block", read_block_line}, {"cluster", read_cluster},
+    {"resident", read_resident}, {"shared", read_shared},    {"tile", read_tile},
+    {"private", read_private},   {"table", read_table_line}, {"instruction", read_instruction},
+    {"fast", read_fast},         {"waits", read_waits},
 };
 
 static bool read_header_line(IrReader *r)
@@ -311,10 +316,10 @@ static bool finish(IrReader *r)
         var->lo = INT64_MIN;
         var->hi = INT64_MAX;
     }
-    for (size_t i = 0; i < r->staged_uses.len; i++) {
-        uint32_t id = r->staged_uses.data[i].id;
-        if (id >= k->tensors.len) return ir_read_fail(r, "no tensor %u", id);
-        r->staged_uses.data[i].tensor->staged = k->tensors.data[id];
+    for (size_t i = 0; i < r->tensor_uses.len; i++) {
+        const struct TensorUse *use = &r->tensor_uses.data[i];
+        if (use->id >= k->tensors.len) return ir_read_fail(r, "no tensor %u", use->id);
+        *(use->of ? &use->tensor->of : &use->tensor->staged) = k->tensors.data[use->id];
     }
     for (size_t i = 0; i < r->scope_uses.len; i++) {
         int64_t number = r->scope_uses.data[i].number;

@@ -38,11 +38,12 @@ typedef struct IrReader {
         int64_t number;
     })
     scope_uses;
-    VEC(struct StagedUse {
+    VEC(struct TensorUse {
         IrTensor *tensor;
         uint32_t id;
+        bool of; /* else `staged` */
     })
-    staged_uses;
+    tensor_uses;
 } IrReader;
 
 enum { READ_DEPTH = 400, READ_ARGS = 64 };

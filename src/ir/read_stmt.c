@@ -267,17 +267,17 @@ static bool read_region(IrReader *r, IrStmt *s)
     return s->var != NULL;
 }
 
-static int read_choice(IrReader *r, const char *const words[4])
+static int read_choice(IrReader *r, int count, const char *const *words)
 {
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < count; i++)
         if (ir_read_accept(r, words[i])) return i;
-    ir_read_fail(r, "`%s`, `%s`, `%s` or `%s` expected", words[0], words[1], words[2], words[3]);
+    ir_read_fail(r, "`%s`, … or `%s` expected", words[0], words[count - 1]);
     return 0;
 }
 
 static bool read_barrier(IrReader *r, IrStmt *s)
 {
-    s->scope = (IrScope)read_choice(r, ir_scope_words);
+    s->scope = (IrScope)read_choice(r, (int)BASE_LEN(ir_scope_words), ir_scope_words);
     if (r->token.kind == TOKEN_NUMBER) s->imm = ir_read_int(r, 0, INT64_MAX);
     if (ir_read_accept(r, ",")) s->imm2 = ir_read_int(r, -1, INT64_MAX);
     return !r->error;
@@ -323,8 +323,8 @@ static bool read_atomic(IrReader *r, IrStmt *s)
     if (a.count + count + 1 > READ_ARGS) return ir_read_fail(r, "too many operands");
     for (int i = 0; i < count; i++) a.args[a.count++] = args[i];
     if (a.guard) a.args[a.count++] = a.guard;
-    s->order = (IrOrder)read_choice(r, ir_order_words);
-    s->scope = (IrScope)read_choice(r, ir_scope_words);
+    s->order = (IrOrder)read_choice(r, (int)BASE_LEN(ir_order_words), ir_order_words);
+    s->scope = (IrScope)read_choice(r, (int)BASE_LEN(ir_scope_words), ir_scope_words);
     return set_args(r, s, a.count, a.args);
 }
 

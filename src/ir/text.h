@@ -31,7 +31,7 @@ typedef struct IrWord {
     uint32_t flag;
 } IrWord;
 extern const IrWord ir_flag_words[]; /* of statements, after their operands; NULL text ends */
-extern const char *const ir_scope_words[4];
+extern const char *const ir_scope_words[5];
 extern const char *const ir_order_words[4];
 extern const char *const ir_space_words[5];
 

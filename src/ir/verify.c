@@ -202,6 +202,7 @@ static bool check_barrier(IrVerifier *v, const IrStmt *s)
 {
     RULE((unsigned)s->scope <= IR_SCOPE_GRID, "has no scope");
     RULE(s->scope != IR_SCOPE_GROUP || s->imm > 0, "a group's barrier states its threads");
+    RULE(s->scope != IR_SCOPE_CLUSTER || v->k->cluster, "a cluster's barrier needs clusters");
     RULE(s->scope != IR_SCOPE_GRID || v->k->resident, "a grid's barrier needs a resident kernel");
     return true;
 }
@@ -445,6 +446,9 @@ static bool verify_tensor(IrVerifier *v, const IrTensor *t, uint32_t id)
          "storage of `%s`", name);
     RULE(!t->arrivals || (t->space == IR_SHARED && t->elem == ELEM_U64 && !t->scope),
          "mbarriers `%s` do not lie in the block's shared memory", name);
+    RULE(!t->of || (t->space == IR_SHARED && t->of->space == IR_SHARED && !t->of->of &&
+                    t->rank == t->of->rank + 1 && v->k->cluster),
+         "`%s` is of no shared tensor of a cluster", name);
     RULE((t->space == IR_TABLE) == (t->table != NULL), "table `%s` has no elements", name);
     RULE(!t->over || (t->space == IR_TILE && t->over->rank <= t->rank),
          "tensor `%s` has a mapping of rank %d", name, t->over ? t->over->rank : 0);

@@ -111,7 +111,7 @@ static bool can_be_async(Lower *l, const Ast *call, const Value *dst, const Valu
     const Ast *args = KID(call, Call, args);
     const char *why = NULL;
     int at = 0;
-    if (dst->kind != VALUE_VIEW || dst->view->tensor->space != IR_SHARED)
+    if (dst->kind != VALUE_VIEW || dst->view->tensor->space != IR_SHARED || dst->view->tensor->of)
         why = "it goes to shared memory; elsewhere use `copy`";
     else if (src->kind != VALUE_VIEW || src->view->tensor->space != IR_PARAM)
         why = "it comes from a kernel's parameter as it stands there; for anything else use `copy`",

@@ -87,7 +87,7 @@ static Value atomic(Lower *l, const Ast *node)
     lower_view_index(l, base.view, index, operands);
     int count = tensor->rank;
     IrOrder order = IR_RELAXED;
-    IrScope scope = tensor->space == IR_SHARED ? IR_SCOPE_BLOCK : IR_SCOPE_GRID;
+    IrScope scope = tensor->space == IR_SHARED && !l->k->cluster ? IR_SCOPE_BLOCK : IR_SCOPE_GRID;
     for (uint32_t i = 1; i < args->count; i++) {
         const Ast *arg = args->kid[i];
         bool word = arg->kind == AST_Name && !arg->symbol;

@@ -455,6 +455,7 @@ static Value call_method(Lower *l, const Ast *node)
     Value base = lower_value(l, KID(KID(node, Call, callee), Member, base));
     if (base.kind != VALUE_VIEW) return value_poison();
     if (node->call->method == METHOD_TRANSPOSE) return transpose(l, node, base.view);
+    if (node->call->method == METHOD_OF_BLOCK) return lower_of_block(l, node, base.view);
     if (node->call->method == METHOD_RESHAPE) return reshape(l, node, base.view);
     if (node->call->method == METHOD_CACHE) return cached(l, node, base.view);
     const Ast *args = KID(node, Call, args);

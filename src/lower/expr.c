@@ -64,6 +64,7 @@ static Value special(Lower *l, const Ast *node)
         return value_expr(ir_bool(l->k, l->k->fast && !l->options->cpu));
     case SPECIAL_BLOCK:
     case SPECIAL_GRID:
+    case SPECIAL_CLUSTER:
         return (Value){0}; /* only their members are values */
     }
     return value_expr(ir_binary(l->k, IR_DIV, thread, ir_index(l->k, unit)));
@@ -259,6 +260,7 @@ static Value member(Lower *l, const Ast *node)
     const char *name = node->name->text;
     if (node->symbol && node->symbol->kind != SYMBOL_SPECIAL) return name_value(l, node);
     if (base->symbol && base->symbol->kind == SYMBOL_SPECIAL) {
+        if (base->symbol->special == SPECIAL_CLUSTER) return lower_cluster_member(l, node);
         int dim = name[0] - 'x';
         return value_expr(base->symbol->special == SPECIAL_GRID ? ir_gdim(l->k, dim)
                                                                 : ir_bid(l->k, dim));

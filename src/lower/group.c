@@ -19,9 +19,14 @@ void lower_sync(Lower *l, const Ast *node)
         diag_label(l->diags, diag, l->group.span, "from here on each thread runs for itself");
         return;
     }
-    if (group && (group->flags & AST_GRID || strcmp(group->name->text, "grid") == 0)) {
+    if (group && group->flags & AST_GRID) {
         if (!l->k->resident) lower_error(l, NOT_RESIDENT, node->span);
         ir_barrier(l->k, l->block, IR_SCOPE_GRID, 0);
+        return;
+    }
+    if (group && group->flags & AST_CLUSTER) {
+        if (lower_has_cluster(l, node, "sync cluster"))
+            ir_barrier(l->k, l->block, IR_SCOPE_CLUSTER, 0);
         return;
     }
     if (!group) {

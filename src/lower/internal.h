@@ -219,6 +219,16 @@ const IrLayout *lower_swizzle(Lower *l, int rank, const IrExpr *const *extents, 
 /* The layout of a shared tensor some of whose extents are known at launch only. */
 void lower_launch_layout(Lower *l, const Ast *node, IrTensor *tensor);
 
+/* ---- clusters (cluster.c) */
+void lower_launch_cluster(Lower *l, const Ast *launch);
+bool lower_has_cluster(Lower *l, const Ast *node,
+                       const char *what);              /* reports where there is none */
+Value lower_cluster_member(Lower *l, const Ast *node); /* `cluster.rank` and its like */
+/* `x.of_block(r)`: the view of block r's tensor. */
+Value lower_of_block(Lower *l, const Ast *call, const View *view);
+/* Makes blocks that reach into others begin and end together. */
+void lower_bound_cluster(Lower *l, const Ast *decl);
+
 /* ---- task loops, groups, verbs (tasks.c, group.c, verb.c, reduce.c) */
 void lower_tasks(Lower *l, const Ast *node); /* For over a mapping, tile or auto */
 /* Appends TASKS over `m` for the group's workers of `level` threads; l->block becomes its body

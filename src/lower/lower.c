@@ -329,6 +329,7 @@ static void lower_launch(Lower *l, const Ast *launch)
     }
     memcpy(k->block_dims, dims, sizeof dims);
     k->block_size = size;
+    lower_launch_cluster(l, launch);
 }
 
 static const char *source_text(Lower *l, Span span)
@@ -361,7 +362,7 @@ static void check_shared(Lower *l, const Ast *decl)
     int64_t bytes = 0;
     for (size_t i = 0; i < l->k->tensors.len; i++) {
         const IrTensor *t = l->k->tensors.data[i];
-        if (t->space == IR_SHARED && !t->scope && !t->staged && ir_tensor_size(t) > 0)
+        if (t->space == IR_SHARED && !t->scope && !t->staged && !t->of && ir_tensor_size(t) > 0)
             bytes += (ir_tensor_size(t) * vocab_elem(t->elem)->bits + 7) / 8;
     }
     if (l->options->shared_limit && bytes > l->options->shared_limit) {
@@ -407,6 +408,7 @@ LowerStatus lower_kernel(Arena *arena, Program *program, const Symbol *kernel,
     if (!l->k->body) l->k->body = ir_new_block(l->k);
     l->block = l->k->body;
     lower_inline(l, KID(decl, Kernel, body), NULL);
+    if (l->k->cluster > 1) lower_bound_cluster(l, decl);
     check_shared(l, decl);
     lower_check_registers(l);
     if (l->failed) return LOWER_ERROR;

@@ -83,6 +83,10 @@ void lower_machine(Lower *l, const Ast *call)
     if (!lower_needs_arch(l, call, vocab_builtin(builtin)->text, expect ? 90 : 80)) return;
     const IrTensor *tensor = lower_mbarrier(l, args->kid[0], operands);
     if (!tensor) return;
+    if (tensor->of && builtin != BUILTIN_MBARRIER_ARRIVE) {
+        lower_error(l, OF_BLOCK, args->kid[0]->span, "other blocks only arrive at its mbarriers");
+        return;
+    }
     int count = tensor->rank;
     if (builtin == BUILTIN_MBARRIER_WAIT) operands[count++] = lower_index(l, args->kid[1]);
     if (expect && !(operands[count++] = expected_bytes(l, args))) return;

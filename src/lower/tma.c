@@ -157,7 +157,7 @@ static bool take_tile(Lower *l, const Ast *node, Box *box)
     bool aligned = true;
     take_panels(box);
     bool plain = take_swizzle(box);
-    if (t->space != IR_SHARED || v->reshaped || v->bound_count)
+    if (t->space != IR_SHARED || t->of || v->reshaped || v->bound_count)
         return refuse(l, node, "the other side is a whole shared tensor, or `s[i]` of one");
     for (int d = t->rank - 1; d >= 0; d--) {
         if (v->dim[d] < 0) {

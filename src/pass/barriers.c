@@ -59,8 +59,8 @@ static State copy_state(Barriers *b, const State *from)
 
 static bool may_overlap(const IrTensor *a, const IrTensor *b)
 {
-    return a == b || (a->space == IR_SHARED && b->space == IR_SHARED && a->scope != b->scope &&
-                      a->scope && b->scope);
+    return ir_same_memory(a, b) || (a->space == IR_SHARED && b->space == IR_SHARED &&
+                                    a->scope != b->scope && a->scope && b->scope);
 }
 
 /* Must a barrier that was removed stand before this access? */
@@ -124,7 +124,7 @@ static void pass_barrier(Barriers *b, const IrStmt *s)
         memset(b->state.now, 0, n);
         return;
     }
-    bool whole = s->scope == IR_SCOPE_BLOCK || s->scope == IR_SCOPE_GRID;
+    bool whole = s->scope >= IR_SCOPE_BLOCK;
     if (b->mixed && !whole) return;
     memset(b->state.now, 0, n);
     memset(b->state.behind, 0, n);

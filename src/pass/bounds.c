@@ -17,30 +17,28 @@ static const IrExpr *both(IrKernel *k, const IrExpr *a, const IrExpr *b)
     return a ? ir_binary(k, IR_AND, a, b) : b;
 }
 
-static void trap(Bounds *b, const IrTensor *t, int d, const IrExpr *index, const IrExpr *path)
+static void trap(Bounds *b, const IrTensor *t, int d, const IrExpr *const *indices,
+                 const IrExpr *path)
 {
     IrKernel *k = b->k;
-    const IrExpr *extent = t->extents[d];
+    const IrExpr *extent = t->extents[d], *index = indices[d], *block = indices[0];
     const IrExpr *inside =
         both(k, ir_binary(k, IR_GE, index, ir_index(k, 0)), ir_binary(k, IR_LT, index, extent));
     if (path) inside = ir_binary(k, IR_OR, ir_unary(k, IR_NOT, path), inside);
     if (ir_is_int(inside, 1) || (ir_is_const(inside) && inside->value.i)) return;
     ir_set_origin(k, b->origin);
     IrStmt *s = ir_append(k, b->out, IR_STMT_TRAP);
-    const IrExpr *args[] = {inside, index, extent, ir_tid(k)};
-    s->count = 4;
+    const IrExpr *args[] = {inside, index, extent, ir_tid(k), block};
+    s->count = t->of ? 5 : 4;
     s->args = base_copy(k->arena, args, sizeof args);
-    s->text = base_format(k->arena,
-                          "index {0} of dimension %d of `%s` is out of bounds: the extent is {1} "
-                          "(thread {2})",
-                          d, t->name->text);
+    s->text = ir_bounds_text(k, t, d);
 }
 
 static void access(Bounds *b, const IrTensor *t, uint32_t flags, const IrExpr *const *index,
                    const IrExpr *path)
 {
     if (t->space == IR_TILE || (flags & (IR_LINEAR | IR_PROVED))) return;
-    for (int d = 0; d < t->rank; d++) trap(b, t, d, index[d], path);
+    for (int d = 0; d < t->rank; d++) trap(b, t, d, index, path);
 }
 
 static void expr(Bounds *b, const IrExpr *e, const IrExpr *path)

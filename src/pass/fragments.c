@@ -61,7 +61,8 @@ static bool is_simple(IrBlock *body)
 static bool writes(IrBlock *body, const IrTensor *t)
 {
     for (size_t i = 0; i < body->stmts.len; i++)
-        if (body->stmts.data[i]->kind == IR_STMT_STORE && body->stmts.data[i]->tensor == t)
+        if (body->stmts.data[i]->kind == IR_STMT_STORE &&
+            ir_same_memory(body->stmts.data[i]->tensor, t))
             return true;
     return false;
 }

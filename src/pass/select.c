@@ -249,7 +249,7 @@ static void check_shared(const Select *s)
     int64_t bytes = 0, limit = s->ctx->options->shared_limit;
     for (size_t i = 0; i < k->tensors.len; i++) {
         const IrTensor *t = k->tensors.data[i];
-        int64_t size = t->space == IR_SHARED && !t->scope ? ir_tensor_size(t) : 0;
+        int64_t size = t->space == IR_SHARED && !t->scope && !t->of ? ir_tensor_size(t) : 0;
         if (size <= 0) continue;
         bytes += (size * vocab_elem(t->elem)->bits + 7) / 8;
         if (t->staged) copy = t;

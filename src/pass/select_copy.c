@@ -25,7 +25,8 @@ static bool is_plain_load(const IrExpr *e)
 static bool match_load(Select *s, Copy *c)
 {
     const IrExpr *value = pass_store_value(c->store);
-    if (!is_plain_load(value) || value->tensor->space != IR_SHARED) return false;
+    if (!is_plain_load(value) || value->tensor->space != IR_SHARED || value->tensor->of)
+        return false;
     c->tile = c->store->tensor;
     c->memory = value;
     c->operand.first = select_own_slot(s->k, c->tasks, c->tile, c->store->args);
@@ -46,7 +47,8 @@ static bool is_own(Select *s, const Copy *c, const IrExpr *e)
 static bool match_store(Select *s, Copy *c)
 {
     const IrExpr *value = pass_store_value(c->store);
-    if (c->store->tensor->space != IR_SHARED || !is_own(s, c, value)) return false;
+    if (c->store->tensor->space != IR_SHARED || c->store->tensor->of || !is_own(s, c, value))
+        return false;
     c->memory = ir_load(s->k, c->store->tensor, 1, c->store->args, NULL, NULL);
     c->operand.stores = true;
     c->computed = !is_plain_load(value);

@@ -336,7 +336,7 @@ bool select_matrices(Select *s, SelectOperand *o, IrBlock *to)
     o->reason = "the fragment's elements do not lie in the lanes as in its matrices";
     if (!has_matrices(o->fragment, o->load->type.elem, &m)) return false;
     o->reason = "no 16 aligned bytes of the shared tensor hold elements in a row";
-    if (t->space != IR_SHARED || t->strides) return false;
+    if (t->space != IR_SHARED || t->of || t->strides) return false;
     int most = m.words < 4 ? 4 / m.words : 1;
     for (m.along = 0; m.along < 2; m.along++) {
         if (m.along != m.fast && m.word != 2) continue;

@@ -38,7 +38,8 @@ static const IrExpr *without_cast(const IrExpr *e)
 static bool is_factor(const IrExpr *e, const IrVar *own, const IrVar *other)
 {
     return e->op == IR_LOAD && e->type.lanes == 1 && !(e->flags & (IR_GUARDED | IR_LINEAR)) &&
-           e->tensor->space == IR_SHARED && pass_uses_var(e, own) && !pass_uses_var(e, other);
+           e->tensor->space == IR_SHARED && !e->tensor->of && pass_uses_var(e, own) &&
+           !pass_uses_var(e, other);
 }
 
 /* sum = fma(a, b, sum), or a * b + sum of integers. */

@@ -141,6 +141,7 @@ static const char *group_text(Uniform *u, int64_t group)
 {
     if (group == 0) return "the grid";
     if (group == u->w.k->block_size) return "the block";
+    if (group > u->w.k->block_size) return "the cluster";
     if (group == 32) return "a warp";
     return base_format(u->w.k->arena, "a group of %lld threads", (long long)group);
 }
@@ -212,7 +213,9 @@ static const char *sync_text(const IrStmt *s)
 {
     if (s->kind == IR_STMT_COLLECTIVE) return vocab_builtin(s->builtin)->text;
     if (s->flags & IR_ELIDABLE) return "a verb";
-    return s->scope == IR_SCOPE_GRID ? "`sync grid`" : "`sync`";
+    return s->scope == IR_SCOPE_GRID      ? "`sync grid`"
+           : s->scope == IR_SCOPE_CLUSTER ? "`sync cluster`"
+                                          : "`sync`";
 }
 
 /* The call in the kernel's own text that `origin` was expanded from; 0 if it stands there. */
@@ -279,6 +282,8 @@ static int64_t group_of(const Uniform *u, const IrStmt *s)
         return s->imm;
     case IR_SCOPE_BLOCK:
         return block;
+    case IR_SCOPE_CLUSTER:
+        return width_cluster(u->w.k);
     case IR_SCOPE_GRID:
         return 0;
     }

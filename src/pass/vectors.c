@@ -127,9 +127,9 @@ typedef struct Others {
 static bool count_load(void *user, const IrExpr *e)
 {
     Others *o = user;
-    if (e->op != IR_LOAD || e->tensor != o->tensor) return false;
+    if (e->op != IR_LOAD || !ir_same_memory(e->tensor, o->tensor)) return false;
     o->loads++;
-    if (e->args[0] == o->offset) o->same_loads++;
+    if (e->tensor == o->tensor && e->args[0] == o->offset) o->same_loads++;
     return false;
 }
 
@@ -139,9 +139,9 @@ static Others others(const Group *g, const IrTensor *t, const IrExpr *offset, si
     for (size_t i = from; i < g->body->stmts.len; i++) {
         const IrStmt *s = g->body->stmts.data[i];
         pass_any_operand(s, count_load, &o);
-        if (s->kind != IR_STMT_STORE || s->tensor != t) continue;
+        if (s->kind != IR_STMT_STORE || !ir_same_memory(s->tensor, t)) continue;
         o.stores++;
-        if (s->args[0] == offset) o.same_stores++;
+        if (s->tensor == t && s->args[0] == offset) o.same_stores++;
     }
     return o;
 }
@@ -151,7 +151,7 @@ static bool is_fixed(const Group *g, const IrTensor *t)
 {
     for (size_t i = 0; i < g->body->stmts.len; i++) {
         const IrStmt *s = g->body->stmts.data[i];
-        if (s->kind == IR_STMT_STORE && s->tensor == t) return false;
+        if (s->kind == IR_STMT_STORE && ir_same_memory(s->tensor, t)) return false;
     }
     return t->space != IR_PARAM || !t->written;
 }

@@ -27,9 +27,24 @@ void width_forget(Widths *w)
 
 int64_t width_join(const Widths *w, int64_t a, int64_t b)
 {
+    int64_t block = w->k->block_size;
     if (a == 0 || b == 0) return a + b;
-    if (a == w->k->block_size) return b;
-    return b == w->k->block_size ? a : base_gcd(a, b);
+    if (a >= block || b >= block) return a < b ? a : b;
+    return base_gcd(a, b);
+}
+
+int64_t width_cluster(const IrKernel *k)
+{
+    return k->cluster ? k->cluster * k->block_size : k->block_size;
+}
+
+/* The number of a cluster, or what else of the block's coordinates its blocks have in common. */
+static bool is_of_cluster(const IrKernel *k, const IrExpr *e)
+{
+    if (!k->cluster) return false;
+    if (e->op == IR_BID) return e->imm != 0;
+    return e->op == IR_DIV && e->args[0]->op == IR_BID && ir_is_const(e->args[1]) &&
+           e->args[1]->value.i > 0 && e->args[1]->value.i % k->cluster == 0;
 }
 
 void width_lower(Widths *w, int64_t *slot, int64_t to)
@@ -43,7 +58,8 @@ bool width_covers(const Widths *w, int64_t width, int64_t group)
 {
     if (width == 0) return true;
     if (group == 0) return false;
-    return width == w->k->block_size || width % group == 0;
+    return group > w->k->block_size || width >= w->k->block_size ? width >= group
+                                                                 : width % group == 0;
 }
 
 static int64_t constant_or(const IrExpr *e, int64_t otherwise)
@@ -119,6 +135,7 @@ static int64_t load_width(Widths *w, const IrExpr *e)
 static int64_t find_width(Widths *w, const IrExpr *e)
 {
     if (e->op == IR_VAR) return e->var->id < w->k->vars.len ? w->vars[e->var->id] : 1;
+    if (is_of_cluster(w->k, e)) return width_cluster(w->k);
     if (e->op == IR_BID) return w->k->block_size;
     if (e->op == IR_LOAD) return load_width(w, e);
     ThreadLike t = thread_like(e);

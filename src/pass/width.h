@@ -6,7 +6,8 @@
 #include "pass/internal.h"
 
 /* A width n > 0: the value is the same in each group of n consecutive threads that begins at a
- * multiple of n (1: nothing is known; the block's size: the whole block). 0: the whole grid. */
+ * multiple of n (1: nothing is known; the block's size: the whole block; width_cluster: a cluster).
+ * 0: the whole grid. */
 typedef struct Widths {
     IrKernel *k;
     int64_t *vars;    /* by variable id */
@@ -23,6 +24,8 @@ int64_t width_join(const Widths *w, int64_t a, int64_t b);
 int64_t width_of(Widths *w, const IrExpr *e);
 int64_t width_of_all(Widths *w, int count, const IrExpr *const *args);
 void width_lower(Widths *w, int64_t *slot, int64_t to);
+/* Of what is the same in a whole cluster: the threads of one, if it has more than one block. */
+int64_t width_cluster(const IrKernel *k);
 /* Is a value of width `width` the same in all of a group of `group` threads (0: the grid)? */
 bool width_covers(const Widths *w, int64_t width, int64_t group);
 /* Width of a coordinate of a task loop. */

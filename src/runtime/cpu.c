@@ -40,12 +40,14 @@ static void cpu_drop_line(void *state, const char *text)
     (void)text;
 }
 
-/* Small enough that threads end together, large enough that taking one costs nothing. */
-static int64_t cpu_chunk(int64_t blocks, int threads)
+/* Small enough that threads end together, large enough that taking one costs nothing; of whole
+ * clusters. */
+static int64_t cpu_chunk(int64_t blocks, int threads, int cluster)
 {
     enum { CHUNKS_PER_THREAD = 16, CHUNK_MAX = 1024 };
     int64_t chunk = blocks / ((int64_t)threads * CHUNKS_PER_THREAD);
-    return chunk < 1 ? 1 : chunk > CHUNK_MAX ? CHUNK_MAX : chunk;
+    chunk = chunk < 1 ? 1 : chunk > CHUNK_MAX ? CHUNK_MAX : chunk;
+    return cluster ? (chunk + cluster - 1) / cluster * cluster : chunk;
 }
 
 bool hd_cpu_launch(HdCpuPool *pool, const HdCall *call, const HdCpuOptions *options,
@@ -55,7 +57,7 @@ bool hd_cpu_launch(HdCpuPool *pool, const HdCall *call, const HdCpuOptions *opti
     HdCpuJob job = {.call = call};
     int threads = hd_cpu_pool_threads(pool);
     bool prints = options && options->print;
-    job.chunk = cpu_chunk(call->blocks, threads);
+    job.chunk = cpu_chunk(call->blocks, threads, call->instance->cluster);
     job.args = (HdCpuArgs){
         .tensors = call->tensors,
         .scalars = call->scalars,

@@ -246,8 +246,9 @@ typedef struct {
 
 static bool cuda_fit_grid(CudaLaunch *l, HdFailure *failure)
 {
-    const int64_t x_limit = INT32_MAX, y_limit = 65535, x_step = (int64_t)1 << 30;
-    int64_t blocks = l->call->blocks;
+    const int64_t x_limit = INT32_MAX, y_limit = 65535;
+    int64_t blocks = l->call->blocks, x_step = (int64_t)1 << 30;
+    if (l->call->instance->cluster) x_step -= x_step % l->call->instance->cluster;
     l->grid_x = (unsigned)(blocks <= x_limit ? blocks : x_step);
     l->grid_y = 1;
     if (blocks <= x_limit) return true;

@@ -112,7 +112,8 @@ typedef struct HdCpuArgs {
 } HdCpuArgs;
 /* Runs logical blocks [begin, end), numbered x fastest, in increasing order: ranges are handed out
  * in increasing order too, so an `await` on a block of lower index always ends. A resident kernel
- * is called with one block at a time, on a stack of its own of 1 MiB. */
+ * is called with one block at a time, on a stack of its own of 1 MiB, one with clusters with whole
+ * clusters. */
 typedef void (*HdCpuKernel)(const HdCpuArgs *args, int64_t begin, int64_t end);
 
 /* What a CUDA kernel gets, in this order:
@@ -188,6 +189,7 @@ typedef struct HdInstanceInfo {
     const HdSharedSizes *shared; /* NULL: shared memory is all known when compiled */
     int map_count;
     const HdTensorMapInfo *maps;
+    int cluster; /* blocks of a cluster, which divides grid[0]; 0: no clusters */
 } HdInstanceInfo;
 
 typedef struct HdKernelInfo {

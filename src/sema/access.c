@@ -167,6 +167,17 @@ static int coordinate(const Name *name)
     return found ? (int)(found - letters) : -1;
 }
 
+static const Type *group_member(Sema *s, Ast *e, const Type *type)
+{
+    const Symbol *group = KID(e, Member, base)->symbol;
+    const char *name = e->name->text;
+    int at = coordinate(e->name);
+    if (!group || group->special != SPECIAL_CLUSTER)
+        return at >= 0 && at < 3 ? s->index : no_member(s, e, type, "`x`, `y`, `z`");
+    bool has = at == 0 || strcmp(name, "rank") == 0 || strcmp(name, "size") == 0;
+    return has ? s->index : no_member(s, e, type, "`x`, `rank`, `size`");
+}
+
 const Type *sema_infer_member(Sema *s, Ast *e)
 {
     Symbol *symbol;
@@ -178,7 +189,7 @@ const Type *sema_infer_member(Sema *s, Ast *e)
     case TYPE_POISON:
         return type;
     case TYPE_GROUP:
-        return at >= 0 && at < 3 ? s->index : no_member(s, e, type, "`x`, `y`, `z`");
+        return group_member(s, e, type);
     case TYPE_VECTOR:
         if (at >= 0 && at < type->lanes) return type->of;
         return no_member(s, e, type,
@@ -187,11 +198,11 @@ const Type *sema_infer_member(Sema *s, Ast *e)
                                             : "`x`, `y`, `z`, `w`, and lanes `[i]`");
     case TYPE_TENSOR:
         if (type->space == SPACE_REG && strcmp(e->name->text, "mapping") == 0) return s->mapping;
-        return no_member(
-            s, e, type,
-            type->space == SPACE_REG
-                ? "`mapping`, and methods `tile`, `transpose`, `reshape`"
-                : "the methods `tile`, `transpose`, `reshape`, `cache`; `dim(x, k)` is an extent");
+        return no_member(s, e, type,
+                         type->space == SPACE_REG
+                             ? "`mapping`, and methods `tile`, `transpose`, `reshape`"
+                             : "the methods `tile`, `transpose`, `reshape`, `cache`, `of_block`; "
+                               "`dim(x, k)` is an extent");
     case TYPE_MAPPING:
         return no_member(s, e, type, "the method `drop`");
     default:
@@ -268,6 +279,18 @@ static const Type *cache_method(Sema *s, Ast *call, const Type *base)
     return s->poison;
 }
 
+static const Type *of_block_method(Sema *s, Ast *call, const Type *base)
+{
+    Ast *args = KID(call, Call, args);
+    method_info(s, call, METHOD_OF_BLOCK);
+    sema_index_list(s, args);
+    if (!sema_arity(s, call, "of_block", 1, 1)) return s->poison;
+    if (base->space == SPACE_SHARED) return base;
+    diag_report(s->diags, DIAG_OF_BLOCK, call->span,
+                base_format(s->arena, "%s lies elsewhere", sema_text(s, base)));
+    return s->poison;
+}
+
 static const Type *drop_method(Sema *s, Ast *call)
 {
     method_info(s, call, METHOD_DROP);
@@ -287,11 +310,12 @@ const Type *sema_method(Sema *s, Ast *call, Ast *member)
         if (strcmp(name, "transpose") == 0) return transpose_method(s, call, base);
         if (strcmp(name, "reshape") == 0) return reshape_method(s, call, base);
         if (strcmp(name, "cache") == 0) return cache_method(s, call, base);
+        if (strcmp(name, "of_block") == 0) return of_block_method(s, call, base);
     }
     sema_poison_args(s, call);
     if (base->kind == TYPE_POISON) return base;
     const char *has = base->kind == TYPE_TENSOR
-                          ? "the methods `tile`, `transpose`, `reshape`, `cache`"
+                          ? "the methods `tile`, `transpose`, `reshape`, `cache`, `of_block`"
                       : base->kind == TYPE_MAPPING ? "the method `drop`"
                                                    : "none that can be called";
     return no_member(s, member, sema_settle(s, KID(member, Member, base), base), has);

@@ -252,19 +252,15 @@ static Symbol *prelude_symbol(Sema *s, SymbolKind kind, const char *text, const 
 static void add_specials(Sema *s)
 {
     static const char *const specials[] = {
-        [SPECIAL_THREAD] = "thread",
-        [SPECIAL_LANE] = "lane",
-        [SPECIAL_WARP] = "warp",
-        [SPECIAL_WARPGROUP] = "warpgroup",
-        [SPECIAL_BLOCK] = "block",
-        [SPECIAL_GRID] = "grid",
-        [SPECIAL_BLOCK_SIZE] = "block_size",
-        [SPECIAL_ARCH] = "arch",
-        [SPECIAL_TARGET_CPU] = "target_cpu",
+        [SPECIAL_THREAD] = "thread",   [SPECIAL_LANE] = "lane",
+        [SPECIAL_WARP] = "warp",       [SPECIAL_WARPGROUP] = "warpgroup",
+        [SPECIAL_BLOCK] = "block",     [SPECIAL_GRID] = "grid",
+        [SPECIAL_CLUSTER] = "cluster", [SPECIAL_BLOCK_SIZE] = "block_size",
+        [SPECIAL_ARCH] = "arch",       [SPECIAL_TARGET_CPU] = "target_cpu",
         [SPECIAL_FAST] = "fast_math",
     };
     for (size_t i = 0; i < BASE_LEN(specials); i++) {
-        bool group = i == SPECIAL_BLOCK || i == SPECIAL_GRID;
+        bool group = i == SPECIAL_BLOCK || i == SPECIAL_GRID || i == SPECIAL_CLUSTER;
         bool yes_no = i == SPECIAL_TARGET_CPU || i == SPECIAL_FAST;
         const Type *type = group ? s->group : yes_no ? s->boolean : s->index;
         prelude_symbol(s, SYMBOL_SPECIAL, specials[i], type)->special = (Special)i;

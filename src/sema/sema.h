@@ -44,7 +44,7 @@ typedef enum {
     TYPE_TENSOR, /* of: SCALAR, VECTOR or VAR; rank; space; writable */
     TYPE_MAPPING,
     TYPE_FN,    /* items: parameters; of: result */
-    TYPE_GROUP, /* `block`, `grid` as names with members x y z */
+    TYPE_GROUP, /* `block`, `grid`, `cluster` as names with members */
     TYPE_STRING,
     TYPE_RANGE, /* range(…) */
     TYPE_MODULE,
@@ -99,7 +99,8 @@ typedef enum {
     SPECIAL_WARP,
     SPECIAL_WARPGROUP, /* indices in the current group */
     SPECIAL_BLOCK,
-    SPECIAL_GRID, /* .x .y .z: block coordinate, grid extents */
+    SPECIAL_GRID,    /* .x .y .z: block coordinate, grid extents */
+    SPECIAL_CLUSTER, /* .x: its number; .size; .rank: of the block in it */
     SPECIAL_BLOCK_SIZE,
     SPECIAL_ARCH,
     SPECIAL_TARGET_CPU,
@@ -130,9 +131,17 @@ typedef enum {
     CALL_BUILTIN,  /* builtin; bracket arguments in `binding` order (bitcast[T], reduce[f]) */
     CALL_CAST,     /* type conversion to node->type */
     CALL_MAPPING,  /* a parametrised mapping applied */
-    CALL_METHOD,   /* x.tile(…), x.transpose(), x.reshape(…), x.cache(h), M.drop(k): method */
+    CALL_METHOD,   /* x.tile(…), x.transpose(), x.reshape(…), x.cache(h), x.of_block(r),
+                     M.drop(k): method */
 } CallKind;
-typedef enum { METHOD_TILE, METHOD_TRANSPOSE, METHOD_RESHAPE, METHOD_CACHE, METHOD_DROP } Method;
+typedef enum {
+    METHOD_TILE,
+    METHOD_TRANSPOSE,
+    METHOD_RESHAPE,
+    METHOD_CACHE,
+    METHOD_OF_BLOCK,
+    METHOD_DROP
+} Method;
 
 /* One generic argument. A type is inferred or written; ints, mappings and functions are written
  * (value) or left to lowering, which infers them from the arguments' extents and mappings. */

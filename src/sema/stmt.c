@@ -297,9 +297,9 @@ static void check_stmt(Sema *s, Ast *stmt)
 
 static void sync_stmt(Sema *s, Ast *stmt)
 {
-    if (sema_needs_device(s, stmt, "`sync`") && KID(stmt, Sync, group) &&
-        strcmp(KID(stmt, Sync, group)->name->text, "grid") != 0)
-        sema_group(s, KID(stmt, Sync, group));
+    Ast *group = KID(stmt, Sync, group);
+    bool above = group && group->flags & (AST_GRID | AST_CLUSTER); /* of the block */
+    if (sema_needs_device(s, stmt, "`sync`") && group && !above) sema_group(s, group);
 }
 
 static void await_stmt(Sema *s, Ast *stmt)

@@ -32,10 +32,11 @@ static const struct {
     uint32_t flag;
     const char *text;
 } flag_names[] = {
-    {AST_PUB, "pub"},       {AST_QUOTED, "quoted"},     {AST_OUT, "out"},
-    {AST_INOUT, "inout"},   {AST_RESIDENT, "resident"}, {AST_SHARED_SPACE, "shared"},
-    {AST_REG_SPACE, "reg"}, {AST_UNROLL, "unroll"},     {AST_TUPLE, "tuple"},
-    {AST_GRID, "grid"},     {AST_U64, "u64"},           {AST_PAREN, "paren"},
+    {AST_PUB, "pub"},         {AST_QUOTED, "quoted"},     {AST_OUT, "out"},
+    {AST_INOUT, "inout"},     {AST_RESIDENT, "resident"}, {AST_SHARED_SPACE, "shared"},
+    {AST_REG_SPACE, "reg"},   {AST_UNROLL, "unroll"},     {AST_TUPLE, "tuple"},
+    {AST_GRID, "grid"},       {AST_U64, "u64"},           {AST_PAREN, "paren"},
+    {AST_CLUSTER, "cluster"},
 };
 
 static void put_quoted(Sb *out, const Name *name)

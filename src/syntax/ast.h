@@ -51,6 +51,7 @@ enum AstFlags {
     AST_TUPLE = 1 << 8,
     AST_GRID = 1 << 9,
     AST_U64 = 1 << 10,
+    AST_CLUSTER = 1 << 12,
     AST_PAREN = 1 << 11, /* the expression stood in parentheses of its own */
 };
 

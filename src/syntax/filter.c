@@ -39,6 +39,7 @@ static const unsigned char traits[] = {
     T(ORDER, ENDS),
     T(GRID, ENDS),
     T(RESIDENT, ENDS),
+    T(CLUSTER, ENDS),
     T(RANDOM, ENDS),
     T(ZERO, ENDS),
     T(THREAD, ENDS),

@@ -79,9 +79,13 @@ CWriter cfamily_writer(IrKernel *kernel, Sb *out, const CHooks *hooks, void *use
         w.size_names[i] = cfamily_fresh(&w, kernel->sizes.data[i]->text);
     for (size_t i = 0; i < kernel->tensors.len; ++i) {
         const IrTensor *t = kernel->tensors.data[i];
+        if (t->of) continue;
         w.tensor_names[i] =
             t->space == IR_PARAM ? w.param_names[t->param] : cfamily_fresh(&w, t->name->text);
     }
+    for (size_t i = 0; i < kernel->tensors.len; ++i)
+        if (kernel->tensors.data[i]->of)
+            w.tensor_names[i] = w.tensor_names[kernel->tensors.data[i]->of->id];
     for (size_t i = 0; i < kernel->vars.len; ++i)
         w.var_names[i] = cfamily_fresh(&w, kernel->vars.data[i]->name->text);
     return w;
@@ -176,8 +180,8 @@ static void store(CWriter *w, const IrStmt *s)
         base_sb_str(w->out, ") ");
     }
     if (cfamily_is_packed(s->tensor->elem)) {
-        base_sb_printf(w->out, "hd_store_%s(%s, ", vocab_elem(s->tensor->elem)->text,
-                       w->tensor_names[s->tensor->id]);
+        const char *name = cfamily_tensor(w, s->tensor, &offset);
+        base_sb_printf(w->out, "hd_store_%s(%s, ", vocab_elem(s->tensor->elem)->text, name);
         cfamily_expr(w, offset, C_ANY);
         base_sb_str(w->out, ", ");
         cfamily_expr(w, s->args[count], C_ANY);

@@ -27,6 +27,7 @@
  *   hd_popcount_T hd_clz_T hd_ctz_T  of u8 u16 u32 u64;  hd_mulhi_T of i32 i64 u32 u64
  *   hd_prmt_u32(a, b, selector), hd_lop3_u32(a, b, c, truth table)
  *   hd_dot4_ss(a, b, c)            i8x4 · i8x4 + i32; us, su, uu: the first, second, both u8x4
+ *   hd_of_block(p, r)              where block r of the cluster has what this one has at p
  *   hd_load_i4(p, i), hd_store_i4(p, i, v), and u4: packed elements, even ones in the low half
  */
 #ifndef TARGET_CFAMILY_H
@@ -60,9 +61,6 @@ typedef struct CHooks {
     void (*vector_type)(CWriter *w, IrType type);    /* prints a type of several lanes */
     bool (*expr)(CWriter *w, const IrExpr *e, CPrec prec);
     bool (*stmt)(CWriter *w, const IrStmt *s);
-    /* The element of a tensor at `offset` (an expression, in elements): an lvalue, default
-     * `name[offset]`; the target may know better where a tensor lies. */
-    void (*element)(CWriter *w, const IrTensor *t, const IrExpr *offset);
     const char *unroll; /* the line before a loop to unroll; NULL: HD_UNROLL */
 } CHooks;
 
@@ -102,6 +100,10 @@ void cfamily_call(CWriter *w, const char *name, int count, const IrExpr *const *
 /* Offset in elements of an access with these operands; `flags` of its node. */
 const IrExpr *cfamily_offset(CWriter *w, const IrTensor *t, uint32_t flags,
                              const IrExpr *const *index);
+/* The tensor's name; of another block's, what stands for it. The offset becomes that in there. */
+/* The block's rank in an offset of such a tensor, which becomes that in the block. */
+const IrExpr *cfamily_block_of(CWriter *w, const IrExpr **offset);
+const char *cfamily_tensor(CWriter *w, const IrTensor *t, const IrExpr **offset);
 int cfamily_index_count(const IrTensor *t, uint32_t flags); /* how many operands are indices */
 void cfamily_element(CWriter *w, const IrTensor *t, const IrExpr *offset); /* the lvalue */
 

@@ -392,13 +392,31 @@ const IrExpr *cfamily_offset(CWriter *w, const IrTensor *t, uint32_t flags,
     return flags & IR_LINEAR ? index[0] : ir_offset(w->kernel, t, index);
 }
 
+const IrExpr *cfamily_block_of(CWriter *w, const IrExpr **offset)
+{
+    IrKernel *k = w->kernel;
+    const IrExpr *span = ir_index(k, IR_BLOCK_SPAN), *all = *offset;
+    *offset = ir_binary(k, IR_MOD, all, span);
+    return ir_binary(k, IR_DIV, all, span);
+}
+
+const char *cfamily_tensor(CWriter *w, const IrTensor *t, const IrExpr **offset)
+{
+    const char *name = w->tensor_names[t->id];
+    if (!t->of) return name;
+    const IrExpr *block = cfamily_block_of(w, offset);
+    Sb text = base_sb(w->kernel->arena), *out = w->out;
+    w->out = &text;
+    base_sb_printf(&text, "hd_of_block(%s, ", name);
+    cfamily_expr(w, block, C_ANY);
+    put(w, ")");
+    w->out = out;
+    return base_sb_text(&text);
+}
+
 void cfamily_element(CWriter *w, const IrTensor *t, const IrExpr *offset)
 {
-    if (w->hooks->element) {
-        w->hooks->element(w, t, offset);
-        return;
-    }
-    base_sb_printf(w->out, "%s[", w->tensor_names[t->id]);
+    base_sb_printf(w->out, "%s[", cfamily_tensor(w, t, &offset));
     cfamily_expr(w, offset, C_ANY);
     put(w, "]");
 }
@@ -414,8 +432,8 @@ static void load(CWriter *w, const IrExpr *e, CPrec prec)
     }
     const IrExpr *offset = cfamily_offset(w, e->tensor, e->flags, e->args);
     if (cfamily_is_packed(e->tensor->elem)) {
-        base_sb_printf(w->out, "hd_load_%s(%s, ", vocab_elem(e->tensor->elem)->text,
-                       w->tensor_names[e->tensor->id]);
+        const char *name = cfamily_tensor(w, e->tensor, &offset);
+        base_sb_printf(w->out, "hd_load_%s(%s, ", vocab_elem(e->tensor->elem)->text, name);
         cfamily_expr(w, offset, C_ANY);
         put(w, ")");
     } else {

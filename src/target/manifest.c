@@ -145,7 +145,7 @@ static void shared_tensors(Manifest *m, const TargetInstance *instance)
     bool first = true;
     for (size_t i = 0; i < k->tensors.len; ++i) {
         const IrTensor *x = k->tensors.data[i];
-        if (x->space != IR_SHARED) continue;
+        if (x->space != IR_SHARED || x->of) continue;
         base_sb_str(m->out, first ? "\n       {" : ",\n       {");
         first = false;
         string(m, "name", x->name->text);
@@ -180,6 +180,7 @@ static void instance(Manifest *m, const TargetInstance *instance)
                    (long long)k->block_dims[2], (long long)k->block_size);
     base_sb_printf(m->out, " \"dynamic_shared_bytes\": %lld, \"resident\": %s,",
                    (long long)instance->shared_bytes, k->resident ? "true" : "false");
+    if (k->cluster) base_sb_printf(m->out, " \"cluster\": %lld,", (long long)k->cluster);
     shared_tensors(m, instance);
     base_sb_str(m->out, "\n      \"requires\": [");
     requirements(m);

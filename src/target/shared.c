@@ -49,7 +49,7 @@ static const IrExpr *place_tensors(const Placing *p, const IrStmt *scope, const 
     for (int constant = 1; constant >= 0; --constant)
         for (size_t i = 0; i < p->k->tensors.len; ++i) {
             const IrTensor *t = p->k->tensors.data[i];
-            if (t->space != IR_SHARED || t->scope != scope || p->shared->at[i]) continue;
+            if (t->space != IR_SHARED || t->of || t->scope != scope || p->shared->at[i]) continue;
             if ((ir_tensor_size(t) >= 0) == constant) base = place(p, t, base);
         }
     return base;
@@ -77,7 +77,7 @@ static const IrExpr *place_rest(const Placing *p, const IrExpr *base)
 {
     for (size_t i = 0; i < p->k->tensors.len; ++i) {
         const IrTensor *t = p->k->tensors.data[i];
-        if (t->space == IR_SHARED && !p->shared->at[i]) base = place(p, t, base);
+        if (t->space == IR_SHARED && !t->of && !p->shared->at[i]) base = place(p, t, base);
     }
     return base;
 }

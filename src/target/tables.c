@@ -213,7 +213,7 @@ static void shared_table(Tables *t, const TargetInstance *instance, const char *
     Sb rows = base_sb(t->arena);
     for (size_t i = 0; i < k->tensors.len; ++i) {
         const IrTensor *x = k->tensors.data[i];
-        if (x->space != IR_SHARED) continue;
+        if (x->space != IR_SHARED || x->of) continue;
         const char *bytes = host_expr(t, target_tensor_bytes(k, x));
         Sb extents = base_sb(t->arena);
         for (int d = 0; d < x->rank; ++d)
@@ -282,6 +282,7 @@ static void instance_row(Tables *t, const TargetInstance *instance, int kernel, 
     Sb shared = base_sb(t->arena);
     shared_table(t, instance, name, &shared);
     maps_table(t, instance, name, &shared);
+    base_sb_printf(&shared, ", %lld", (long long)k->cluster);
     for (int d = 0; d < 3; ++d) grid[d] = k->grid[d] ? host_expr(t, k->grid[d]) : "NULL";
     base_sb_printf(rows, "    {%d, ", instance->arch);
     cfamily_string(rows, k->instance ? k->instance : "");

@@ -48,8 +48,10 @@ static inline void copy_wait(long groups)
 // ---- mbarriers ----------------------------------------------------------------------------------
 static Mbarrier *mbarrier_at(const void *address)
 {
-    for (int i = 0; i < machine->mbarrier_count; ++i)
-        if (machine->mbarriers[i].address == address) return &machine->mbarriers[i];
+    Machine *const *all = machine->cluster ? machine->cluster->machines : &machine;
+    for (int r = 0; r < (machine->cluster ? machine->cluster->blocks : 1); ++r)
+        for (int i = 0; i < all[r]->mbarrier_count; ++i)
+            if (all[r]->mbarriers[i].address == address) return &all[r]->mbarriers[i];
     fail("an mbarrier that was never initialised");
 }
 
@@ -58,20 +60,20 @@ static void mbarrier_init(const void *address, int arrivals)
     Machine *m = machine;
     if (m->mbarrier_count == MAX_MBARRIERS) fail("too many mbarriers");
     if (arrivals < 1 || arrivals >= 1 << 20) fail("an mbarrier of no valid count");
-    m->mbarriers[m->mbarrier_count++] = {address, arrivals, arrivals, 0, 0};
+    m->mbarriers[m->mbarrier_count++] = {address, arrivals, arrivals, 0, 0, m};
 }
 
 // Has the phase ended? Then the next one begins, and those who wait look again.
 static void mbarrier_settle(Mbarrier *b)
 {
-    Machine *m = machine;
+    Machine *m = b->of;
     if (b->pending || b->bytes) return;
     b->pending = b->expected;
     ++b->phase;
     for (int i = 0; i < m->block; ++i)
         if (m->waits[i].at == b->address) {
             m->waits[i].at = nullptr;
-            wake(i);
+            wake_in(m, i);
         }
 }
 

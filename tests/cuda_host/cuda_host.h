@@ -32,7 +32,7 @@
 
 #define HD_HOST_FN static inline __attribute__((always_inline))
 
-#include "async.h"
+#include "cluster.h"
 
 // ---- waiting -----------------------------------------------------------------------------------
 HD_HOST_FN void __syncthreads()

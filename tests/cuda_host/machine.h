@@ -23,6 +23,7 @@ struct HdTensorMap {
     long extents[5], strides[5], box[5];
 };
 #define __grid_constant__
+#define __cluster_dims__(...)
 
 namespace hd_host
 {
@@ -133,6 +134,7 @@ struct Mbarrier {
     int expected, pending; // arrivals of a phase
     long bytes;            // expected, less those copied
     unsigned int phase;
+    struct Machine *of;
 };
 struct MbarrierWait {
     const void *at; // the mbarrier; null: the thread waits at none
@@ -157,6 +159,18 @@ struct Bulk {
     int line;
 };
 struct Grid;
+// Blocks that run together, each on an operating-system thread of its own (shared tensors are
+// thread-local variables), of which one at a time goes on: cluster.h.
+enum { MAX_CLUSTER = 8 };
+struct Cluster {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    int blocks, there, turn, gone;
+    bool over; // a block has given up
+    struct Machine *machines[MAX_CLUSTER];
+    int arrived, left; // threads: at the barrier, and out of the kernel
+    uint64_t random;
+};
 struct Machine {
     Context scheduler, contexts[MAX_THREADS];
     int turn[MAX_THREADS]; // meetings of the thread's warp it has been to
@@ -180,6 +194,10 @@ struct Machine {
     Index block_index, grid_extent;
     const HdCpuArgs *args;
     Grid *grid; // of a resident launch
+    Cluster *cluster;
+    int rank, cluster_waiters[MAX_THREADS], cluster_waiting;
+    bool begun, ended, idle; // a block of a cluster
+    const char *variables;   // where its thread-local ones lie
     void (*kernel)(void *);
     void *kernel_data;
 };
@@ -247,9 +265,14 @@ static void leave()
 {
     context_switch(&machine->contexts[machine->current], &machine->scheduler);
 }
+static void wake_in(Machine *m, int thread)
+{
+    m->ready[m->ready_count++] = thread;
+    m->idle = false;
+}
 static void wake(int thread)
 {
-    machine->ready[machine->ready_count++] = thread;
+    wake_in(machine, thread);
 }
 // The thread does not come back: the block is over.
 static void give_up()
@@ -387,10 +410,14 @@ static void poison(Machine *m)
 }
 
 // ---- blocks ------------------------------------------------------------------------------------
+static void cluster_left(Machine *m);
+static bool cluster_rest(Machine *m);
+
 static void thread_main()
 {
     machine->kernel(machine->kernel_data);
     ++machine->done;
+    cluster_left(machine);
     leave();
     abort();
 }
@@ -479,9 +506,11 @@ static void run_block(Machine *m, long number)
     }
     // In every other block copies may be made long before they are waited for.
     bool early = (m->args->seed + (uint64_t)number) % 2 == 0;
-    while (!m->over && (m->ready_count || (m->done < m->block && bulk_land_some()))) {
+    while (!m->over &&
+           (m->ready_count || (m->done < m->block && (bulk_land_some() || cluster_rest(m))))) {
+        if (m->ready_count) cluster_rest(m);
         if (early && next_random(m) % 4 == 0) bulk_land_some();
-        if (!m->ready_count) continue;
+        if (m->over || !m->ready_count) continue;
         int at = choose(m);
         m->current = m->ready[at];
         m->ready[at] = m->ready[--m->ready_count];
@@ -545,9 +574,11 @@ static void run_resident(Launch *l)
     free(all);
 }
 
+static void run_clusters(const Launch *l, long begin, long end, int blocks);
+
 template <class F>
 static void launch(const HdCpuArgs *args, int64_t begin, int64_t end, int block, bool resident,
-                   long shared_bytes, F kernel)
+                   int cluster, long shared_bytes, F kernel)
 {
     Launch l = {args,
                 block,
@@ -556,7 +587,9 @@ static void launch(const HdCpuArgs *args, int64_t begin, int64_t end, int block,
                 [](void *data) { (*(F *)data)(); },
                 &kernel,
                 nullptr};
-    if (!resident)
+    if (cluster)
+        run_clusters(&l, begin, end, cluster);
+    else if (!resident)
         run_blocks(&l, begin, end);
     else if (begin == 0)
         run_resident(&l);

@@ -70,6 +70,11 @@ struct Wait {
     } else
 
 #define __syncthreads() HD_FAULT_UNLESS("barrier") __syncthreads()
+#define hd_cluster_sync() HD_FAULT_UNLESS("cluster-barrier") hd_cluster_sync()
+#define hd_mbarrier_arrive_of_block(...)                                                           \
+    HD_FAULT_UNLESS("arrive") hd_mbarrier_arrive_of_block(__VA_ARGS__)
+#define hd_mbarrier_wait_cluster(...)                                                              \
+    HD_FAULT_UNLESS("mbarrier-wait") hd_mbarrier_wait_cluster(__VA_ARGS__)
 #define __syncwarp() HD_FAULT_UNLESS("warp-barrier") __syncwarp()
 #define hd_group_sync(...) HD_FAULT_UNLESS("group-barrier") hd_group_sync(__VA_ARGS__)
 #define hd_mbarrier_arrive(...) HD_FAULT_UNLESS("arrive") hd_mbarrier_arrive(__VA_ARGS__)

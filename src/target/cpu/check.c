@@ -24,7 +24,13 @@ static int site(CWriter *w, const char *text)
 static const char *who(CWriter *w)
 {
     Cpu *cpu = w->user;
-    return w->kernel->waits ? "thread" : cpu->who ? w->var_names[cpu->who->id] : "0";
+    return w->kernel->waits ? "hd_thread" : cpu->who ? w->var_names[cpu->who->id] : "0";
+}
+
+/* In messages: among the threads of its block. */
+static const char *own(CWriter *w)
+{
+    return w->kernel->waits ? "thread" : who(w);
 }
 
 /* Storage that fission made is of one thread or of one collective; only what stands for a tile or
@@ -32,7 +38,8 @@ static const char *who(CWriter *w)
 static bool is_watched(const CWriter *w, const IrTensor *t)
 {
     /* The watch orders accesses by barriers alone: it knows nothing of mbarriers. */
-    return !w->kernel->waits && !t->made && (t->space == IR_SHARED || t->space == IR_PARAM) &&
+    const Cpu *cpu = w->user;
+    return !cpu->trades && !t->made && (t->space == IR_SHARED || t->space == IR_PARAM) &&
            !cfamily_is_packed(t->elem);
 }
 
@@ -42,33 +49,47 @@ static bool must_be_ready(const IrTensor *t)
     return block && t->made != IR_MADE_VALUE && !cfamily_is_packed(t->elem);
 }
 
+/* Which block's element it is; 0 where it is the own one's. */
+static void block_of(CWriter *w, const Access *a)
+{
+    if (a->tensor->of)
+        cfamily_expr(w, a->index[0], C_SELECT);
+    else
+        put(w, "0");
+}
+
 static void check_bounds(CWriter *w, const Access *a)
 {
     if (a->tensor->made || (a->flags & (IR_LINEAR | IR_PROVED))) return;
     for (int d = 0; d < a->tensor->rank; ++d) {
         const IrExpr *index = a->index[d], *extent = a->tensor->extents[d];
         if (ir_is_const(extent) && index->lo >= 0 && index->hi < extent->value.i) continue;
-        const char *text = base_format(w->kernel->arena,
-                                       "index {0} of dimension %d of `%s` is out of bounds: the "
-                                       "extent is {1} (thread {2})",
-                                       d, a->tensor->name->text);
         put(w, "{ const int64_t hd_i = ");
         cfamily_expr(w, index, C_ANY);
         put(w, ", hd_n = ");
         cfamily_expr(w, extent, C_ANY);
         base_sb_printf(w->out,
-                       "; if (hd_i < 0 || hd_i >= hd_n) { hd_trap(args->trap, %d, hd_i, hd_n, %s, "
-                       "0); goto hd_stop; } } ",
-                       site(w, text), who(w));
+                       "; if (hd_i < 0 || hd_i >= hd_n) { hd_trap(args->trap, %d, hd_i, hd_n, %s, ",
+                       site(w, ir_bounds_text(w->kernel, a->tensor, d)), own(w));
+        block_of(w, a);
+        put(w, "); goto hd_stop; } } ");
     }
 }
 
 static void trap_element(CWriter *w, const Access *a, const char *text, const char *other)
 {
-    base_sb_printf(w->out, " { hd_trap(args->trap, %d, ",
-                   site(w, base_format(w->kernel->arena, text, a->tensor->name->text)));
-    cfamily_expr(w, a->offset, C_SELECT);
-    base_sb_printf(w->out, ", %s, %s, 0); goto hd_stop; } ", who(w), other);
+    IrKernel *k = w->kernel;
+    const IrTensor *t = a->tensor;
+    const IrExpr *offset = a->offset;
+    if (t->of) cfamily_block_of(w, &offset);
+    text = base_format(k->arena, text, ir_element_text(k, t));
+    if (other && k->cluster)
+        text = base_format(k->arena, "%s; threads are counted through the cluster", text);
+    base_sb_printf(w->out, " { hd_trap(args->trap, %d, ", site(w, text));
+    cfamily_expr(w, offset, C_SELECT);
+    base_sb_printf(w->out, ", %s, %s, ", other ? who(w) : own(w), other ? other : "0");
+    block_of(w, a);
+    put(w, "); goto hd_stop; } ");
 }
 
 static void address(CWriter *w, const Access *a)
@@ -100,7 +121,7 @@ static void check_read(CWriter *w, const Access *a)
         put(w, "if (!hd_watch_ready(&hd_watch, ");
         address(w, a);
         put(w, "))");
-        trap_element(w, a, "element {0} of `%s` is read before it has a value (thread {1})", "0");
+        trap_element(w, a, "element {0} of `%s` is read before it has a value (thread {1})", NULL);
     }
     if (is_watched(w, a->tensor)) {
         base_sb_printf(w->out, "if (!hd_watch_read(&hd_watch, ");
@@ -133,7 +154,7 @@ static void checked_load(CWriter *w, const IrExpr *e, CPrec prec)
     check_read(w, &a);
     if (cfamily_is_packed(e->tensor->elem)) {
         base_sb_printf(w->out, "hd_load_%s(%s, ", vocab_elem(e->tensor->elem)->text,
-                       w->tensor_names[e->tensor->id]);
+                       cfamily_tensor(w, e->tensor, &a.offset));
         cfamily_expr(w, a.offset, C_ANY);
         put(w, ")");
     } else {
@@ -196,7 +217,7 @@ static void checked_store(CWriter *w, const IrStmt *s)
     note_write(w, &a);
     if (packed) {
         base_sb_printf(w->out, "hd_store_%s(%s, ", vocab_elem(s->tensor->elem)->text,
-                       w->tensor_names[s->tensor->id]);
+                       cfamily_tensor(w, s->tensor, &a.offset));
         cfamily_expr(w, a.offset, C_ANY);
         put(w, ", hd_value)");
     } else {
@@ -257,14 +278,15 @@ static bool is_async(const CWriter *w, const IrStmt *s)
     return value->op == IR_LOAD && value->type.lanes == 1 && !cfamily_is_packed(s->tensor->elem);
 }
 
-/* Atomics are ordered by themselves; their indices can still be wrong. */
+/* Atomics, and what is done with mbarriers, are ordered by themselves; their indices can still be
+ * wrong. */
 static void check_atomic(CWriter *w, const IrStmt *s)
 {
     Access a = access_of(w, s->tensor, s->flags, s->args);
     cfamily_open(w);
     put(w, "{ ");
     check_bounds(w, &a);
-    if (must_be_ready(s->tensor)) {
+    if (must_be_ready(s->tensor) && !s->tensor->arrivals) {
         put(w, "hd_watch_set(&hd_watch, ");
         address(w, &a);
         put(w, "); ");
@@ -330,6 +352,6 @@ bool target_cpu_checked_stmt(CWriter *w, const IrStmt *s)
         return true;
     }
     if (s->kind == IR_STMT_BARRIER && !w->kernel->waits) barrier(w, s);
-    if (s->kind == IR_STMT_ATOMIC) check_atomic(w, s);
+    if (s->kind == IR_STMT_ATOMIC || s->kind == IR_STMT_MBARRIER) check_atomic(w, s);
     return target_cpu_stmt(w, s);
 }

@@ -13,6 +13,7 @@ typedef struct Cpu {
     bool check;
     const IrVar *who;   /* checked: holds the running thread */
     uint32_t origin;    /* checked: of the current statement */
+    bool trades;        /* checked: threads wait at mbarriers, of which the watch knows nothing */
     bool *async;        /* checked: by tensor id, it is copied to asynchronously */
     int64_t role_begin; /* coroutines: first thread of the current role */
 } Cpu;

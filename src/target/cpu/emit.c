@@ -45,15 +45,21 @@ static bool is_local(const IrTensor *t)
 
 typedef struct Uses {
     bool *tensors;
-    bool streams;
+    bool streams, trades;
     bool *async; /* by tensor id: has asynchronous stores */
     Map bounds;  /* constants beside which floats are compared, by expression id + 1 */
 } Uses;
 
+static void note_tensor(Uses *uses, const IrTensor *t)
+{
+    uses->tensors[t->id] = true;
+    if (t->of) uses->tensors[t->of->id] = true;
+}
+
 static bool note_load(void *user, const IrExpr *e)
 {
     Uses *uses = user;
-    if (e->op == IR_LOAD) uses->tensors[e->tensor->id] = true;
+    if (e->op == IR_LOAD) note_tensor(uses, e->tensor);
     if (target_cpu_has_bound(e))
         base_map_put(&uses->bounds, (uint64_t)e->args[1]->id + 1, (void *)(uintptr_t)e->args[1]);
     return false;
@@ -62,8 +68,9 @@ static bool note_load(void *user, const IrExpr *e)
 static bool note_stmt(void *user, IrStmt *s)
 {
     Uses *uses = user;
-    if (s->tensor) uses->tensors[s->tensor->id] = true;
+    if (s->tensor) note_tensor(uses, s->tensor);
     if (s->kind == IR_STMT_FOR && (s->flags & IR_STREAM)) uses->streams = true;
+    if (s->kind == IR_STMT_MBARRIER || s->kind == IR_STMT_BULK) uses->trades = true;
     if (s->kind == IR_STMT_STORE && (s->flags & IR_ASYNC)) uses->async[s->tensor->id] = true;
     for (int i = 0; i < s->count; ++i) ir_any(s->args[i], note_load, user);
     return true;
@@ -346,6 +353,7 @@ static void emit_variant(Arena *arena, TargetInstance *instance, TargetVariant *
     Uses uses = {.tensors = NEW_ARRAY(arena, bool, k->tensors.len + 1), .bounds = base_map(arena)};
     cpu.async = uses.async = NEW_ARRAY(arena, bool, k->tensors.len + 1);
     ir_walk(k->body, note_stmt, &uses);
+    cpu.trades = uses.trades;
     base_sb_printf(out, "/* %s%s%s */\n", k->name->text, k->instance && *k->instance ? " " : "",
                    k->instance ? k->instance : "");
     variant->cpu_symbol = symbol;
@@ -359,12 +367,17 @@ static void emit_variant(Arena *arena, TargetInstance *instance, TargetVariant *
     entry_function(&cpu, &uses);
 }
 
-static bool waits(const TargetModule *module)
+/* The most threads that have to run together as coroutines; 0: none. */
+static int64_t waiting_threads(const TargetModule *module)
 {
+    int64_t most = 0;
     for (int i = 0; i < module->kernel_count; ++i)
-        for (int j = 0; j < module->kernels[i].instance_count; ++j)
-            if (module->kernels[i].instances[j].kernel->waits) return true;
-    return false;
+        for (int j = 0; j < module->kernels[i].instance_count; ++j) {
+            const IrKernel *k = module->kernels[i].instances[j].kernel;
+            int64_t count = (k->block_size + 31) / 32 * 32 * (k->cluster ? k->cluster : 1);
+            if (k->waits && count > most) most = count;
+        }
+    return most;
 }
 
 void target_cpu_emit(Arena *arena, TargetModule *module, Sb *out)
@@ -376,7 +389,9 @@ void target_cpu_emit(Arena *arena, TargetModule *module, Sb *out)
     base_sb_char(out, '\n');
     if (module->check) base_sb_str(out, target_text(TEXT_CPU_WATCH));
     if (module->check) base_sb_str(out, "#define HD_WATCHED 1\n");
-    if (waits(module)) base_sb_str(out, target_text(TEXT_CPU_THREADS));
+    int64_t waiting = waiting_threads(module);
+    if (waiting > 1024) base_sb_printf(out, "#define HD_MOST_THREADS %lld\n", (long long)waiting);
+    if (waiting) base_sb_str(out, target_text(TEXT_CPU_THREADS));
     for (int i = 0; i < module->kernel_count; ++i) {
         TargetKernel *kernel = &module->kernels[i];
         for (int j = 0; j < kernel->instance_count; ++j) {

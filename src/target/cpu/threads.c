@@ -17,7 +17,9 @@ static void barrier(Cpu *cpu, const IrStmt *s)
 {
     CWriter *w = &cpu->w;
     long long n = (long long)s->imm, first = (long long)cpu->role_begin;
-    if (s->scope == IR_SCOPE_GRID)
+    if (s->scope == IR_SCOPE_CLUSTER)
+        cfamily_line(w, "hd_threads_cluster_sync(hd_t);");
+    else if (s->scope == IR_SCOPE_GRID)
         cfamily_line(w, "hd_threads_grid_sync(hd_t);");
     else if (s->scope == IR_SCOPE_WARP)
         cfamily_line(w, "hd_threads_sync(hd_t, thread / 32 * 32, 32);");
@@ -217,7 +219,7 @@ static void tensors(Cpu *cpu, const bool *used, const IrExpr *const *at)
     for (size_t i = 0; i < cpu->kernel->tensors.len; ++i) {
         const IrTensor *t = cpu->kernel->tensors.data[i];
         const char *type = target_cpu_memory_type(w, t->elem), *name = w->tensor_names[i];
-        if (!used[i]) continue;
+        if (!used[i] || t->of) continue;
         if (t->space == IR_TABLE)
             target_cpu_table(w, t);
         else if (t->space == IR_PARAM)
@@ -228,7 +230,7 @@ static void tensors(Cpu *cpu, const bool *used, const IrExpr *const *at)
                          (long long)((own_bytes(t) + vocab_elem_bytes(t->elem) - 1) /
                                      vocab_elem_bytes(t->elem)));
         else
-            cfamily_line(w, "%s *const %s = (%s *)(hd_t->memory + %s);", type, name, type,
+            cfamily_line(w, "%s *const %s = (%s *)(hd_memory + %s);", type, name, type,
                          target_cpu_expr_text(w, at[i]));
     }
 }
@@ -242,8 +244,11 @@ static void thread_function(Cpu *cpu, const bool *used, const IrExpr *const *at)
     ++w->depth;
     cfamily_line(w, "typedef int%d_t hd_index;", w->index_bits);
     cfamily_line(w, "const HdCpuArgs *const args = hd_t->args;");
-    cfamily_line(w, "const hd_index thread = (hd_index)hd_thread;");
-    cfamily_line(w, "const int64_t hd_block = hd_t->block;");
+    cfamily_line(w, "const hd_index thread = (hd_index)(hd_thread %% hd_t->stride);");
+    cfamily_line(w, "const int64_t hd_rank = hd_thread / hd_t->stride;");
+    cfamily_line(w, "const int64_t hd_block = hd_t->block + hd_rank;");
+    cfamily_line(w, "char *const hd_memory __attribute__((unused)) = "
+                    "hd_t->memory + hd_rank * (int64_t)hd_t->shared;");
     target_cpu_sizes(cpu);
     target_cpu_coordinates(w);
     tensors(cpu, used, at);
@@ -264,8 +269,8 @@ static void mbarriers(Cpu *cpu, const bool *used, const IrExpr *const *at)
     CWriter *w = &cpu->w;
     for (size_t i = 0; i < cpu->kernel->tensors.len; ++i) {
         const IrTensor *t = cpu->kernel->tensors.data[i];
-        if (used[i] && t->arrivals)
-            cfamily_line(w, "hd_mbarrier_init(hd_t, hd_t->memory + %s, %lld, %lld);",
+        if (used[i] && t->arrivals && !t->of)
+            cfamily_line(w, "hd_mbarrier_init(hd_t, (uint64_t)%s, %lld, %lld);",
                          target_cpu_expr_text(w, at[i]), (long long)ir_tensor_size(t),
                          (long long)t->arrivals);
     }
@@ -275,7 +280,9 @@ static void entry_function(Cpu *cpu, const bool *used, const IrExpr *const *at, 
                            int64_t own)
 {
     CWriter *w = &cpu->w;
-    long long count = (long long)cpu->kernel->block_size, stack = (long long)((own + 4095) & -4096);
+    const IrKernel *k = cpu->kernel;
+    long long blocks = k->cluster ? (long long)k->cluster : 1;
+    long long stack = (long long)((own + 4095) & -4096);
     cfamily_line(w, "static void %s(const HdCpuArgs *args, int64_t begin, int64_t end)",
                  cpu->symbol);
     cfamily_line(w, "{");
@@ -283,19 +290,15 @@ static void entry_function(Cpu *cpu, const bool *used, const IrExpr *const *at, 
     cfamily_line(w, "typedef int%d_t hd_index;", w->index_bits);
     target_cpu_sizes(cpu);
     cfamily_line(w, "const uint64_t hd_bytes = (uint64_t)%s;", target_cpu_expr_text(w, total));
-    cfamily_line(w,
-                 "char *hd_memory = args->scratch(args->pool, hd_threads_bytes(hd_bytes, %lld, "
-                 "%lld));",
-                 count, stack);
-    cfamily_line(w, "if (!hd_memory) return;");
-    cfamily_line(w, "HdThreads *hd_t = hd_threads_begin(args, hd_memory, hd_bytes, %lld, %lld);",
-                 count, stack);
+    cfamily_line(w, "HdThreads *hd_t = hd_threads_begin(args, hd_bytes, %lld, %lld, %lld);", blocks,
+                 (long long)k->block_size, stack);
+    cfamily_line(w, "if (!hd_t) return;");
     if (cpu->check) cfamily_line(w, "HdWatch hd_watch = {.seed = args->seed};");
     if (cpu->check) cfamily_line(w, "hd_t->watch = &hd_watch;");
-    cfamily_line(w, "for (int64_t hd_block = begin; hd_block < end; ++hd_block) {");
+    cfamily_line(w, "for (int64_t hd_block = begin; hd_block < end; hd_block += %lld) {", blocks);
     cfamily_line(w, "    if (hd_trapped(args->trap)) break;");
     ++w->depth;
-    if (cpu->check) cfamily_line(w, "hd_watch_begin(&hd_watch, %lld);", count);
+    if (cpu->check) cfamily_line(w, "hd_watch_begin(&hd_watch, hd_t->count);");
     cfamily_line(w, "hd_threads_block(hd_t, hd_block);");
     mbarriers(cpu, used, at);
     cfamily_line(w, "hd_threads_run(hd_t, %s_thread);", cpu->symbol);
@@ -317,7 +320,7 @@ void target_cpu_threads(Cpu *cpu, const bool *used)
         const IrTensor *t = k->tensors.data[i];
         if (!used[i]) continue;
         if (is_own(t)) own += own_bytes(t) + 64;
-        if (t->space != IR_SHARED) continue;
+        if (t->space != IR_SHARED || t->of) continue;
         at[i] = total;
         total = ir_binary(k, IR_ADD, total, target_cpu_room(k, t));
     }

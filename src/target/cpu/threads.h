@@ -1,6 +1,8 @@
-/* The threads of a block as coroutines, for kernels whose threads wait for one another by other
- * means than barriers of known groups: a loop over threads would never let the awaited one run. It
- * follows the prelude, the atomics and the watch (watch.h) in the emitted file.
+/* The threads of a block, or of a cluster's blocks, as coroutines, for kernels whose threads wait
+ * for one another by other means than barriers of a block's groups: a loop over threads would never
+ * let the awaited one run. Threads are numbered through the cluster; each block begins at a
+ * multiple of
+ * 32. It follows the prelude, the atomics and the watch (watch.h) in the emitted file.
  *
  * A thread runs until it waits. Where all wait, what copy engines have been asked for happens, one
  * copy at a time, so as late as it may; where there is nothing left to copy, they wait for ever. */
@@ -8,11 +10,13 @@
 #include <ucontext.h>
 #endif
 
+#ifndef HD_MOST_THREADS
+#define HD_MOST_THREADS 1024
+#endif
 enum {
-    HD_MOST_THREADS = 1024,
-    HD_MOST_GROUPS = 160,
-    HD_MOST_MBARRIERS = 512,
-    HD_MOST_BULKS = 512,
+    HD_MOST_GROUPS = HD_MOST_THREADS / 32 * 5,
+    HD_MOST_MBARRIERS = HD_MOST_THREADS / 2,
+    HD_MOST_BULKS = HD_MOST_THREADS / 2,
     HD_LANE = 128
 };
 
@@ -57,7 +61,7 @@ HD_COLD void hd_context_switch(HdContext *from, HdContext *to)
 }
 #endif
 
-/* ---- the state of a block ---- */
+/* ---- the state of a block, or of a cluster ---- */
 typedef struct HdMbarrier {
     const void *address;
     int64_t expected, pending; /* arrivals of a phase */
@@ -83,11 +87,13 @@ typedef struct HdGroup {
 typedef struct HdThreads HdThreads;
 struct HdThreads {
     const HdCpuArgs *args;
-    int64_t block; /* number of the block in the grid */
-    char *memory;  /* its shared tensors */
+    int64_t block;   /* number of the (first) block in the grid */
+    char *memory;    /* its shared tensors; the next block's follow */
+    uint64_t shared; /* bytes of a block's */
     void (*kernel)(HdThreads *t, int64_t thread);
+    int64_t blocks, threads, stride; /* threads of a block; from its first to the next block's */
     int64_t count, current, done, pauses;
-    bool over; /* the block gives up */
+    bool over; /* all give up */
     uint64_t random;
     char *stacks;
     uint64_t stack; /* bytes of one */
@@ -111,6 +117,30 @@ struct HdThreads {
 };
 
 static _Thread_local HdThreads *hd_threads_now; /* whose thread starts */
+
+/* Numbers of threads: `count` of them, of which those at the end of each block's are nobody. */
+HD_FN bool hd_threads_is(const HdThreads *t, int64_t thread)
+{
+    return thread % t->stride < t->threads;
+}
+HD_FN int64_t hd_threads_live(const HdThreads *t)
+{
+    return t->blocks * t->threads;
+}
+/* Of the current thread: its block in the cluster, and its number there. */
+HD_FN int64_t hd_threads_rank(const HdThreads *t)
+{
+    return t->current / t->stride;
+}
+HD_FN int64_t hd_threads_own(const HdThreads *t)
+{
+    return t->current % t->stride;
+}
+HD_FN char *hd_threads_of_block(const HdThreads *t, const void *p, int64_t rank)
+{
+    return (char *)(uintptr_t)p + (rank - hd_threads_rank(t)) * (int64_t)t->shared;
+}
+#define hd_of_block(p, rank) ((__typeof__(p))(void *)hd_threads_of_block(hd_t, p, rank))
 
 /* ---- switching ---- */
 HD_COLD void hd_threads_leave(HdThreads *t)
@@ -139,39 +169,63 @@ HD_COLD void hd_threads_trap(HdThreads *t, int site, int64_t a, int64_t b, int64
 /* Inside the loop of an `await`. */
 HD_COLD void hd_threads_pause(HdThreads *t)
 {
-    if (++t->pauses % t->count == 0 && !t->args->yield(t->args->grid_state)) hd_threads_stop(t);
+    if (++t->pauses % hd_threads_live(t) == 0 && !t->args->yield(t->args->grid_state))
+        hd_threads_stop(t);
     hd_threads_wake(t, t->current);
     hd_threads_leave(t);
 }
 
 /* ---- barriers of groups ---- */
-HD_COLD void hd_threads_sync(HdThreads *t, int64_t base, int64_t count)
+/* The `count` threads among the numbers [base, base + span) wait for one another. True: this one is
+ * the last to come. */
+HD_COLD bool hd_threads_gather(HdThreads *t, int64_t base, int64_t span, int64_t count)
 {
     int i = 0;
-    if (base + count > t->count) count = t->count - base;
-    while (i < t->group_count && (t->groups[i].base != base || t->groups[i].count != count)) ++i;
+    while (i < t->group_count && (t->groups[i].base != base || t->groups[i].count != span)) ++i;
     if (i == HD_MOST_GROUPS) abort();
-    if (i == t->group_count) t->groups[t->group_count++] = (HdGroup){base, count, 0};
+    if (i == t->group_count) t->groups[t->group_count++] = (HdGroup){base, span, 0};
     if (++t->groups[i].arrived < count) {
         hd_threads_leave(t);
-        return;
+        return false;
     }
     t->groups[i].arrived = 0;
-    for (int64_t j = base; j < base + count; ++j)
-        if (j != t->current) hd_threads_wake(t, j);
+    for (int64_t j = base; j < base + span; ++j)
+        if (j != t->current && hd_threads_is(t, j)) hd_threads_wake(t, j);
+    return true;
+}
+
+/* A barrier, after which what came before it is ordered. */
+HD_COLD void hd_threads_barrier(HdThreads *t, int64_t base, int64_t span, int64_t count)
+{
+    bool last = hd_threads_gather(t, base, span, count);
+#ifdef HD_WATCHED
+    if (last) hd_watch_barrier(t->watch, base, span, t->count);
+#endif
+    (void)last;
+}
+
+HD_COLD void hd_threads_sync(HdThreads *t, int64_t base, int64_t count)
+{
+    if (base + count > t->threads) count = t->threads - base;
+    hd_threads_barrier(t, t->current - hd_threads_own(t) + base, count, count);
+}
+
+HD_COLD void hd_threads_cluster_sync(HdThreads *t)
+{
+    hd_threads_barrier(t, 0, t->count, hd_threads_live(t));
 }
 
 HD_COLD void hd_threads_grid_sync(HdThreads *t)
 {
-    hd_threads_sync(t, 0, t->count);
+    hd_threads_sync(t, 0, t->threads);
     if (t->current == 0 && !t->args->grid_sync(t->args->grid_state)) hd_threads_stop(t);
-    hd_threads_sync(t, 0, t->count);
+    hd_threads_sync(t, 0, t->threads);
 }
 
 /* ---- collectives of a warp ---- */
 HD_FN int64_t hd_threads_lanes(const HdThreads *t)
 {
-    int64_t rest = t->count - t->current / 32 * 32;
+    int64_t rest = t->threads - hd_threads_own(t) / 32 * 32;
     return rest < 32 ? rest : 32;
 }
 
@@ -181,7 +235,7 @@ HD_COLD const void *hd_threads_meet(HdThreads *t, const void *value, uint64_t by
     int64_t thread = t->current, warp = thread / 32;
     char *lanes = t->lanes[warp][t->turn[thread]++ & 1];
     memcpy(lanes + (uint64_t)(thread % 32) * bytes, value, bytes);
-    hd_threads_sync(t, warp * 32, 32);
+    hd_threads_gather(t, warp * 32, hd_threads_lanes(t), hd_threads_lanes(t));
     return lanes;
 }
 
@@ -208,12 +262,14 @@ HD_FN bool hd_threads_all(HdThreads *t, bool p)
 }
 
 /* ---- mbarriers ---- */
-HD_COLD void hd_mbarrier_init(HdThreads *t, const void *first, int64_t count, int64_t arrivals)
+/* `count` of them, from byte `at` of each block's shared tensors on. */
+HD_COLD void hd_mbarrier_init(HdThreads *t, uint64_t at, int64_t count, int64_t arrivals)
 {
-    for (int64_t i = 0; i < count; ++i) {
+    for (int64_t i = 0; i < count * t->blocks; ++i) {
+        const char *first = t->memory + (uint64_t)(i / count) * t->shared + at;
         if (t->mbarrier_count == HD_MOST_MBARRIERS) abort();
-        t->mbarriers[t->mbarrier_count++] =
-            (HdMbarrier){(const uint64_t *)first + i, arrivals, arrivals, 0, 0};
+        t->mbarriers[t->mbarrier_count++] = (HdMbarrier){
+            (const uint64_t *)(const void *)first + i % count, arrivals, arrivals, 0, 0};
     }
 }
 
@@ -240,7 +296,7 @@ HD_COLD void hd_mbarrier_settle(HdThreads *t, HdMbarrier *b)
 HD_COLD void hd_mbarrier_expect(HdThreads *t, const void *address, int64_t bytes, int site)
 {
     HdMbarrier *b = hd_mbarrier(t, address);
-    if (b->pending == 0) hd_threads_trap(t, site, t->current, 0, 0);
+    if (b->pending == 0) hd_threads_trap(t, site, hd_threads_own(t), 0, 0);
     b->bytes += bytes;
     --b->pending;
     hd_mbarrier_settle(t, b);
@@ -361,7 +417,7 @@ HD_COLD void hd_threads_stuck(HdThreads *t)
     for (int64_t i = 0; i < t->count; ++i) {
         if (!t->waits[i].at) continue;
         const HdMbarrier *b = hd_mbarrier(t, t->waits[i].at);
-        hd_trap(t->args->trap, t->waits[i].site, i, b->pending, b->bytes, 0);
+        hd_trap(t->args->trap, t->waits[i].site, i % t->stride, b->pending, b->bytes, 0);
         return;
     }
     abort();
@@ -391,28 +447,32 @@ HD_COLD int64_t hd_threads_next(HdThreads *t)
     return thread;
 }
 
-/* Memory that hd_threads_begin divides: for `shared` bytes of shared tensors and `count` stacks. */
-HD_FN uint64_t hd_threads_bytes(uint64_t shared, int64_t count, uint64_t stack)
+/* Makes the state of `blocks` blocks of `threads` threads each, with `shared` bytes of shared
+ * tensors and stacks of `stack` bytes. NULL: there is no memory. */
+HD_COLD HdThreads *hd_threads_begin(const HdCpuArgs *args, uint64_t shared, int64_t blocks,
+                                    int64_t threads, uint64_t stack)
 {
-    return (sizeof(HdThreads) + 63) / 64 * 64 + (shared + 1023) / 1024 * 1024 + 1024 +
-           (uint64_t)count * stack;
-}
-
-HD_FN HdThreads *hd_threads_begin(const HdCpuArgs *args, char *memory, uint64_t shared,
-                                  int64_t count, uint64_t stack)
-{
-    HdThreads *t = (HdThreads *)memory;
-    char *at = memory + (sizeof(HdThreads) + 63) / 64 * 64;
+    uint64_t state = (sizeof(HdThreads) + 63) / 64 * 64;
+    int64_t stride = (threads + 31) / 32 * 32, count = blocks * stride;
+    shared = (shared + 1023) / 1024 * 1024;
+    uint64_t tensors = (uint64_t)blocks * shared, bytes = state + 1024 + tensors;
+    HdThreads *t = args->scratch(args->pool, bytes + (uint64_t)count * stack);
+    if (!t) return NULL;
+    char *at = (char *)t + state;
     at += -(uintptr_t)at & 1023;
     t->args = args;
+    t->blocks = blocks;
+    t->threads = threads;
+    t->stride = stride;
     t->count = count;
     t->stack = stack;
     t->memory = at;
-    t->stacks = at + (shared + 1023) / 1024 * 1024;
+    t->shared = shared;
+    t->stacks = at + tensors;
     return t;
 }
 
-/* Makes the threads of a block; mbarriers can be initialised then. */
+/* Makes the threads of the blocks from number `block` on; mbarriers can be initialised then. */
 HD_COLD void hd_threads_block(HdThreads *t, int64_t block)
 {
     t->block = block;
@@ -424,6 +484,7 @@ HD_COLD void hd_threads_block(HdThreads *t, int64_t block)
         t->waits[i].at = NULL;
         t->turn[i] = 0;
         t->bulk_groups[i] = 0;
+        if (!hd_threads_is(t, i)) continue;
         hd_context_make(&t->contexts[i], t->stacks + (uint64_t)i * t->stack, t->stack,
                         hd_thread_main);
         hd_threads_wake(t, i);
@@ -435,15 +496,16 @@ HD_COLD void hd_threads_run(HdThreads *t, void (*kernel)(HdThreads *t, int64_t t
     t->kernel = kernel;
     /* In every other block (seeded) copies may be made long before they are waited for. */
     bool early = t->args->seed && (t->args->seed + (uint64_t)t->block) % 2 == 0;
-    while (!t->over && (t->ready_count || (t->done < t->count && hd_bulk_land_some(t)))) {
+    int64_t live = hd_threads_live(t);
+    while (!t->over && (t->ready_count || (t->done < live && hd_bulk_land_some(t)))) {
         if (early && hd_threads_random(t) % 4 == 0) hd_bulk_land_some(t);
         if (!t->ready_count) continue;
         hd_threads_now = t;
         t->current = hd_threads_next(t);
         hd_context_switch(&t->scheduler, &t->contexts[t->current]);
     }
-    if (!t->over && t->done < t->count)
+    if (!t->over && t->done < live)
         hd_threads_stuck(t);
     else if (!t->over && t->bulk_count)
-        hd_trap(t->args->trap, t->bulks[0].site, t->bulks[0].thread, 0, 0, 0);
+        hd_trap(t->args->trap, t->bulks[0].site, t->bulks[0].thread % t->stride, 0, 0, 0);
 }

@@ -105,8 +105,10 @@ static void signature(Cuda *cuda)
         base_sb_printf(&list, ",\n    const __grid_constant__ HdTensorMap hd_map_%zu", i);
     /* Without the 1 (blocks that an SM must hold) the compiler would rather spill a little than let
      * fewer blocks fit. */
-    base_sb_printf(w->out, "extern \"C\" __global__ void __launch_bounds__(%lld, 1) %s(%s)\n",
-                   (long long)k->block_size, cuda->symbol, base_sb_text(&list) + 1);
+    base_sb_printf(w->out, "extern \"C\" __global__ void __launch_bounds__(%lld, 1) ",
+                   (long long)k->block_size);
+    if (k->cluster) base_sb_printf(w->out, "__cluster_dims__(%lld, 1, 1) ", (long long)k->cluster);
+    base_sb_printf(w->out, "%s(%s)\n", cuda->symbol, base_sb_text(&list) + 1);
 }
 
 /* ---- what the body starts from --------------------------------------------------------------- */
@@ -201,7 +203,7 @@ static void mbarriers(Cuda *cuda, const Map *words)
     for (size_t i = 0; i < cuda->kernel->tensors.len; ++i) {
         const IrTensor *t = cuda->kernel->tensors.data[i];
         const char *name = w->tensor_names[i];
-        if (!t->arrivals || !target_cuda_has_word(words, name)) continue;
+        if (!t->arrivals || t->of || !target_cuda_has_word(words, name)) continue;
         if (!any) cfamily_line(w, "if (threadIdx.x == 0) {");
         any = true;
         ++w->depth;
@@ -212,7 +214,10 @@ static void mbarriers(Cuda *cuda, const Map *words)
     if (!any) return;
     cfamily_line(w, "    hd_mbarrier_ready();");
     cfamily_line(w, "}");
-    cfamily_line(w, "__syncthreads();");
+    const IrBlock *body = cuda->kernel->body;
+    const IrStmt *first = body->stmts.len ? body->stmts.data[0] : NULL;
+    bool meets = first && first->kind == IR_STMT_BARRIER && first->scope >= IR_SCOPE_BLOCK;
+    if (!meets) cfamily_line(w, "__syncthreads();");
 }
 
 /* ---- kernels --------------------------------------------------------------------------------- */
@@ -258,6 +263,7 @@ static void emit_variant(TargetInstance *instance, TargetVariant *variant, const
     cuda.w.brief = brief;
     name_tables(&cuda);
     ir_walk(k->body, survey, &cuda);
+    for (size_t i = 0; i < k->tensors.len; ++i) cuda.waits |= k->tensors.data[i]->of != NULL;
     target_cuda_find_fragments(&cuda);
     target_cuda_place_shared(&cuda);
     cuda.w.depth = 1;

@@ -155,16 +155,16 @@ static void plain_load(CWriter *w, const IrExpr *e, const IrExpr *offset)
         target_cuda_vector_type(w, e->type);
         put(w, " *)&");
     }
-    base_sb_printf(w->out, "%s[", w->tensor_names[t->id]);
-    cfamily_expr(w, offset, C_ANY);
-    put(w, volatile_ ? "])" : "]");
+    cfamily_element(w, t, offset);
+    if (volatile_) put(w, ")");
 }
 
 /* Half a byte: hd_load_i4(x, …), or the byte by the load's hint. */
 static void packed_element(CWriter *w, const IrExpr *e, const IrExpr *offset)
 {
     IrKernel *k = w->kernel;
-    const char *type = vocab_elem(e->type.elem)->text, *name = w->tensor_names[e->tensor->id];
+    const char *type = vocab_elem(e->type.elem)->text,
+               *name = cfamily_tensor(w, e->tensor, &offset);
     if (!(e->flags & IR_CACHE)) {
         base_sb_printf(w->out, "hd_load_%s(%s, ", type, name);
         cfamily_expr(w, offset, C_ANY);

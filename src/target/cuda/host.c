@@ -67,10 +67,11 @@ static void wrapper(const TargetInstance *instance, TargetVariant *variant, Sb *
     variant->cpu_symbol = base_format(k->arena, "%s_host", variant->cuda_entry);
     base_sb_printf(out,
                    "static void %s(const HdCpuArgs *args, int64_t begin, int64_t end)\n{\n"
-                   "    hd_host::launch(args, begin, end, %lld, %s, args->shared_bytes, [=] {\n"
+                   "    hd_host::launch(args, begin, end, %lld, %s, %lld, args->shared_bytes, "
+                   "[=] {\n"
                    "        %s(",
                    variant->cpu_symbol, (long long)k->block_size, k->resident ? "true" : "false",
-                   variant->cuda_entry);
+                   (long long)k->cluster, variant->cuda_entry);
     for (size_t i = 0; i < k->params.len; ++i) argument(&cuda, &k->params.data[i], i, out);
     for (size_t i = 0; i < k->sizes.len; ++i) base_sb_printf(out, "args->sizes[%zu], ", i);
     base_sb_printf(out, "args->grid[0], args->grid[1], args->grid[2], args->trap%s",

@@ -109,6 +109,55 @@ template <int Policy> HD_FN uint64_t hd_policy()
 }
 #endif
 
+// ---- clusters -----------------------------------------------------------------------------------
+// Where block `rank` of the cluster has what this one has at p, in its shared memory.
+#ifndef HD_HOST
+template <class T> HD_FN T *hd_of_block(T *p, unsigned int rank)
+{
+    unsigned long long there;
+    asm("mapa.u64 %0, %1, %2;" : "=l"(there) : "l"(p), "r"(rank));
+    return (T *)there;
+}
+#endif
+
+// Of all threads of the cluster: what they did before, all see afterwards.
+#ifndef HD_HOST
+HD_FN void hd_cluster_sync()
+{
+    asm volatile("barrier.cluster.arrive.release;" : : : "memory");
+    asm volatile("barrier.cluster.wait.acquire;" : : : "memory");
+}
+#endif
+
+// At the mbarrier that block `rank` has where this one has b.
+#ifndef HD_HOST
+HD_FN void hd_mbarrier_arrive_of_block(unsigned long long *b, unsigned int rank)
+{
+    asm volatile("{\n.reg .b32 there;\n"
+                 "mapa.shared::cluster.u32 there, %0, %1;\n"
+                 "mbarrier.arrive.release.cluster.shared::cluster.b64 _, [there];\n}"
+                 :
+                 : "r"(hd_shared_address(b)), "r"(rank)
+                 : "memory");
+}
+#endif
+
+// As hd_mbarrier_wait, where threads of other blocks arrive.
+#ifndef HD_HOST
+HD_FN void hd_mbarrier_wait_cluster(unsigned long long *b, unsigned int parity)
+{
+    unsigned int over;
+    do {
+        asm volatile("{\n.reg .pred p;\n"
+                     "mbarrier.try_wait.parity.acquire.cluster.shared::cta.b64 p, [%1], %2;\n"
+                     "selp.u32 %0, 1, 0, p;\n}"
+                     : "=r"(over)
+                     : "r"(hd_shared_address(b)), "r"(parity)
+                     : "memory");
+    } while (!over);
+}
+#endif
+
 // ---- copy engines -------------------------------------------------------------------------------
 // A CUtensorMap, which the host has made.
 #ifndef HD_HOST

@@ -18,7 +18,7 @@ void target_cuda_declare_shared(Cuda *cuda, const Map *words)
     for (size_t i = 0; i < cuda->kernel->tensors.len; ++i) {
         const IrTensor *t = cuda->kernel->tensors.data[i];
         const char *name = w->tensor_names[i], *type = target_cuda_memory_type(w, t);
-        if (t->space != IR_SHARED || !target_cuda_has_word(words, name)) continue;
+        if (t->space != IR_SHARED || t->of || !target_cuda_has_word(words, name)) continue;
         if (cuda->shared.at) {
             cfamily_open(w);
             base_sb_printf(w->out, "%s *const %s = (%s *)(hd_shared + ", type, name, type);

@@ -56,7 +56,9 @@ static void barrier(Cuda *cuda, const IrStmt *s)
     CWriter *w = &cuda->w;
     int64_t threads = s->imm ? s->imm : cuda->kernel->block_size;
     bool group = s->scope == IR_SCOPE_GROUP && threads < cuda->kernel->block_size;
-    if (s->scope == IR_SCOPE_GRID)
+    if (s->scope == IR_SCOPE_CLUSTER)
+        cfamily_line(w, "hd_cluster_sync();");
+    else if (s->scope == IR_SCOPE_GRID)
         cfamily_line(w, "hd_grid_sync(hd_words, hd_report);");
     else if (s->scope == IR_SCOPE_WARP || (group && threads <= 32))
         cfamily_line(w, "__syncwarp();");
@@ -108,16 +110,15 @@ static void atomic(CWriter *w, const IrStmt *s)
     int count = cfamily_index_count(s->tensor, s->flags);
     open_result(w, s);
     atomic_name(w, s);
-    base_sb_printf(w->out, "&%s[", w->tensor_names[s->tensor->id]);
-    cfamily_expr(w, cfamily_offset(w, s->tensor, s->flags, s->args), C_ANY);
-    put(w, "]");
+    put(w, "&");
+    cfamily_element(w, s->tensor, cfamily_offset(w, s->tensor, s->flags, s->args));
     for (int i = count; i < s->count; ++i) {
         put(w, ", ");
         cfamily_expr(w, s->args[i], C_ANY);
     }
     if (s->order != IR_RELAXED)
         base_sb_printf(w->out, ", %s, %s", orders[s->order],
-                       s->scope == IR_SCOPE_GRID ? "HD_DEVICE" : "HD_BLOCK");
+                       s->scope > IR_SCOPE_BLOCK ? "HD_DEVICE" : "HD_BLOCK");
     cfamily_close(w, ");");
 }
 
@@ -138,10 +139,22 @@ static void mbarrier(CWriter *w, const IrStmt *s)
 {
     int count = cfamily_index_count(s->tensor, s->flags);
     cfamily_open(w);
-    base_sb_printf(w->out, "hd_mbarrier_%s(&%s[", strchr(vocab_builtin(s->builtin)->text, '.') + 1,
-                   w->tensor_names[s->tensor->id]);
-    cfamily_expr(w, cfamily_offset(w, s->tensor, s->flags, s->args), C_ANY);
+    const IrTensor *t = s->tensor;
+    const IrExpr *offset = cfamily_offset(w, t, s->flags, s->args);
+    const IrExpr *block = t->of ? cfamily_block_of(w, &offset) : NULL;
+    bool others = w->kernel->cluster && s->builtin == BUILTIN_MBARRIER_WAIT;
+    base_sb_printf(w->out, "hd_mbarrier_%s%s(&%s[",
+                   strchr(vocab_builtin(s->builtin)->text, '.') + 1,
+                   t->of    ? "_of_block"
+                   : others ? "_cluster"
+                            : "",
+                   w->tensor_names[t->id]);
+    cfamily_expr(w, offset, C_ANY);
     put(w, "]");
+    if (block) {
+        put(w, ", (unsigned int)");
+        cfamily_expr(w, block, C_UNARY);
+    }
     for (int i = count; i < s->count; ++i) {
         put(w, ", (unsigned int)");
         cfamily_expr(w, s->args[i], C_UNARY);
@@ -159,9 +172,8 @@ static const char *policy(uint32_t flags)
 /* The address of the element that a LOAD would read. */
 static void place(CWriter *w, const IrExpr *load)
 {
-    base_sb_printf(w->out, "&%s[", w->tensor_names[load->tensor->id]);
-    cfamily_expr(w, cfamily_offset(w, load->tensor, load->flags, load->args), C_ANY);
-    put(w, "]");
+    put(w, "&");
+    cfamily_element(w, load->tensor, cfamily_offset(w, load->tensor, load->flags, load->args));
 }
 
 /* tma.load and tma.store: the engine counts coordinates from the fastest dimension. */
@@ -196,11 +208,13 @@ static void guard(CWriter *w, const IrStmt *s, int count)
     put(w, ") ");
 }
 
-/* Before the index of a 4-bit value that is stored; other threads may have neighbours in memory. */
-static void packed_store(CWriter *w, const IrTensor *t)
+/* Before a 4-bit value that is stored; other threads may have neighbours in memory. */
+static void packed_store(CWriter *w, const IrTensor *t, const IrExpr *offset)
 {
+    const char *name = cfamily_tensor(w, t, &offset);
     base_sb_printf(w->out, "hd_%s_%s(%s, ", target_cuda_is_local(t) ? "set" : "store",
-                   vocab_elem(t->elem)->text, w->tensor_names[t->id]);
+                   vocab_elem(t->elem)->text, name);
+    cfamily_expr(w, offset, C_ANY);
 }
 
 /* A vector to where single elements lie: registers, or two to a byte. */
@@ -217,12 +231,12 @@ static void scatter(CWriter *w, const IrStmt *s, int count, const IrExpr *offset
     for (int i = 0; i < type.lanes; ++i) {
         bool local = target_cuda_is_spread(w, s->tensor);
         put(w, " ");
+        const IrExpr *at = ir_binary(w->kernel, IR_ADD, offset, ir_index(w->kernel, i));
         if (local)
-            base_sb_printf(w->out, "%s[", w->tensor_names[s->tensor->id]);
+            cfamily_element(w, s->tensor, at);
         else
-            packed_store(w, s->tensor);
-        cfamily_expr(w, ir_binary(w->kernel, IR_ADD, offset, ir_index(w->kernel, i)), C_ANY);
-        base_sb_printf(w->out, "%s%s.lane[%d]%s;", local ? "] = " : ", ", value, i,
+            packed_store(w, s->tensor, at);
+        base_sb_printf(w->out, "%s%s.lane[%d]%s;", local ? " = " : ", ", value, i,
                        local ? "" : ")");
     }
     cfamily_close(w, " }");
@@ -294,8 +308,7 @@ static bool store(CWriter *w, const IrStmt *s)
     }
     guard(w, s, count);
     if (packed && !local) {
-        packed_store(w, t);
-        cfamily_expr(w, offset, C_ANY);
+        packed_store(w, t, offset);
         put(w, ", ");
         cfamily_expr(w, s->args[count], C_ANY);
         cfamily_close(w, ");");
@@ -310,9 +323,8 @@ static bool store(CWriter *w, const IrStmt *s)
         cfamily_type(w, s->args[count]->type);
         put(w, " *)&");
     }
-    base_sb_printf(w->out, "%s[", w->tensor_names[t->id]);
-    cfamily_expr(w, offset, C_ANY);
-    put(w, "] = ");
+    cfamily_element(w, t, offset);
+    put(w, " = ");
     cfamily_expr(w, s->args[count], C_ANY);
     cfamily_close(w, ";");
     return true;

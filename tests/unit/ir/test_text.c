@@ -174,15 +174,28 @@ static const char engines[] =
     "    bulk_wait 1\n"
     "}\n";
 
-static void test_engines(void **state)
+/* The text is what is printed of it, and each change makes it one of no kernel. */
+static void check_broken(Session *s, const char *whole, size_t count,
+                         const char *const (*broken)[2])
 {
-    Session *s = *state;
     const char *error = NULL;
-    IrKernel *k = read_text(s, engines, &error);
+    IrKernel *k = read_text(s, whole, &error);
     if (!k) fail_msg("%s", error);
     error = ir_verify(k);
     if (error) fail_msg("%s", error);
-    assert_string_equal(print_text(s, k), engines);
+    assert_string_equal(print_text(s, k), whole);
+    for (size_t i = 0; i < count; i++) {
+        const char *at = strstr(whole, broken[i][0]);
+        assert_non_null(at);
+        char *text = base_format(s->arena, "%.*s%s%s", (int)(at - whole), whole, broken[i][1],
+                                 at + strlen(broken[i][0]));
+        k = read_text(s, text, &error);
+        if (k && !ir_verify(k)) fail_msg("%s is no error", broken[i][1]);
+    }
+}
+
+static void test_engines(void **state)
+{
     static const char *const broken[][2] = {
         {"mbarrier wait full.3[tid % 2] (0)", "mbarrier wait full.3[tid % 2] ()"},
         {"mbarrier arrive full.3[0] ()", "mbarrier arrive s.2[0, 0, 0] ()"},
@@ -192,14 +205,36 @@ static void test_engines(void **state)
         {"arrivals 1", "arrivals 1 scope 1"},
         {"waits\n", ""},
     };
-    for (size_t i = 0; i < BASE_LEN(broken); i++) {
-        const char *at = strstr(engines, broken[i][0]);
-        assert_non_null(at);
-        char *text = base_format(s->arena, "%.*s%s%s", (int)(at - engines), engines, broken[i][1],
-                                 at + strlen(broken[i][0]));
-        k = read_text(s, text, &error);
-        if (k && !ir_verify(k)) fail_msg("%s is no error", broken[i][1]);
-    }
+    check_broken(*state, engines, BASE_LEN(broken), broken);
+}
+
+static const char clustered[] = "kernel clustered\n"
+                                "size n\n"
+                                "param out y.0: f32[$n]\n"
+                                "grid $n / 32, 1, 1\n"
+                                "block 32 (32, 1, 1)\n"
+                                "cluster 4\n"
+                                "waits\n"
+                                "shared s.1: f32[32]\n"
+                                "shared s.2: f32[4, 32] of s.1\n"
+                                "{\n"
+                                "    store s.1[tid] = 1.0:f32\n"
+                                "    barrier cluster\n"
+                                "    store y.0[bid.x * 32 + tid] = s.2[bid.x % 4, tid]\n"
+                                "    barrier cluster\n"
+                                "}\n";
+
+static void test_clustered(void **state)
+{
+    static const char *const broken[][2] = {
+        {"cluster 4\n", ""},
+        {"f32[4, 32] of s.1", "f32[4] of s.1"},
+        {"f32[4, 32] of s.1", "f32[4, 32] of s.2"},
+        {"f32[4, 32] of s.1", "f32[4, 32] of y.0"},
+        {"f32[4, 32] of s.1", "f32[4, 32] of s.3"},
+        {"s.2[bid.x % 4, tid]", "s.2[tid]"},
+    };
+    check_broken(*state, clustered, BASE_LEN(broken), broken);
 }
 
 /* A shared operand of 2^40 nodes if it were written out. */
@@ -397,6 +432,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_everything, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_engines, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_clustered, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_shared, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_deep, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_errors, set_up, tear_down),

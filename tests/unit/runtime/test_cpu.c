@@ -95,6 +95,22 @@ static void test_chain(void **state)
     }
 }
 
+/* Clusters are never divided. */
+static void test_clusters(void **state)
+{
+    enum { N = 3 * 1237 };
+    static int64_t v[N];
+    int64_t n = N;
+    HdFailure failure;
+    DLTensor t = tensor(v, kDLInt, 64, 1, &n);
+    HdArg args[1] = {{&t, NULL}};
+    for (int threads = 1; threads <= 4; threads++) {
+        memset(v, 0, sizeof v);
+        assert_true(launch(state, threads, "triples", args, 1, NULL, &failure));
+        for (int64_t i = 0; i < N; i++) assert_int_equal(v[i], 1);
+    }
+}
+
 static void test_grid_sync(void **state)
 {
     enum { N = 61 };
@@ -220,6 +236,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_add),
         cmocka_unit_test(test_chain),
+        cmocka_unit_test(test_clusters),
         cmocka_unit_test(test_grid_sync),
         cmocka_unit_test(test_traps),
         cmocka_unit_test(test_scratch_and_print),

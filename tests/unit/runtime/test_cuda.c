@@ -56,6 +56,7 @@ static const char *const size_names[] = {"n"};
 static const int64_t by_16[] = {HD_X_SIZE,  0,  HD_X_CONST, 15,      HD_X_ADD,
                                 HD_X_CONST, 16, HD_X_DIV,   HD_X_END};
 static const int64_t huge[] = {HD_X_CONST, (int64_t)5 << 30, HD_X_END};
+static const int64_t triple[] = {HD_X_CONST, (int64_t)6 << 30, HD_X_END};
 static const int64_t too_huge[] = {HD_X_CONST, (int64_t)1 << 50, HD_X_END};
 static const int64_t by_1[] = {HD_X_SIZE, 0, HD_X_END};
 static const HdParamInfo vectors[] = {
@@ -73,17 +74,19 @@ static const HdVariantInfo trap_v[] = {{NULL, "plain", NULL, "cuda_trap"}};
 static const HdVariantInfo resident_v[] = {{NULL, "plain", NULL, "cuda_resident"}};
 static const HdVariantInfo greedy_v[] = {{NULL, "plain", NULL, "greedy"}};
 static const HdVariantInfo other_v[] = {{NULL, "plain", NULL, "other"}};
-#define INSTANCE(g, shared, res, v, n)                                                             \
+#define INSTANCE(g, shared, res, v, n) CLUSTERED(g, shared, res, v, n, 0)
+#define CLUSTERED(g, shared, res, v, n, cluster)                                                   \
     {                                                                                              \
         {                                                                                          \
             90, "i", 0, NULL, {g, NULL, NULL}, 128, {128, 1, 1}, shared, res, 1, v, n,             \
-                n ? sites : NULL, NULL, 0, NULL                                                    \
+                n ? sites : NULL, NULL, 0, NULL, cluster                                           \
         }                                                                                          \
     }
 static const HdInstanceInfo add_i[] = INSTANCE(by_16, 65536, false, add_v, 0);
 static const HdInstanceInfo trap_i[] = INSTANCE(by_16, 0, false, trap_v, 1);
 static const HdInstanceInfo resident_i[] = INSTANCE(by_1, 1024, true, resident_v, 0);
 static const HdInstanceInfo huge_i[] = INSTANCE(huge, 0, false, other_v, 0);
+static const HdInstanceInfo triple_i[] = CLUSTERED(triple, 0, false, other_v, 0, 3);
 static const HdInstanceInfo too_huge_i[] = INSTANCE(too_huge, 0, false, other_v, 0);
 static const HdInstanceInfo greedy_i[] = INSTANCE(by_16, 300000, false, greedy_v, 0);
 /* A block's row of n elements, and 16 bytes more. */
@@ -122,6 +125,7 @@ static const HdKernelInfo kernels[] = {
     {"trap", 1, vectors, 1, size_names, 1, trap_i},
     {"resident", 2, resident_params, 1, size_names, 1, resident_i},
     {"huge", 1, vectors, 1, size_names, 1, huge_i},
+    {"triple", 1, vectors, 1, size_names, 1, triple_i},
     {"too_huge", 1, vectors, 1, size_names, 1, too_huge_i},
     {"greedy", 1, vectors, 1, size_names, 1, greedy_i},
     {"kept", 1, vectors, 1, size_names, 1, kept_i},
@@ -133,7 +137,7 @@ static const HdKernelInfo kernels[] = {
         arch, false, ptx, (const unsigned char *)text, sizeof text - 1                             \
     }
 static const HdImageInfo images[] = {IMAGE(90, false, "cubin90")};
-static const HdModuleInfo module = {HD_ABI_VERSION, "m", 9, kernels, 1, images};
+static const HdModuleInfo module = {HD_ABI_VERSION, "m", 10, kernels, 1, images};
 
 typedef struct {
     HdRuntime *runtime;
@@ -407,6 +411,8 @@ static void test_grids(void **state)
     setup(&s, 40);
     assert_true(launch(&s, "huge", 1, NULL));
     assert_non_null(strstr(fake.log, "cuLaunchKernel other grid 1073741824 5 1"));
+    assert_true(launch(&s, "triple", 1, NULL)); /* no cluster lies over the end of a row */
+    assert_non_null(strstr(fake.log, "cuLaunchKernel other grid 1073741823 7 1"));
     assert_false(launch(&s, "too_huge", 1, NULL));
     assert_non_null(strstr(s.failure.text, "is more than a GPU takes"));
     assert_false(launch(&s, "greedy", 1, NULL));
