@@ -104,8 +104,8 @@ static bool begins_blocks(Select *s, const SelectOperand *o, const Place *p)
     if (own % unit || o->tile_step[o->side] % unit || deep % p->depth) return false;
     for (int i = 0; i < p->layout->count; i++) {
         const IrLayoutDigit *d = &p->layout->digits[i];
-        bool other = d->dim != p->dim[0] && d->dim != p->dim[1];
-        if (other && d->place % (LINES * p->line)) return false;
+        bool within = d->place <= p->line && (d->dim == p->dim[0] || d->dim == p->dim[1]);
+        if (!within && d->place % (LINES * p->line)) return false; /* the next panel, say */
     }
     return true;
 }
