@@ -68,8 +68,8 @@ static bool declares(Sema *s, const char *module, const Name *name)
 
 bool sema_hint(Sema *s, Diag *diag, const Name *name, bool type)
 {
-    static const char *const modules[] = {"std.math", "std.int", "std.warp", "std.block",
-                                          "std.tile"};
+    static const char *const modules[] = {"std.math",  "std.int",     "std.warp",
+                                          "std.block", "std.cluster", "std.tile"};
     const char *note = type ? translated(foreign_types, BASE_LEN(foreign_types), name->text)
                             : translated(foreign, BASE_LEN(foreign), name->text);
     if (note) diag_note(s->diags, diag, "%s", note);
