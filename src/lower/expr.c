@@ -268,6 +268,7 @@ static Value member(Lower *l, const Ast *node)
     Value value = lower_value(l, base);
     if (value.kind == VALUE_VIEW && strcmp(name, "mapping") == 0 && value.view->tensor->over)
         return value_mapping(value.view->tensor->over);
+    if (value.kind == VALUE_MAPPING) return value_expr(ir_index(l->k, value.mapping->workers));
     if (value.kind == VALUE_EXPR && value.expr->type.lanes > 1) {
         static const char lanes[] = "xyzw";
         const char *at = strchr(lanes, name[0]);

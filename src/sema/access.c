@@ -204,7 +204,8 @@ const Type *sema_infer_member(Sema *s, Ast *e)
                              : "the methods `tile`, `transpose`, `reshape`, `cache`, `of_block`; "
                                "`dim(x, k)` is an extent");
     case TYPE_MAPPING:
-        return no_member(s, e, type, "the method `drop`");
+        if (strcmp(e->name->text, "workers") == 0) return s->index;
+        return no_member(s, e, type, "`workers`, and the method `drop`");
     default:
         return no_member(s, e, sema_settle(s, KID(e, Member, base), type), "none");
     }
