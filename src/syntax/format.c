@@ -33,6 +33,7 @@ typedef struct Format {
     size_t line_start, line;
     int indent; /* of the current line */
     VEC(Open) open;
+    uint32_t questions; /* outside of all brackets */
     int blocks;
     VEC(Trail) trails;
     /* the statement or declaration at hand */
@@ -106,7 +107,7 @@ static bool blank_before_open(const Format *f)
 
 static bool blank_before_colon(const Format *f)
 {
-    return top(f) && top(f)->questions > 0;
+    return (top(f) ? top(f)->questions : f->questions) > 0;
 }
 
 static bool is_range(const Format *f)
@@ -316,9 +317,9 @@ static void pass_token(Format *f, uint32_t i)
         f->first = kind;
     }
     if (f->blocks == 0 && f->open.len == 0 && is_clause(kind)) f->clause_column = column(f) + 1;
-    if (kind == TOK_QUESTION && f->open.len) VEC_LAST(f->open).questions++;
-    if (kind == TOK_COLON && f->open.len && VEC_LAST(f->open).questions)
-        VEC_LAST(f->open).questions--;
+    uint32_t *questions = f->open.len ? &VEC_LAST(f->open).questions : &f->questions;
+    if (kind == TOK_QUESTION) ++*questions;
+    if (kind == TOK_COLON && *questions) --*questions;
     if (kind == TOK_LPAREN || kind == TOK_LBRACKET || kind == TOK_LBRACE || kind == TOK_SET_OPEN)
         open_bracket(f, i);
     if (kind == TOK_RPAREN || kind == TOK_RBRACKET || kind == TOK_RBRACE) close_bracket(f);

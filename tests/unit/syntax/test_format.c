@@ -103,6 +103,7 @@ static void spacing(void **unused)
     (void)unused;
     static const char *const cases[][2] = {
         {"const   A=-1+ 2*- 3", "const A = -1 + 2 * -3\n"},
+        {"const   A=b? 1:2", "const A = b ? 1 : 2\n"},
         {"import  x . y( a,b )", "import x.y (a, b)\n"},
         {"fn f [ T :num ]( x :T )->T{return -x}", "fn f[T: num](x: T) -> T { return -x }\n"},
         {"fn f(){\na\n}\n\n\n\nfn g(){}", "fn f() {\n    a\n}\n\nfn g() {}\n"},
