@@ -465,6 +465,20 @@ static void widen_inside(Group *g, IrBlock *to, const IrExpr *inside)
     widen(g, branch->body, NULL);
 }
 
+/* What the body names before anything else, alike in all iterations, is named before the loop. */
+static void lift_lets(Group *g, IrBlock *to)
+{
+    size_t first = 0, count = g->body->stmts.len;
+    for (; first + 1 < count; first++) {
+        IrStmt *s = g->body->stmts.data[first];
+        bool let = s->kind == IR_STMT_LET && !s->var->mutable;
+        if (!let || pass_uses_var(s->args[0], g->counter) || ir_any(s->args[0], uses_own, g)) break;
+        VEC_PUSH(g->ctx->k->arena, to->stmts, s);
+    }
+    for (size_t i = first; i < count; i++) g->body->stmts.data[i - first] = g->body->stmts.data[i];
+    g->body->stmts.len = count - first;
+}
+
 /* The widest grouping that widens something; false if there is none. */
 static bool try_loop(PassContext *ctx, const PassFacts *facts, IrBlock *to, IrStmt *loop)
 {
@@ -478,6 +492,7 @@ static bool try_loop(PassContext *ctx, const PassFacts *facts, IrBlock *to, IrSt
     const IrExpr *cond = split_if ? only->args[0] : NULL;
     if (cond) g.body = only->body;
     if (!straight(g.body)) return false;
+    if (!cond) lift_lets(&g, to);
     for (int width = WIDEST; width >= 2; width /= 2) {
         g.width = width;
         if (g.trip % width || !choose(&g, width)) continue;

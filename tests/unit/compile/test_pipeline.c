@@ -72,7 +72,8 @@ static const char gather[] =
     "        f16(acc))\n"
     "}\n";
 
-/* Both tiles come in pieces of 16 bytes, with zeros outside, through no register. */
+/* Both tiles come in pieces of 16 bytes, with zeros outside, through no register. A round divides
+ * its own number by what a filter has, and no row's. */
 static void check_gather(const RuntimeNvrtcResult *r, int arch)
 {
     enum { PIECES_OF_BOTH = 2 * 128 * 32 * 2 / 16 / 128 };
@@ -89,6 +90,9 @@ static void check_gather(const RuntimeNvrtcResult *r, int arch)
     assert_false(ptx_has(r->ptx, entry, "ld.global"));
     assert_false(ptx_has(r->ptx, entry, "st.shared"));
     assert_int_equal(count_between(from, end, "bar.sync"), 1);
+    const char *loop = strstr(from, "cp.async.wait_group"), *last = strstr(loop, "mma.sync");
+    assert_true(last && last < end);
+    assert_in_range(count_between(loop, last, "rem.") + count_between(loop, last, "div."), 1, 4);
 }
 
 static void round_of_gather(void **state)
