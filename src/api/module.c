@@ -1,7 +1,6 @@
 /* Compiling, and what a module holds. */
 #include "api/api.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 /* ---- compiling ------------------------------------------------------------------------------- */
@@ -13,37 +12,26 @@ typedef struct Work { /* one compilation */
     size_t len;
     Host *host;
     Compile *session;
-    LowerDefine *defines; /* malloc; the names too */
+    LowerDefine *defines;
     int define_count;
 } Work;
 
-static bool parse_define(const char *text, LowerDefine *define)
-{
-    const char *equals = strchr(text, '=');
-    if (!equals || equals == text) return false;
-    const char *value = equals + 1;
-    char *end;
-    define->elem = vocab_elem_find(value, strlen(value));
-    errno = 0;
-    define->number = define->elem ? 0 : strtoll(value, &end, 0);
-    if (!define->elem && (errno || end == value || *end)) return false;
-    define->name = strndup(text, (size_t)(equals - text));
-    return define->name != NULL;
-}
-
+/* For the loaded program. */
 static HdResult parse_defines(Work *w)
 {
     const char *const *texts = w->options->defines;
+    Compile *s = w->session;
     int count = 0;
     while (texts && texts[count]) count++;
-    if (count == 0) return HD_OK;
-    w->defines = calloc((size_t)count, sizeof *w->defines);
-    if (!w->defines) return api_fail(w->context, HD_ERROR_ENVIRONMENT, "out of memory");
+    w->defines = NEW_ARRAY(s->arena, LowerDefine, (size_t)count + 1);
+    w->define_count = count;
     for (int i = 0; i < count; i++) {
-        if (!parse_define(texts[i], &w->defines[i]))
-            return api_fail(w->context, HD_ERROR_CALL,
-                            "`%s` is no define: NAME=VALUE, a number or an element type", texts[i]);
-        w->define_count++;
+        LowerDefine *d = &w->defines[i];
+        if (!compile_parse_define(s->arena, texts[i], d))
+            return api_fail(w->context, HD_ERROR_CALL, "`%s` is no define, NAME=VALUE", texts[i]);
+        const char *why = compile_takes_define(s, d->name) ? compile_refuse_define(s, d)
+                                                           : "no kernel has such a name";
+        if (why) return api_fail(w->context, HD_ERROR_CALL, "`%s`: %s", texts[i], why);
     }
     return HD_OK;
 }
@@ -104,17 +92,19 @@ static HdResult wrap(Work *w, HdLoadedModule *loaded, HdModule **module)
 static HdResult build(Work *w, HdModule **module)
 {
     Compile *s = w->session;
-    CompileOptions options = {.define_count = w->define_count,
-                              .defines = w->defines,
-                              .check = w->options->check != 0,
-                              .shuffle_threads = w->options->check && w->options->seed};
     s->diags->warnings_as_errors = w->options->warnings_as_errors != 0;
     CompileStatus status = compile_load(s, w->path, w->text, w->len);
     if (status != COMPILE_OK) return result_of(w, status);
     HdFailure failure = {0};
     if (setjmp(s->escape.env)) return api_fail(w->context, HD_ERROR_ENVIRONMENT, "out of memory");
+    HdResult result = parse_defines(w);
+    if (result != HD_OK) return result;
+    CompileOptions options = {.define_count = w->define_count,
+                              .defines = w->defines,
+                              .check = w->options->check != 0,
+                              .shuffle_threads = w->options->check && w->options->seed};
     HdLoadedModule *loaded = host_build(w->host, s, &options, &status, &failure);
-    HdResult result = result_of(w, status);
+    result = result_of(w, status);
     if (result == HD_OK && !loaded) result = api_failure(w->context, &failure);
     return result == HD_OK ? wrap(w, loaded, module) : result;
 }
@@ -127,15 +117,10 @@ static HdResult compile(Work *w, HdModule **module)
     api_keep(&w->context->diagnostics_json, NULL);
     w->host = api_host(w->context, w->options->device, &result);
     if (!w->host) return result;
-    result = parse_defines(w);
-    if (result == HD_OK) {
-        w->session = compile_create();
-        result = w->session ? build(w, module)
-                            : api_fail(w->context, HD_ERROR_ENVIRONMENT, "out of memory");
-    }
+    w->session = compile_create();
+    result =
+        w->session ? build(w, module) : api_fail(w->context, HD_ERROR_ENVIRONMENT, "out of memory");
     compile_destroy(w->session);
-    for (int i = 0; i < w->define_count; i++) free((char *)(uintptr_t)w->defines[i].name);
-    free(w->defines);
     return result;
 }
 

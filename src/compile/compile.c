@@ -123,7 +123,7 @@ CompileStatus compile_format(Compile *s, const char *path, const char *text, siz
 /* ---- kernels ----------------------------------------------------------------------------------
  */
 
-static const Symbol *next_kernel(const Compile *s, uint32_t *at, bool only_public)
+const Symbol *compile_next_kernel(const Compile *s, uint32_t *at, bool only_public)
 {
     const Ast *items = KID(s->program->main->file, File, items);
     while (*at < items->count) {
@@ -134,59 +134,35 @@ static const Symbol *next_kernel(const Compile *s, uint32_t *at, bool only_publi
     return NULL;
 }
 
-static bool has_public(const Compile *s)
+bool compile_has_public(const Compile *s)
 {
     uint32_t at = 0;
-    return next_kernel(s, &at, true) != NULL;
+    return compile_next_kernel(s, &at, true) != NULL;
 }
 
 int compile_kernel_count(const Compile *s)
 {
-    bool only = has_public(s);
+    bool only = compile_has_public(s);
     int count = 0;
-    for (uint32_t at = 0; next_kernel(s, &at, only);) count++;
+    for (uint32_t at = 0; compile_next_kernel(s, &at, only);) count++;
     return count;
 }
 
 const Symbol *compile_kernel(const Compile *s, int index)
 {
-    bool only = has_public(s);
+    bool only = compile_has_public(s);
     uint32_t at = 0;
     const Symbol *kernel = NULL;
-    for (int i = 0; i <= index; i++) kernel = next_kernel(s, &at, only);
+    for (int i = 0; i <= index; i++) kernel = compile_next_kernel(s, &at, only);
     return kernel;
 }
 
 const Symbol *compile_find_kernel(const Compile *s, const char *name)
 {
     uint32_t at = 0;
-    for (const Symbol *k; (k = next_kernel(s, &at, false));)
+    for (const Symbol *k; (k = compile_next_kernel(s, &at, false));)
         if (strcmp(k->name->text, name) == 0) return k;
     return NULL;
-}
-
-static bool can_be_given(const Symbol *symbol)
-{
-    return symbol->kind == SYMBOL_SIZE || symbol->kind == SYMBOL_TUNE ||
-           symbol->kind == SYMBOL_GENERIC_INT || symbol->kind == SYMBOL_GENERIC_TYPE;
-}
-
-static bool mentions(const Ast *node, const char *name)
-{
-    if (!node) return false;
-    if (node->symbol && can_be_given(node->symbol) && strcmp(node->symbol->name->text, name) == 0)
-        return true;
-    for (uint32_t i = 0; i < node->count; i++)
-        if (mentions(node->kid[i], name)) return true;
-    return false;
-}
-
-bool compile_takes_define(const Compile *s, const char *name)
-{
-    uint32_t at = 0;
-    for (const Symbol *k; (k = next_kernel(s, &at, false));)
-        if (mentions(k->decl, name)) return true;
-    return false;
 }
 
 /* ---- lowering and passes ------------------------------------------------------------------------
@@ -401,23 +377,6 @@ static bool build_kernel(Compile *s, const CompileOptions *o, const TargetModule
     return !o->cpu || add_instance(s, o, kernel, 0, out);
 }
 
-static bool is_given(const CompileOptions *o, const Name *name)
-{
-    for (int i = 0; i < o->define_count; i++)
-        if (strcmp(o->defines[i].name, name->text) == 0) return true;
-    return false;
-}
-
-/* Whether the kernel is one as it stands, or by what `-D` gives. The uses of another are checked
- * where they are. */
-static bool is_complete(const CompileOptions *o, const Symbol *kernel)
-{
-    const Ast *generics = KID(kernel->decl, Kernel, generics);
-    for (uint32_t i = 0; i < generics->count; i++)
-        if (o->every_kernel || !is_given(o, generics->kid[i]->name)) return false;
-    return true;
-}
-
 static TargetModule *make_module(Compile *s, const CompileOptions *o)
 {
     TargetModule *m = NEW(s->arena, TargetModule);
@@ -432,28 +391,51 @@ static TargetModule *make_module(Compile *s, const CompileOptions *o)
     return m;
 }
 
+/* What would do, after reports of what is not given. */
+static void note_example(Compile *s, const char *command, const Sb *example)
+{
+    Diags *d = s->diags;
+    if (example->len && d->list.len)
+        diag_note(d, d->list.data[d->list.len - 1], "for instance:%s%s", command, example->data);
+}
+
+/* A library of nothing is not what was meant. */
+static void report_lacking(Compile *s, const CompileOptions *o, TargetModule *m)
+{
+    Sb example = base_sb(s->arena);
+    uint32_t at = 0;
+    bool only_public = compile_has_public(s);
+    for (const Symbol *k; (k = compile_next_kernel(s, &at, only_public));) {
+        build_kernel(s, o, m, k, &m->kernels[0]);
+        compile_example(o, k, &example);
+    }
+    note_example(s, base_format(s->arena, " hdc %s", s->program->main->source->path), &example);
+}
+
+static void build_alone(Compile *s, const CompileOptions *o, TargetModule *m)
+{
+    Sb example = base_sb(s->arena);
+    if (build_kernel(s, o, m, o->symbol, &m->kernels[0])) m->kernel_count = 1;
+    if (m->kernel_count == 0) compile_example(o, o->symbol, &example);
+    note_example(s, "", &example);
+}
+
 static CompileStatus module_work(Compile *s, void *data)
 {
     Build *b = data;
     const CompileOptions *o = b->options;
     TargetModule *m = make_module(s, o);
     uint32_t at = 0;
-    bool only_public = !o->every_kernel && has_public(s);
+    bool only_public = !o->every_kernel && compile_has_public(s);
     m->kernels =
         NEW_ARRAY(s->arena, TargetKernel, KID(s->program->main->file, File, items)->count + 1);
     if (o->symbol) {
-        if (build_kernel(s, o, m, o->symbol, &m->kernels[0])) m->kernel_count = 1;
+        build_alone(s, o, m);
     } else {
-        const Symbol *left_out = NULL;
-        for (const Symbol *k; (k = next_kernel(s, &at, only_public));) {
-            if (!is_complete(o, k))
-                left_out = k;
-            else if (build_kernel(s, o, m, k, &m->kernels[m->kernel_count]))
+        for (const Symbol *k; (k = compile_next_kernel(s, &at, only_public));)
+            if (compile_is_complete(o, k) && build_kernel(s, o, m, k, &m->kernels[m->kernel_count]))
                 m->kernel_count++;
-        }
-        /* a library of nothing is not what was meant: this reports what to give */
-        if (left_out && !o->every_kernel && m->kernel_count == 0 && !s->diags->errors)
-            build_kernel(s, o, m, left_out, &m->kernels[0]);
+        if (!o->every_kernel && m->kernel_count == 0 && !s->diags->errors) report_lacking(s, o, m);
     }
     b->module = m;
     return s->diags->errors ? COMPILE_WRONG : COMPILE_OK;
@@ -507,8 +489,8 @@ static CompileStatus check_work(Compile *s, void *data)
 {
     const CompileOptions *o = data;
     uint32_t at = 0;
-    for (const Symbol *kernel; (kernel = next_kernel(s, &at, false));)
-        if (is_complete(o, kernel)) check_kernel(s, o, kernel);
+    for (const Symbol *kernel; (kernel = compile_next_kernel(s, &at, false));)
+        if (compile_is_complete(o, kernel)) check_kernel(s, o, kernel);
     return s->diags->errors ? COMPILE_WRONG : COMPILE_OK;
 }
 

@@ -95,9 +95,20 @@ CompileStatus compile_format(Compile *session, const char *path, const char *tex
 int compile_kernel_count(const Compile *session);
 const Symbol *compile_kernel(const Compile *session, int index);
 const Symbol *compile_find_kernel(const Compile *session, const char *name);
+
+/* ---- `-D NAME=VALUE` (define.c) -------------------------------------------------------------- */
+
+/* False: not of that form. `text` is kept. */
+bool compile_parse_define(Arena *arena, const char *text, LowerDefine *define);
 /* Whether some kernel has a size, a `tune` name or a generic parameter `name`, to be given by -D.
  */
 bool compile_takes_define(const Compile *session, const char *name);
+/* Why that one cannot be what is given: "`T` is one of f16, bf16"; NULL if it can, or if there is
+ * none. */
+const char *compile_refuse_define(Compile *session, const LowerDefine *define);
+/* The exported kernels that are left out of a module since they are generic, and what would have
+ * them in: "scale[T: num] (-D T=f16), …"; "" if there are none. */
+const char *compile_left_out(Compile *session, const CompileOptions *options);
 
 /* The top-level mapping `name` of the main file; NULL (and COMPILE_WRONG) if it cannot be made. */
 const Mapping *compile_mapping(Compile *session, const char *name, int rank, const int64_t *shape,

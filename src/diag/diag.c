@@ -86,6 +86,13 @@ Position diag_position(Diags *diags, uint32_t coordinate)
     return (Position){.source = source, .line = lo + 1, .column = column};
 }
 
+char *diag_text(Arena *arena, Diags *diags, Span span)
+{
+    const Source *source = find_source(diags, span.begin);
+    if (!source) return base_strndup(arena, "", 0);
+    return base_strndup(arena, source->text + (span.begin - source->base), span.end - span.begin);
+}
+
 Span diag_join(Span a, Span b)
 {
     if (a.begin == 0) return b;

@@ -77,6 +77,8 @@ Diags *diag_create(Arena *arena);
 Source *diag_add_source(Diags *diags, const char *path, const char *text, size_t len);
 Position diag_position(Diags *diags, uint32_t coordinate);
 Span diag_join(Span a, Span b);
+/* The source's text there; "" if it is nowhere. */
+char *diag_text(Arena *arena, Diags *diags, Span span);
 const char *diag_code_text(DiagCode code); /* "E0201" */
 DiagCode diag_code_find(const char *text); /* DIAG_NONE if unknown; case-insensitive */
 

@@ -41,6 +41,12 @@ static ExitStatus make_images(Artefact *a, bool optional)
     return EXIT_DONE;
 }
 
+static void tell_left_out(const Artefact *a)
+{
+    const char *left_out = compile_left_out(a->s, &a->options);
+    if (*left_out) fprintf(stderr, "hdc: the library leaves out what is generic: %s\n", left_out);
+}
+
 static ExitStatus emit_image(Artefact *a, bool ptx)
 {
     a->options.cpu = false;
@@ -112,6 +118,7 @@ static ExitStatus emit_library(Artefact *a, bool with_header)
     ExitStatus status = make_module(a);
     if (status == EXIT_DONE && a->options.cuda) status = make_images(a, !a->o->target);
     if (status != EXIT_DONE) return status;
+    tell_left_out(a);
     Sb text = base_sb(a->s->arena);
     status = report_status(a->o, a->s, compile_library_text(a->s, a->module, &text));
     if (status != EXIT_DONE) return status;

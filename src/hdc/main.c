@@ -160,14 +160,18 @@ CompileOptions compile_options(Options *o)
                             .seconds = o->seconds};
 }
 
-/* Among several files each may take other names. */
-static void check_defines(const Options *o, const Compile *s)
+/* Among several files (`some`) each may take other names. */
+static void check_defines(const Options *o, Compile *s, bool some)
 {
-    for (size_t i = 0; i < o->defines.len; i++)
-        if (!compile_takes_define(s, o->defines.data[i].name))
+    for (size_t i = 0; i < o->defines.len; i++) {
+        const LowerDefine *d = &o->defines.data[i];
+        if (!some && !compile_takes_define(s, d->name))
             options_die_call(
-                "-D %s: no kernel has a size, a `tune` name or a generic parameter `%s`",
-                o->defines.data[i].name, o->defines.data[i].name);
+                "-D %s: no kernel has a size, a `tune` name or a generic parameter `%s`", d->name,
+                d->name);
+        const char *why = compile_refuse_define(s, d);
+        if (why) options_die_call("-D %s=%s: %s", d->name, d->text, why);
+    }
 }
 
 Compile *open_session(Options *o, const char *path, ExitStatus *status)
@@ -185,7 +189,7 @@ Compile *open_session(Options *o, const char *path, ExitStatus *status)
     CompileStatus loaded = compile_load(s, path, NULL, 0);
     *status = EXIT_DONE;
     if (loaded == COMPILE_OK) {
-        if (o->words.len == 1 || (o->verb && strcmp(o->verb, "run") == 0)) check_defines(o, s);
+        check_defines(o, s, o->words.len > 1 && !(o->verb && strcmp(o->verb, "run") == 0));
         return s;
     }
     *status = report_status(o, s, loaded);

@@ -50,10 +50,9 @@ static Pair split_pair(Options *o, const char *text, const char *what)
 
 static void add_define(Options *o, const char *text)
 {
-    Pair pair = split_pair(o, text, "-D");
-    LowerDefine define = {.name = pair.name};
-    define.elem = vocab_elem_find(pair.value, strlen(pair.value));
-    if (define.elem == ELEM_NONE) define.number = number(pair.value, text);
+    LowerDefine define;
+    if (!compile_parse_define(o->arena, text, &define))
+        options_die_call("-D wants NAME=VALUE, not `%s`", text);
     VEC_PUSH(o->arena, o->defines, define);
 }
 

@@ -226,13 +226,7 @@ static bool constraints_hold(Lower *l, const Ast *wheres, const Ast *at, bool in
         if (instruction && l->options->cpu && names_arch(wheres->kid[i])) continue;
         const IrExpr *cond = lower_expr(l, wheres->kid[i]);
         if (ir_is_const(cond) && cond->value.i) continue;
-        Span span = wheres->kid[i]->span;
-        Position p = diag_position(l->diags, span.begin);
-        const char *text =
-            p.source ? base_strndup(l->arena, p.source->text + (span.begin - p.source->base),
-                                    span.end - span.begin)
-                     : "";
-        lower_error(l, WHERE_FAILED, at->span, text);
+        lower_error(l, WHERE_FAILED, at->span, diag_text(l->arena, l->diags, wheres->kid[i]->span));
         return false;
     }
     return true;

@@ -113,6 +113,12 @@ struct Lower {
     bool quiet; /* `where` of a point that may be excluded reports nothing */
 };
 
+/* ---- tune space (tune.c) */
+/* What `-D`, or a call in a test, gives the name; NULL. */
+const LowerDefine *lower_find_define(const LowerOptions *options, const Name *name);
+/* Binds the kernel's tune names to their values at `point`. */
+void lower_tunes(Lower *l, const Ast *decl, const LowerPoint *point);
+
 /* ---- context (lower.c) */
 Diag *lower_report(Lower *l, DiagCode code, Span span, int count, const char *const *args);
 #define lower_error(l, code, span, ...)                                                            \

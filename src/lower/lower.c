@@ -1,37 +1,5 @@
-/* The façade of lowering: tune points, parameters, launch, and the helpers every file uses. */
+/* The façade of lowering: parameters, launch, and the helpers every file uses. */
 #include "lower/internal.h"
-
-/* ---- tune points ---------------------------------------------------------------------------- */
-
-static const Ast *tunes_of(const Symbol *kernel)
-{
-    return KID(kernel->decl, Kernel, tunes);
-}
-
-LowerPoint lower_first_point(Arena *arena, const Symbol *kernel)
-{
-    int count = (int)tunes_of(kernel)->count;
-    return (LowerPoint){count, NEW_ARRAY(arena, int, (size_t)count + 1)};
-}
-
-static const LowerDefine *find_define(const LowerOptions *options, const Name *name)
-{
-    for (int i = 0; i < options->define_count; i++)
-        if (strcmp(options->defines[i].name, name->text) == 0) return &options->defines[i];
-    return NULL;
-}
-
-bool lower_next_point(const Symbol *kernel, const LowerOptions *options, LowerPoint *point)
-{
-    const Ast *tunes = tunes_of(kernel);
-    for (int i = point->count - 1; i >= 0; i--) {
-        const Ast *tune = tunes->kid[i];
-        if (tune->kind != AST_Tune || find_define(options, tune->name)) continue;
-        if (++point->choice[i] < (int)KID(tune, Tune, values)->count) return true;
-        point->choice[i] = 0;
-    }
-    return false;
-}
 
 /* ---- helpers -------------------------------------------------------------------------------- */
 
@@ -133,7 +101,7 @@ static void bind_generics(Lower *l, const Ast *decl)
     for (uint32_t i = 0; i < generics->count; i++) {
         const Ast *node = generics->kid[i];
         if (node->kind != AST_Generic || !node->symbol) continue;
-        const LowerDefine *define = find_define(l->options, node->name);
+        const LowerDefine *define = lower_find_define(l->options, node->name);
         SymbolKind kind = node->symbol->kind;
         bool by_call = kind == SYMBOL_GENERIC_FN || kind == SYMBOL_GENERIC_MAPPING;
         if (!define || (by_call && !define->value)) {
@@ -158,7 +126,7 @@ static void bind_size(Lower *l, const Ast *extent)
 {
     if (extent->kind != AST_Name || !extent->symbol || extent->symbol->kind != SYMBOL_SIZE) return;
     if (lower_slot(l, extent->symbol)->kind != VALUE_NONE) return;
-    const LowerDefine *define = find_define(l->options, extent->name);
+    const LowerDefine *define = lower_find_define(l->options, extent->name);
     const IrExpr *size =
         define ? ir_index(l->k, define->number) : ir_size(l->k, ir_new_size(l->k, extent->name));
     lower_bind(l, extent->symbol, value_expr(size));
@@ -253,31 +221,6 @@ static void add_params(Lower *l, const Ast *decl)
     }
 }
 
-static void bind_tunes(Lower *l, const Ast *decl, const LowerPoint *point)
-{
-    const Ast *tunes = KID(decl, Kernel, tunes);
-    Sb label = base_sb(l->arena);
-    for (uint32_t i = 0; i < tunes->count; i++) {
-        const Ast *tune = tunes->kid[i];
-        if (tune->kind != AST_Tune || !tune->symbol) continue;
-        const Ast *values = KID(tune, Tune, values);
-        const LowerDefine *define = find_define(l->options, tune->name);
-        Value value = !define         ? lower_value(l, values->kid[point->choice[i]])
-                      : define->value ? lower_value(l, define->value)
-                                      : value_expr(ir_index(l->k, define->number));
-        if (value.kind == VALUE_EXPR && !ir_is_const(value.expr)) {
-            lower_error(l, NOT_CONSTANT, values->kid[point->choice[i]]->span);
-            value = value_poison();
-        }
-        lower_bind(l, tune->symbol, value);
-        const char *text = value.kind == VALUE_EXPR      ? scalar_text(l->arena, value.expr->value)
-                           : value.kind == VALUE_MAPPING ? lower_mapping_text(l, value.mapping)
-                                                         : "?";
-        base_sb_printf(&label, "%s%s=%s", label.len ? "," : "", tune->name->text, text);
-    }
-    l->k->instance = base_sb_text(&label);
-}
-
 /* A `where` list: true, false, or (reported) an error. */
 static bool wheres_hold(Lower *l, const Ast *wheres, const Ast **broken)
 {
@@ -332,14 +275,6 @@ static void lower_launch(Lower *l, const Ast *launch)
     lower_launch_cluster(l, launch);
 }
 
-static const char *source_text(Lower *l, Span span)
-{
-    Position position = diag_position(l->diags, span.begin);
-    if (!position.source) return "";
-    return base_strndup(l->arena, position.source->text + (span.begin - position.source->base),
-                        span.end - span.begin);
-}
-
 static void lower_requires(Lower *l, const Ast *requires_)
 {
     for (uint32_t i = 0; i < requires_->count; i++) {
@@ -349,8 +284,9 @@ static void lower_requires(Lower *l, const Ast *requires_)
         const Ast *message = node->kind == AST_Require ? KID(node, Require, message) : NULL;
         lower_at(l, node);
         IrRequire require = {.cond = for_host(l, lower_expr(l, cond), cond->span),
-                             .text = message && message->name ? message->name->text
-                                                              : source_text(l, cond->span),
+                             .text = message && message->name
+                                         ? message->name->text
+                                         : diag_text(l->arena, l->diags, cond->span),
                              .origin = ir_origin(l->k, ORIGIN_SOURCE, node->span, 0, "lower")};
         VEC_PUSH(l->arena, l->k->requires, require);
     }
@@ -394,7 +330,7 @@ LowerStatus lower_kernel(Arena *arena, Program *program, const Symbol *kernel,
     l->k->fast = KID(decl, Kernel, attributes) != NULL;
     bind_generics(l, decl);
     add_params(l, decl);
-    bind_tunes(l, decl, point);
+    lower_tunes(l, decl, point);
     const Ast *broken = NULL;
     if (!l->failed && !wheres_hold(l, KID(decl, Kernel, wheres), &broken) && !l->failed)
         return LOWER_EXCLUDED;

@@ -16,8 +16,9 @@
 /* `-D name=value`: binds a tune name, a size variable, or a generic of the kernel. */
 typedef struct LowerDefine {
     const char *name;
+    const char *text; /* of the value, for a tune name: that of a candidate; NULL: by number */
     int64_t number;
-    Elem elem;        /* for a generic type: `-D T=f16`; ELEM_NONE where `number` counts */
+    Elem elem;        /* for a generic type: `-D T=f16` */
     const Ast *value; /* for a generic function or mapping, by a call in a test; else NULL */
 } LowerDefine;
 
@@ -40,6 +41,9 @@ typedef struct LowerPoint {
     int *choice;
 } LowerPoint;
 
+/* The number of the `tune`'s candidate that is written like `text`, blanks apart, or that alone
+ * begins with the name `text`; -1. */
+int lower_candidate(Arena *arena, const Program *program, const Ast *tune, const char *text);
 /* The first point (the defaults). */
 LowerPoint lower_first_point(Arena *arena, const Symbol *kernel);
 /* Steps to the next point, the last tune name fastest; false after the last. Names fixed by a

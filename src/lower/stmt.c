@@ -269,13 +269,8 @@ static void lower_assert(Lower *l, const Ast *node)
 {
     const Ast *cond_node = KID(node, Assert, cond), *message = KID(node, Assert, message);
     const IrExpr *cond = lower_expr(l, cond_node);
-    Position p = diag_position(l->diags, cond_node->span.begin);
-    const char *text =
-        message && message->name ? message->name->text
-        : p.source
-            ? base_strndup(l->arena, p.source->text + (cond_node->span.begin - p.source->base),
-                           cond_node->span.end - cond_node->span.begin)
-            : "";
+    const char *text = message && message->name ? message->name->text
+                                                : diag_text(l->arena, l->diags, cond_node->span);
     if (ir_is_const(cond) && cond->value.i) return;
     lower_at(l, node);
     IrStmt *stmt = ir_append(l->k, l->block, IR_STMT_TRAP);

@@ -88,6 +88,11 @@ bool sema_bound_ok(Sema *s, const Binding *binding, Span span)
     return false;
 }
 
+bool sema_admits(const Symbol *generic, Elem elem)
+{
+    return ((const GenericSymbol *)generic)->mask & 1u << vocab_elem(elem)->cls;
+}
+
 static bool is_known(const Binding *binding)
 {
     const GenericSymbol *generic = (const GenericSymbol *)binding->generic;

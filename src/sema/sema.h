@@ -191,6 +191,8 @@ Program *sema_check(Arena *arena, Interner *interner, Diags *diags, Source *main
 const Type *sema_substitute(Program *program, const Type *type,
                             const Type *(*binding)(void *, const Symbol *), void *user);
 const Type *sema_scalar(Program *program, Elem elem);
+/* Is the element type within the bound of a SYMBOL_GENERIC_TYPE? */
+bool sema_admits(const Symbol *generic, Elem elem);
 /* `f32`, `f32x4`, `reg f32[_, _]`, `fn(T, T) -> T`: for messages. */
 char *sema_type_text(Arena *arena, const Type *type);
 /* --emit=typed: the AST with types and symbols. */

@@ -162,6 +162,64 @@ def defines_fix_tune_names_and_sizes():
 
 
 @test
+def defines_choose_candidates_by_their_text():
+    text = """mapping wide(n) = spatial(n) * repeat(2)
+mapping tall(n) = repeat(2) * spatial(n)
+pub kernel k[T: float, d: index](x: out f32[n], y: out T[1])
+    tune b in {64, 32, 2 * d}
+    tune way in {wide(b), tall(b), spatial(b / 2) * repeat(2) * spatial(2)}
+    tune half in {true, false}
+    launch grid(cdiv(n, 2 * b)), block(b)
+{
+    for i in way on thread within (n - block.x * b * 2) { x[block.x * b * 2 + i] = half ? 0.5 : 1.0 }
+}
+"""
+    file = write("k.hd", text)
+
+    def tune(*defines):
+        args = [x for d in ["T=f32", "d=48", *defines] for x in ("-D", d)]
+        return hdc(file, "--emit=manifest", "--target=cpu", *args, want=DONE).json["kernels"][0]["instances"][0]["tune"]
+
+    first = "b=64,way=spatial(64) * repeat(2),half=true"
+    assert tune() == tune("way=wide") == tune("way=wide( b )") == tune("half=true") == first
+    assert tune("way=tall(b)") == tune("way=tall") == "b=64,way=repeat(2) * spatial(64),half=true"
+    assert tune("way=spatial") == tune("way=spatial(b/2)*repeat(2)*spatial(2)") == "b=64,way=spatial(32) * repeat(2) * spatial(2),half=true"
+    assert tune("half=false", "b=32", "way=tall") == "b=32,way=repeat(2) * spatial(32),half=false"
+    assert tune("b=2*d") == "b=96,way=spatial(96) * repeat(2),half=true"
+    assert tune("b=128") == "b=128,way=spatial(128) * repeat(2),half=true"
+    ways = "`way` is one of wide(b), tall(b), spatial(b / 2) * repeat(2) * spatial(2)"
+    for define, says in [("way=1", ways), ("way=wide(64)", ways), ("way=", ways), ("way=f16", ways),
+                         ("half=1", "`half` is one of true, false"), ("b=f32", "`b` is one of 64, 32, 2 * d"),
+                         ("T=i32", "`T` is one of f8e4m3, f8e5m2, f16"), ("T=3", "`T` is one of"),
+                         ("d=f16", "`d` is a number"), ("n=-1", "`n` is a number, not negative"), ("n=x", "`n` is a number")]:
+        for verb in ["build", "check", "test"]:
+            message = hdc(verb, file, "-D", define, want=CALL).message
+            assert f"-D {define}: {says}" in message, message
+    # what one file of several does not know is not meant for it, but what it knows must fit
+    other = write("other.hd", ADD)
+    hdc("check", file, other, "-D", "way=tall", want=DONE)
+    assert ways in hdc("check", file, other, "-D", "way=short", want=CALL).message
+
+
+@test
+def what_generic_kernels_lack_is_said():
+    text = """pub kernel scale[T: num](x: inout T[n]) launch grid(1), block(1) { x[0] = x[0] + x[0] }
+pub kernel part[T: num, d: index](x: inout T[d]) launch grid(1), block(1) { x[0] = x[0] * x[0] }
+"""
+    file = write("k.hd", text)
+    for args in [[], ["--emit=manifest"], ["--emit=cu"], ["--emit=c"]]:
+        message = hdc(file, *args, want=WRONG).message
+        assert message.count("E0523") == 3 and f"for instance: hdc {file} -D T=f16 -D d=64\n" in message, message
+    hdc(file, "--emit=manifest", "-D", "T=f16", "-D", "d=64", want=DONE)
+    message = hdc("run", file, "scale", "n=4", want=WRONG).message
+    assert message.count("E0523") == 1 and "for instance: -D T=f16\n" in message, message
+    library = ["--target=cpu", "-o", folder() / "libk.so"]
+    says = "the library leaves out what is generic: part[T: num, d: index] (-D d=64)\n"
+    assert says in hdc(file, "-D", "T=f16", *library, want=DONE).message
+    assert hdc(file, "-D", "T=f16", "-D", "d=64", *library, want=DONE).message == ""
+
+
+@test
 def passes_are_printed_timed_and_stopped():
     file = write("add.hd", ADD)
     for target in ["cpu", "cuda"]:

@@ -148,6 +148,14 @@ static void wrong_programs(void)
     CHECK(strstr(hd_context_diagnostics(context), "W0103"));
     compile("\x80\xff", &strict, HD_ERROR_PROGRAM);
     compile(source, &defines, HD_ERROR_CALL);
+    SAYS("`t=48x`: `t` is one of 64, 32");
+    const char *other[] = {"q=1", NULL}, *none[] = {"t", NULL};
+    defines.defines = other;
+    compile(source, &defines, HD_ERROR_CALL);
+    SAYS("`q=1`: no kernel has such a name");
+    defines.defines = none;
+    compile(source, &defines, HD_ERROR_CALL);
+    SAYS("`t` is no define, NAME=VALUE");
     defines.defines = good;
     hd_module_destroy(compile(source, &defines, HD_OK));
     CHECK(strcmp(hd_context_diagnostics_json(context), "[]\n") == 0);

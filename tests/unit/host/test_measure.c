@@ -19,14 +19,15 @@ static const int64_t blocks[] = {HD_X_SIZE, 0, HD_X_END};
 static const HdParamInfo params[] = {{"v", true, kDLInt, 64, "i64", 2, 1, dims, NULL, NULL},
                                      {"x", true, kDLFloat, 32, "f32", 0, 1, dims, NULL, NULL}};
 static const HdVariantInfo variants[] = {{NULL, "plain", NULL, "cuda_count"}};
-static const HdInstanceInfo instances[] = {{.label = "i",
+static const HdInstanceInfo instances[] = {{.arch = 90,
+                                            .label = "i",
                                             .grid = {blocks, NULL, NULL},
                                             .block = 32,
                                             .block_dims = {32, 1, 1},
                                             .variant_count = 1,
                                             .variants = variants}};
 static const HdKernelInfo kernels[] = {{"count", 2, params, 1, size_names, 1, instances}};
-static const HdImageInfo images[] = {{90, false, (const unsigned char *)"cubin90", 7}};
+static const HdImageInfo images[] = {{90, false, false, (const unsigned char *)"cubin90", 7}};
 static const HdModuleInfo info = {HD_ABI_VERSION, "m", 1, kernels, 1, images};
 
 static int count_of(const char *log, const char *word)
