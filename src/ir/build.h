@@ -46,6 +46,8 @@ const IrExpr *ir_splat(IrKernel *k, int lanes, const IrExpr *a);
  * result is `otherwise`. lanes > 1: consecutive elements along the last index. */
 const IrExpr *ir_load(IrKernel *k, const IrTensor *t, int lanes, const IrExpr *const *index,
                       const IrExpr *guard, const IrExpr *otherwise);
+/* The blocks that a BULK copies to, of several; else NULL. */
+const IrExpr *ir_bulk_mask(const IrStmt *s);
 /* In messages, where {3} is its block's rank: the name of a tensor of which an element is touched,
  * and that index {0} of dimension d is outside of the extent {1}, in thread {2}. */
 const char *ir_element_text(IrKernel *k, const IrTensor *t);

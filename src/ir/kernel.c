@@ -184,6 +184,12 @@ IrStmt *ir_barrier(IrKernel *k, IrBlock *b, IrScope scope, int64_t threads)
     return s;
 }
 
+const IrExpr *ir_bulk_mask(const IrStmt *s)
+{
+    int at = s->kind == IR_STMT_BULK ? 2 * s->tensor->rank + 2 : s->count;
+    return at < s->count ? s->args[at] : NULL;
+}
+
 /* ---- messages -------------------------------------------------------------------------------- */
 
 const char *ir_element_text(IrKernel *k, const IrTensor *t)

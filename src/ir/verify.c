@@ -282,7 +282,10 @@ static bool check_bulk(IrVerifier *v, const IrStmt *s)
          vocab_builtin(s->builtin)->text);
     RULE(s->tensor->space == IR_PARAM && (load || s->tensor->written) && v->k->waits,
          "the tensor is no parameter to copy");
-    RULE(s->count == 2 * rank + (load ? 2 : 1), "has %d operands", s->count);
+    int count = 2 * rank + (load ? 2 : 1);
+    bool mask = load && s->count == count + 1;
+    RULE(s->count == count || mask, "has %d operands", s->count);
+    RULE(!mask || (v->k->cluster && has_type(s->args[count], ELEM_INDEX)), "no mask of blocks");
     for (int i = 0; i < rank; i++) RULE(ir_is_const(s->args[rank + i]), "the box varies");
     RULE(is_place(s->args[2 * rank], false), "no place in shared memory");
     RULE(!load || is_place(s->args[2 * rank + 1], true), "no mbarrier");

@@ -112,7 +112,7 @@ static bool is_of_block(void *user, const IrExpr *e)
 static bool find_use(void *user, IrStmt *s)
 {
     bool *found = user;
-    *found |= s->tensor && s->tensor->of;
+    *found |= s->tensor && (s->tensor->of || ir_bulk_mask(s));
     for (int i = 0; i < s->count; i++) *found |= ir_any(s->args[i], is_of_block, NULL);
     return true;
 }

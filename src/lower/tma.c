@@ -194,9 +194,10 @@ static bool same_shape(Lower *l, const Box *box)
 /* ---- statements ------------------------------------------------------------------------------ */
 
 /* From element `column` of the rows on. */
-static void append(Lower *l, const Box *box, int64_t column, const IrExpr *mbarrier)
+static void append(Lower *l, const Box *box, int64_t column, const IrExpr *mbarrier,
+                   const IrExpr *mask)
 {
-    const IrExpr *operands[2 * MAX_RANK + 2], *first[MAX_RANK], *index[MAX_RANK];
+    const IrExpr *operands[2 * MAX_RANK + 3], *first[MAX_RANK], *index[MAX_RANK];
     const IrExpr *start = ir_index(l->k, column);
     int count = box->rank, last = box->rank - 1;
     for (int d = 0; d < count; d++) operands[d] = box->at[d];
@@ -209,6 +210,7 @@ static void append(Lower *l, const Box *box, int64_t column, const IrExpr *mbarr
     lower_view_index(l, box->tile, first, index);
     operands[count++] = ir_load(l->k, box->tile->tensor, 1, index, NULL, NULL);
     if (mbarrier) operands[count++] = mbarrier;
+    if (mask) operands[count++] = mask;
     lower_at(l, box->call);
     IrStmt *stmt = ir_append(l->k, l->block, IR_STMT_BULK);
     stmt->flags = ir_cache_flags(box->window->cache);
@@ -221,15 +223,25 @@ static void append(Lower *l, const Box *box, int64_t column, const IrExpr *mbarr
     l->k->waits = true;
 }
 
+/* The blocks of the cluster that get the tile, too; NULL: only the own one. */
+static const IrExpr *mask_of(Lower *l, const Ast *args)
+{
+    if (args->count < 4 || !lower_has_cluster(l, args->kid[3], "tma.load(…, mask)")) return NULL;
+    const IrExpr *mask = lower_index(l, args->kid[3]);
+    lower_check_index(l, args->kid[3], mask, ir_index(l->k, (int64_t)1 << l->k->cluster));
+    return mask;
+}
+
 static void copy(Lower *l, const Ast *call, bool load)
 {
     const Ast *args = KID(call, Call, args);
     Value dst = lower_value(l, args->kid[0]), src = lower_value(l, args->kid[1]);
-    const IrExpr *index[MAX_RANK], *mbarrier = NULL;
+    const IrExpr *index[MAX_RANK], *mbarrier = NULL, *mask = NULL;
     if (load) {
         const IrTensor *b = lower_mbarrier(l, args->kid[2], index);
         if (!b) return;
         mbarrier = ir_load(l->k, b, 1, index, NULL, NULL);
+        mask = mask_of(l, args);
     }
     if (dst.kind != VALUE_VIEW || src.kind != VALUE_VIEW) return;
     Box box = {
@@ -243,7 +255,8 @@ static void copy(Lower *l, const Ast *call, bool load)
         take_window(l, args->kid[load ? 1 : 0], &box) &&
         take_tile(l, args->kid[load ? 0 : 1], &box)) {
         int64_t row = box.extent[box.rank - 1]->value.i, step = box.panel ? box.panel : row;
-        for (int64_t column = 0; column < row; column += step) append(l, &box, column, mbarrier);
+        for (int64_t column = 0; column < row; column += step)
+            append(l, &box, column, mbarrier, mask);
     }
 }
 

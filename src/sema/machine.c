@@ -47,6 +47,7 @@ static void tma_copy(Sema *s, Ast *args, Builtin builtin)
     const Type *dst = tile(s, args->kid[0], builtin, load ? SPACE_SHARED : SPACE_GLOBAL, true);
     const Type *src = tile(s, args->kid[1], builtin, load ? SPACE_GLOBAL : SPACE_SHARED, false);
     if (load) barrier(s, args->kid[2], builtin);
+    if (load && args->count > 3) sema_index(s, args->kid[3]);
     if (!dst || !src || (dst->of == src->of && dst->rank == src->rank)) return;
     const Type *want = sema_type_tensor(s, dst->of, dst->rank, src->space, false);
     diag_report(s->diags, DIAG_MISMATCH, args->kid[1]->span, sema_text(s, want), sema_text(s, src));
@@ -65,6 +66,9 @@ const Type *sema_call_machine(Sema *s, Ast *call, Builtin builtin)
         barrier(s, args->kid[0], builtin);
         break;
     case BUILTIN_TMA_LOAD:
+        if (!sema_arity(s, call, name, 3, 4)) return sema_poison_args(s, call), s->none;
+        tma_copy(s, args, builtin);
+        break;
     case BUILTIN_TMA_STORE:
         tma_copy(s, args, builtin);
         break;

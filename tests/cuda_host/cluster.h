@@ -171,5 +171,17 @@ HD_HOST_FN void hd_mbarrier_wait_cluster(unsigned long long *b, unsigned int par
 {
     hd_host::mbarrier_wait(b, parity, file, line);
 }
+// To each block it comes at a time of its own.
+template <int Rank, int Policy = 0>
+HD_HOST_FN void hd_tma_multicast(const void *tile, const HdTensorMap *map, unsigned long long *b,
+                                 unsigned short blocks, int x, int y = 0, int z = 0, int u = 0,
+                                 int v = 0, const char *file = __builtin_FILE(),
+                                 int line = __builtin_LINE())
+{
+    const int at[] = {x, y, z, u, v};
+    for (unsigned int r = 0; r < 16; ++r)
+        if (blocks >> r & 1)
+            hd_host::bulk(map, hd_host::of_block(tile, r), hd_host::of_block(b, r), at, file, line);
+}
 
 #endif

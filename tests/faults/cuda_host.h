@@ -80,6 +80,7 @@ struct Wait {
 #define hd_mbarrier_arrive(...) HD_FAULT_UNLESS("arrive") hd_mbarrier_arrive(__VA_ARGS__)
 #define hd_mbarrier_wait(...) HD_FAULT_UNLESS("mbarrier-wait") hd_mbarrier_wait(__VA_ARGS__)
 #define hd_mbarrier_expect(...) HD_FAULT_UNLESS("expect") hd_mbarrier_expect(__VA_ARGS__)
+#define hd_tma_multicast HD_FAULT_UNLESS("tma-load") hd_tma_multicast
 #define hd_tma_load HD_FAULT_UNLESS("tma-load") hd_tma_load
 #define hd_tma_store HD_FAULT_UNLESS("tma-store") hd_tma_store
 #define hd_tma_commit() HD_FAULT_UNLESS("tma-commit") hd_tma_commit()

@@ -140,6 +140,23 @@ static void strides_of(IrKernel *k, const IrTensor *t, const IrExpr **strides)
     }
 }
 
+static void check_mask(Cpu *cpu, const IrStmt *s, const IrExpr *mask)
+{
+    CWriter *w = &cpu->w;
+    const IrKernel *k = cpu->kernel;
+    if (mask->lo >= 0 && mask->hi < (int64_t)1 << k->cluster) return;
+    cfamily_open(w);
+    put(w, "if ((uint64_t)");
+    cfamily_expr(w, mask, C_UNARY);
+    base_sb_printf(w->out, " >> %lld) hd_threads_trap(hd_t, %d, thread, ", (long long)k->cluster,
+                   target_site(w->kernel->arena, cpu->instance, k, s->origin,
+                               "the mask {1} of thread {0} names blocks that the cluster of {2} "
+                               "does not have"));
+    cfamily_expr(w, mask, C_SELECT);
+    base_sb_printf(w->out, ", %lld", (long long)k->cluster);
+    cfamily_close(w, ");");
+}
+
 /* tma.load and tma.store: what is to be copied, for later. */
 static void bulk(Cpu *cpu, const IrStmt *s)
 {
@@ -147,6 +164,8 @@ static void bulk(Cpu *cpu, const IrStmt *s)
     IrKernel *k = w->kernel;
     const IrTensor *t = s->tensor;
     const IrExpr *strides[MAPPING_MAX_RANK];
+    const IrExpr *mask = ir_bulk_mask(s);
+    if (mask) check_mask(cpu, s, mask);
     strides_of(k, t, strides);
     cfamily_open(w);
     base_sb_printf(w->out,
@@ -160,6 +179,7 @@ static void bulk(Cpu *cpu, const IrStmt *s)
     list(w, "box", t->rank, s->args + t->rank);
     address(w, "tile", s->args[2 * t->rank]);
     if (s->builtin == BUILTIN_TMA_LOAD) address(w, "mbarrier", s->args[2 * t->rank + 1]);
+    if (mask) list(w, "blocks", 1, &mask);
     base_sb_printf(w->out, ", .site = %d",
                    target_site(k->arena, cpu->instance, k, s->origin,
                                "the copy that thread {0} has asked for is still under way where "

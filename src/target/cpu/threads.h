@@ -77,6 +77,7 @@ typedef struct HdBulk {
     int64_t extents[5], strides[5], at[5], box[5];
     char *tile;
     const void *mbarrier;  /* that counts the bytes of a load */
+    int64_t blocks;        /* bits of those of the cluster that it goes to; 0: only this one */
     int64_t thread, group; /* of a store: 0 before its group is closed */
 } HdBulk;
 
@@ -380,13 +381,26 @@ HD_COLD bool hd_bulk_land_some(HdThreads *t)
     return false;
 }
 
-HD_COLD void hd_bulk(HdThreads *t, const HdBulk *bulk)
+HD_COLD void hd_bulk_begin(HdThreads *t, const HdBulk *bulk)
 {
     while (t->bulk_count == HD_MOST_BULKS) hd_bulk_land(t, 0);
     HdBulk *b = &t->bulks[t->bulk_count++];
     *b = *bulk;
     b->thread = t->current;
     if (b->load) ++t->load_count;
+}
+
+/* To each of several blocks it comes at a time of its own. */
+HD_COLD void hd_bulk(HdThreads *t, const HdBulk *bulk)
+{
+    HdBulk b = *bulk;
+    if (b.blocks == 0) hd_bulk_begin(t, &b);
+    for (int64_t r = 0; r < t->blocks; ++r) {
+        if (!(b.blocks >> r & 1)) continue;
+        b.tile = hd_threads_of_block(t, bulk->tile, r);
+        b.mbarrier = hd_threads_of_block(t, bulk->mbarrier, r);
+        hd_bulk_begin(t, &b);
+    }
 }
 
 HD_COLD void hd_bulk_commit(HdThreads *t)

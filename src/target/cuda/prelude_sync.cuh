@@ -194,6 +194,35 @@ HD_FN void hd_tma_load(const void *p, const HdTensorMap *map, unsigned long long
 }
 #endif
 
+// The same to each block of the cluster whose bit is set: to where it has what lies at p here, and
+// its mbarrier counts.
+#ifndef HD_HOST
+template <int Rank, int Policy = 0>
+HD_FN void hd_tma_multicast(const void *p, const HdTensorMap *map, unsigned long long *b,
+                            unsigned short blocks, int x, int y = 0, int z = 0, int u = 0, int v = 0)
+{
+    unsigned int to = hd_shared_address(p), bar = hd_shared_address(b);
+#define HD_TMA_MULTICAST_AS(n, at, hint, policy, ...)                                              \
+    asm volatile("cp.async.bulk.tensor." n                                                         \
+                 ".shared::cluster.global.mbarrier::complete_tx::bytes.multicast::cluster" hint    \
+                 " [%0], [%1, {" at "}], [%2], %8" policy ";"                                      \
+                 :                                                                                 \
+                 : "r"(to), "l"(map), "r"(bar), "r"(x), "r"(y), "r"(z), "r"(u), "r"(v),            \
+                   "h"(blocks)__VA_ARGS__                                                          \
+                 : "memory")
+#define HD_TMA_MULTICAST(n, at)                                                                    \
+    if constexpr (Policy == 0)                                                                     \
+        HD_TMA_MULTICAST_AS(n, at, "", "");                                                        \
+    else                                                                                           \
+        HD_TMA_MULTICAST_AS(n, at, ".L2::cache_hint", ", %9", , "l"(hd_policy<Policy>()))
+    if constexpr (Rank == 1) { HD_TMA_MULTICAST("1d", "%3"); }
+    if constexpr (Rank == 2) { HD_TMA_MULTICAST("2d", "%3, %4"); }
+    if constexpr (Rank == 3) { HD_TMA_MULTICAST("3d", "%3, %4, %5"); }
+    if constexpr (Rank == 4) { HD_TMA_MULTICAST("4d", "%3, %4, %5, %6"); }
+    if constexpr (Rank == 5) { HD_TMA_MULTICAST("5d", "%3, %4, %5, %6, %7"); }
+}
+#endif
+
 #ifndef HD_HOST
 template <int Rank, int Policy = 0>
 HD_FN void hd_tma_store(const void *p, const HdTensorMap *map, int x, int y = 0, int z = 0,

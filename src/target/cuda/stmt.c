@@ -182,13 +182,19 @@ static void bulk(Cuda *cuda, const IrStmt *s)
     CWriter *w = &cuda->w;
     int rank = s->tensor->rank;
     cfamily_open(w);
-    base_sb_printf(w->out, "hd_tma_%s<%d%s>(", strchr(vocab_builtin(s->builtin)->text, '.') + 1,
-                   rank, policy(s->flags));
+    const IrExpr *mask = ir_bulk_mask(s);
+    base_sb_printf(w->out, "hd_tma_%s<%d%s>(",
+                   mask ? "multicast" : strchr(vocab_builtin(s->builtin)->text, '.') + 1, rank,
+                   policy(s->flags));
     place(w, s->args[2 * rank]);
     base_sb_printf(w->out, ", &hd_map_%d", target_map(cuda->instance, s));
     if (s->count > 2 * rank + 1) {
         put(w, ", ");
         place(w, s->args[2 * rank + 1]);
+    }
+    if (mask) {
+        put(w, ", (unsigned short)");
+        cfamily_expr(w, mask, C_UNARY);
     }
     for (int d = rank - 1; d >= 0; --d) {
         put(w, ", (int)");
