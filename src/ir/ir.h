@@ -112,6 +112,7 @@ typedef struct IrTensor {
     const struct IrStmt *scope; /* SHARED: the SCOPE it lives in; NULL: the kernel */
     bool bulk;        /* SHARED: copy engines copy it: begins at a multiple of 1024 bytes */
     int64_t arrivals; /* SHARED: of mbarriers, whose phases end after so many; else 0 */
+    int barrier; /* SHARED, with arrivals: the hardware's barriers from this number on; else 0 */
     const struct IrTensor *staged; /* SHARED: only holds a copy of this tile, for an IR_MMA */
     int64_t stages; /* SHARED: its first dimension are so many stages of a pipeline; else 0 */
     const struct IrTensor *of; /* SHARED: no memory of its own, but this tensor as each block of the
@@ -224,6 +225,9 @@ typedef struct IrInstruction {
  * that is not k is the contiguous one. */
 #define IR_TURNED ((int64_t)1 << 14)
 
+/* Barriers that a block has; number 0 is that of the whole block. */
+enum { IR_BARRIERS = 16 };
+
 typedef struct IrKernel {
     Arena *arena;
     Diags *diags;            /* for origins' spans */
@@ -242,7 +246,7 @@ typedef struct IrKernel {
         cluster;   /* blocks of a cluster, consecutive along the grid's first dimension; 0: none */
     bool resident; /* all blocks at once: `sync grid` allowed */
     bool fast;     /* @fast: approximations and reassociation are welcome */
-    bool waits;    /* threads of a block wait for others one by one: at mbarriers */
+    bool waits;    /* threads of a block wait for others one by one: at barriers with arrivals */
     IrBlock *body;
     VEC(Origin) origins;
     struct IrTable *table; /* hash-consing; private to build.c */

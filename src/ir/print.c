@@ -384,6 +384,7 @@ static void print_tensor(IrPrinter *p, const IrTensor *t)
         if (p->scopes.data[i] == t->scope) base_sb_printf(out, " scope %zu", i + 1);
     if (t->bulk) base_sb_str(out, " bulk");
     if (t->arrivals) base_sb_printf(out, " arrivals %" PRId64, t->arrivals);
+    if (t->barrier) base_sb_printf(out, " barrier %d", t->barrier);
     print_other(p, " of ", t->of);
     print_other(p, " staged ", t->staged);
     if (t->table) print_table(p, t);

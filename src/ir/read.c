@@ -95,6 +95,7 @@ static bool read_tensor_clauses(IrReader *r, IrTensor *t)
     }
     t->bulk = ir_read_accept(r, "bulk");
     if (ir_read_accept(r, "arrivals")) t->arrivals = ir_read_int(r, 1, INT32_MAX);
+    if (ir_read_accept(r, "barrier")) t->barrier = (int)ir_read_int(r, 1, IR_BARRIERS - 1);
     if (!read_other(r, "of", t) || !read_other(r, "staged", t)) return false;
     if (t->space == IR_TABLE) return ir_read_expect(r, "=") && read_table(r, t);
     return !r->error;

@@ -332,10 +332,11 @@ static bool read_mbarrier(IrReader *r, IrStmt *s)
 {
     const IrExpr *args[READ_ARGS];
     Access a;
-    char *name = base_format(r->arena, "mbarrier.%s", ir_read_name(r)->text);
+    const Name *word = ir_read_name(r);
+    if (!ir_read_access(r, &a) || !ir_read_expect(r, "(")) return false;
+    char *name = base_format(r->arena, "%sbarrier.%s", a.tensor->barrier ? "" : "m", word->text);
     s->builtin = vocab_builtin_find(name, strlen(name));
     if (s->builtin == BUILTIN_NONE) return ir_read_fail(r, "nothing to do with an mbarrier");
-    if (!ir_read_access(r, &a) || !ir_read_expect(r, "(")) return false;
     if (a.otherwise || a.guard || a.lanes != 1) return ir_read_fail(r, "not an mbarrier");
     s->tensor = a.tensor;
     s->flags = a.flags;

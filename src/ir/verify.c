@@ -260,9 +260,11 @@ static bool check_machine(IrVerifier *v, const IrStmt *s)
 static bool check_mbarrier(IrVerifier *v, const IrStmt *s)
 {
     int count = ir_index_count(s->tensor, s->flags);
-    bool arrive = s->builtin == BUILTIN_MBARRIER_ARRIVE;
+    bool named = s->builtin == BUILTIN_BARRIER_SYNC || s->builtin == BUILTIN_BARRIER_ARRIVE;
+    bool arrive = named || s->builtin == BUILTIN_MBARRIER_ARRIVE;
     RULE(arrive || s->builtin == BUILTIN_MBARRIER_WAIT || s->builtin == BUILTIN_MBARRIER_EXPECT,
          "`%s` is not done with an mbarrier", vocab_builtin(s->builtin)->text);
+    RULE(named == (s->tensor->barrier > 0), "the tensor has barriers of another kind");
     RULE(s->tensor->arrivals > 0 && v->k->waits, "the tensor has no mbarriers");
     RULE(s->count == count + (arrive ? 0 : 1), "has %d operands", s->count);
     return check_indices(v, s, s->count);
@@ -271,7 +273,7 @@ static bool check_mbarrier(IrVerifier *v, const IrStmt *s)
 static bool is_place(const IrExpr *e, bool mbarrier)
 {
     return e->op == IR_LOAD && e->tensor->space == IR_SHARED && !(e->flags & IR_GUARDED) &&
-           (e->tensor->arrivals > 0) == mbarrier;
+           (e->tensor->arrivals > 0) == mbarrier && !e->tensor->barrier;
 }
 
 static bool check_bulk(IrVerifier *v, const IrStmt *s)
@@ -452,6 +454,9 @@ static bool verify_tensor(IrVerifier *v, const IrTensor *t, uint32_t id)
     RULE(!t->of || (t->space == IR_SHARED && t->of->space == IR_SHARED && !t->of->of &&
                     t->rank == t->of->rank + 1 && v->k->cluster),
          "`%s` is of no shared tensor of a cluster", name);
+    RULE(!t->barrier || (t->arrivals > 0 && t->arrivals % 32 == 0 && ir_tensor_size(t) > 0 &&
+                         t->barrier + ir_tensor_size(t) <= IR_BARRIERS),
+         "the hardware has no barriers `%s`", name);
     RULE((t->space == IR_TABLE) == (t->table != NULL), "table `%s` has no elements", name);
     RULE(!t->over || (t->space == IR_TILE && t->over->rank <= t->rank),
          "tensor `%s` has a mapping of rank %d", name, t->over ? t->over->rank : 0);

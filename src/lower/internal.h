@@ -108,6 +108,7 @@ struct Lower {
     const Ast *registers_at;                      /* the last such clause */
     bool in_pipeline; /* `break` leaves a loop that has copies under way */
     int pipelines;    /* such loops that `return` leaves */
+    int barriers;     /* of the hardware that are declared */
     Map kept;         /* task loops that pipelines leave in their place, by address */
     bool failed;
     bool quiet; /* `where` of a point that may be excluded reports nothing */

@@ -72,7 +72,7 @@ IrType lower_ir_type(Lower *l, const Type *type)
     type = lower_resolve(l, type);
     if (type->kind == TYPE_SCALAR) return (IrType){type->elem, 1};
     if (type->kind == TYPE_VECTOR) return (IrType){type->of->elem, type->lanes};
-    if (type->kind == TYPE_MBARRIER) return (IrType){ELEM_U64, 1};
+    if (type->kind == TYPE_MBARRIER || type->kind == TYPE_BARRIER) return (IrType){ELEM_U64, 1};
     return (IrType){ELEM_INDEX, 1};
 }
 

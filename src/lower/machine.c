@@ -1,15 +1,44 @@
-/* mbarriers: what `mbarrier.wait(full[s], parity)` and the like become. */
+/* mbarriers and barriers of the hardware: what `mbarrier.wait(full[s], parity)` and the like
+ * become. */
 #include "lower/internal.h"
 
 enum { MAX_ARRIVALS = (1 << 20) - 1 }; /* of a phase, by the PTX manual */
 
+static bool no_barriers(Lower *l, const Ast *node, const char *why)
+{
+    lower_error(l, BARRIERS, node->span, why);
+    return false;
+}
+
+/* The hardware's barriers are numbered from the top; those that `sync` needs, from the bottom. */
+static bool number_barriers(Lower *l, const Ast *node, IrTensor *tensor, int64_t threads)
+{
+    int64_t count = ir_tensor_size(tensor);
+    const char *wrong = threads < 1 || threads % WARP_THREADS ? "no whole warps"
+                        : threads > l->k->block_size          ? "more than the block has"
+                                                              : NULL;
+    if (wrong)
+        return no_barriers(l, KID(node, Shared, arrivals),
+                           lower_text(l, "%lld threads are %s", (long long)threads, wrong));
+    if (l->barriers + count >= IR_BARRIERS)
+        return no_barriers(l, node,
+                           lower_text(l,
+                                      "a block has %d, one of them is its own, and %lld are "
+                                      "declared",
+                                      IR_BARRIERS, (long long)(l->barriers + count)));
+    l->barriers += (int)count;
+    tensor->barrier = IR_BARRIERS - l->barriers;
+    return true;
+}
+
 bool lower_arrivals(Lower *l, const Ast *node, IrTensor *tensor)
 {
     const Ast *arrivals = KID(node, Shared, arrivals);
+    bool named = node->symbol->type->of->kind == TYPE_BARRIER;
     int64_t count;
     if (!arrivals) return true;
     if (!lower_int(l, arrivals, &count)) return false;
-    if (count < 1 || count > MAX_ARRIVALS) {
+    if (!named && (count < 1 || count > MAX_ARRIVALS)) {
         lower_error(l, BAD_EXTENT, arrivals->span, lower_number(l, count));
         return false;
     }
@@ -18,6 +47,7 @@ bool lower_arrivals(Lower *l, const Ast *node, IrTensor *tensor)
         lower_error(l, NOT_CONSTANT, KID(node, Shared, extents)->kid[d]->span);
         return false;
     }
+    if (named && !number_barriers(l, node, tensor, count)) return false;
     tensor->arrivals = count;
     l->k->waits = true;
     tensor->scope = NULL;
@@ -80,7 +110,9 @@ void lower_machine(Lower *l, const Ast *call)
     Builtin builtin = call->call->builtin;
     const IrExpr *operands[MAX_RANK + 1];
     bool expect = builtin == BUILTIN_MBARRIER_EXPECT;
-    if (!lower_needs_arch(l, call, vocab_builtin(builtin)->text, expect ? 90 : 80)) return;
+    bool named = builtin == BUILTIN_BARRIER_SYNC || builtin == BUILTIN_BARRIER_ARRIVE;
+    int arch = expect ? 90 : named ? 0 : 80;
+    if (!lower_needs_arch(l, call, vocab_builtin(builtin)->text, arch)) return;
     const IrTensor *tensor = lower_mbarrier(l, args->kid[0], operands);
     if (!tensor) return;
     if (tensor->of && builtin != BUILTIN_MBARRIER_ARRIVE) {

@@ -85,14 +85,13 @@ static void access(Barriers *b, const IrTensor *t, uint8_t how)
  * its arrival; and between its waiting, if not all wait, and what the others do. */
 static void meet(Barriers *b, const IrStmt *s)
 {
-    bool waits = s->kind == IR_STMT_BULK_WAIT || s->builtin == BUILTIN_MBARRIER_WAIT;
+    bool both = s->builtin == BUILTIN_BARRIER_SYNC;
+    bool waits = both || s->kind == IR_STMT_BULK_WAIT || s->builtin == BUILTIN_MBARRIER_WAIT;
     for (size_t i = 0; i < b->k->tensors.len; i++) {
         const IrTensor *t = b->k->tensors.data[i];
         if (t->space != IR_SHARED && !(t->space == IR_PARAM && t->written)) continue;
-        if (!waits)
-            check_access(b, t, READ | WRITE);
-        else if (!(s->flags & IR_TOGETHER))
-            b->state.now[i] |= READ | WRITE;
+        if (!waits || both) check_access(b, t, READ | WRITE);
+        if (waits && !(s->flags & IR_TOGETHER)) b->state.now[i] |= READ | WRITE;
     }
 }
 

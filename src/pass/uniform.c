@@ -211,7 +211,8 @@ static bool explain(Chain *c, const IrExpr *e)
 
 static const char *sync_text(const IrStmt *s)
 {
-    if (s->kind == IR_STMT_COLLECTIVE) return vocab_builtin(s->builtin)->text;
+    if (s->kind == IR_STMT_COLLECTIVE || s->kind == IR_STMT_MBARRIER)
+        return vocab_builtin(s->builtin)->text;
     if (s->flags & IR_ELIDABLE) return "a verb";
     return s->scope == IR_SCOPE_GRID      ? "`sync grid`"
            : s->scope == IR_SCOPE_CLUSTER ? "`sync cluster`"
@@ -235,7 +236,7 @@ static Diag *report(Uniform *u, DiagCode code, const IrStmt *s, int64_t group)
     if (call && call == u->blamed) return &u->diags->ignored;
     u->blamed = call;
     const char *what = sync_text(s);
-    if (s->kind == IR_STMT_COLLECTIVE) what = base_format(u->w.k->arena, "`%s`", what);
+    if (s->kind != IR_STMT_BARRIER) what = base_format(u->w.k->arena, "`%s`", what);
     Diag *diag =
         diag_report(u->diags, code, pass_span(u->w.k, s->origin), what, group_text(u, group));
     if (call) diag_label(u->diags, diag, pass_span(u->w.k, call), "instantiated from here");
@@ -274,7 +275,7 @@ static void report_control(Uniform *u, const IrStmt *s, int64_t group, const Fra
 static int64_t group_of(const Uniform *u, const IrStmt *s)
 {
     int64_t block = u->w.k->block_size;
-    if (s->kind == IR_STMT_COLLECTIVE) return block < 32 ? block : 32;
+    if (s->kind != IR_STMT_BARRIER) return block < 32 ? block : 32;
     switch (s->scope) {
     case IR_SCOPE_WARP:
         return block < 32 ? block : 32;
@@ -296,7 +297,7 @@ static void check_sync(Uniform *u, const IrStmt *s)
     for (const Frame *f = u->top; f; f = f->outer) {
         const IrStmt *stmt = f->stmt;
         bool own_role = stmt->kind == IR_STMT_ROLE && stmt->imm2 == group;
-        bool small = stmt->kind == IR_STMT_TASKS && s->kind == IR_STMT_BARRIER &&
+        bool small = stmt->kind == IR_STMT_TASKS && s->kind != IR_STMT_COLLECTIVE &&
                      (group == 0 || stmt->tasks->level < group);
         if (own_role) continue;
         if (small) {
@@ -324,6 +325,21 @@ static int64_t inside_width(Uniform *u, const IrStmt *s)
     if (s->kind == IR_STMT_ROLE) return role_width(u, s);
     if (s->kind == IR_STMT_TASKS) return width_of_all(&u->w, s->count - 1, s->args + 1);
     return width_of_all(&u->w, s->count, s->args);
+}
+
+/* A barrier of the hardware: whole warps come to it, and each to one. */
+static void check_named(Uniform *u, const IrStmt *s)
+{
+    check_sync(u, s);
+    Chain chain = {.u = u, .group = group_of(u, s)};
+    for (int i = 0; i < s->count; i++) {
+        if (!varies(&chain, s->args[i])) continue;
+        u->failed = true;
+        chain.diag = diag_report(u->diags, DIAG_BARRIERS, pass_span(u->w.k, s->origin),
+                                 "which one it is differs between the threads of a warp");
+        explain(&chain, s->args[i]);
+        return;
+    }
 }
 
 /* Notes whether all threads of the role, or of the block, come to an mbarrier. */
@@ -413,6 +429,7 @@ static void visit(Uniform *u, IrStmt *s)
     case IR_STMT_ORDER:
     case IR_STMT_MBARRIER:
         if (u->report) note_meeting(u, s);
+        if (u->report && s->kind == IR_STMT_MBARRIER && s->tensor->barrier) check_named(u, s);
         break;
     case IR_STMT_BULK:
     case IR_STMT_BULK_COMMIT:

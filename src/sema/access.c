@@ -286,9 +286,11 @@ static const Type *of_block_method(Sema *s, Ast *call, const Type *base)
     method_info(s, call, METHOD_OF_BLOCK);
     sema_index_list(s, args);
     if (!sema_arity(s, call, "of_block", 1, 1)) return s->poison;
-    if (base->space == SPACE_SHARED) return base;
+    bool hardware = base->of == s->barrier;
+    if (base->space == SPACE_SHARED && !hardware) return base;
     diag_report(s->diags, DIAG_OF_BLOCK, call->span,
-                base_format(s->arena, "%s lies elsewhere", sema_text(s, base)));
+                hardware ? "barriers of the hardware are the block's own"
+                         : base_format(s->arena, "%s lies elsewhere", sema_text(s, base)));
     return s->poison;
 }
 

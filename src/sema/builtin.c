@@ -170,7 +170,7 @@ static const Type *collective(Sema *s, Ast *call, Builtin builtin)
 static const Type *tensor_arg(Sema *s, Ast *arg, Builtin builtin, const char *needs)
 {
     const Type *type = sema_value(s, arg);
-    if (type->kind == TYPE_TENSOR && type->of != s->mbarrier) return type;
+    if (type->kind == TYPE_TENSOR && !sema_type_is_barrier(type->of)) return type;
     return needs_error(s, arg, builtin, needs, type);
 }
 

@@ -14,6 +14,7 @@ bool sema_is_value(const Type *type)
     case TYPE_TYPE:
     case TYPE_WINDOW:
     case TYPE_MBARRIER:
+    case TYPE_BARRIER:
         return false;
     case TYPE_POISON:
     case TYPE_SCALAR:
@@ -41,6 +42,7 @@ const Type *sema_not_a_value(Sema *s, Ast *e, const Type *type)
         [TYPE_TYPE] = {"a type", "convert a value with it, as in `f32(x)`"},
         [TYPE_WINDOW] = {"a window", "say where it lies with `at (…)`"},
         [TYPE_MBARRIER] = {"an mbarrier", "threads meet at it by `mbarrier.wait` and the like"},
+        [TYPE_BARRIER] = {"a barrier", "threads meet at it by `barrier.sync` and `barrier.arrive`"},
     };
     if (type->kind == TYPE_POISON) return s->poison;
     if (type->kind == TYPE_WINDOW)

@@ -14,7 +14,6 @@ static const Foreign foreign[] = {
     {"warpSize", "a warp has 32 threads"},
     {"__syncthreads", "the barrier of the group is the statement `sync`"},
     {"__syncwarp", "the barrier of a warp is the statement `sync warp`"},
-    {"barrier", "the barrier of the group is the statement `sync`"},
     {"__shfl_sync", "write `shuffle(x, lane)`"},
     {"__shfl_xor_sync", "write `shuffle_xor(x, mask)`"},
     {"__shfl_up_sync", "write `shuffle_up(x, d)`"},

@@ -16,6 +16,7 @@ const Type *sema_type_readonly(Sema *s, const Type *type);
 unsigned sema_type_mask(const Type *type);
 bool sema_type_within(const Type *type, unsigned mask); /* poison is within every mask */
 bool sema_type_literal(const Sema *s, const Type *type);
+bool sema_type_is_barrier(const Type *type);     /* an mbarrier, or one of the hardware */
 const Type *sema_type_element(const Type *type); /* of a vector or register tile; else itself */
 bool sema_type_sound(const Type *fn);            /* no poison in a function type */
 const char *sema_mask_text(unsigned mask);       /* "an integer type" */

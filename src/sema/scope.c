@@ -308,6 +308,7 @@ void sema_prelude_init(Sema *s)
     for (int elem = ELEM_NONE + 1; elem < ELEM_COUNT; elem++)
         add_type(s, vocab_elem((Elem)elem)->text, s->scalar[elem]);
     add_type(s, "mbarrier", s->mbarrier);
+    add_type(s, "barrier", s->barrier);
     for (int builtin = BUILTIN_NONE + 1; builtin < BUILTIN_COUNT; builtin++)
         add_builtin(s, (Builtin)builtin);
     add_specials(s);

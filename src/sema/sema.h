@@ -51,6 +51,7 @@ typedef enum {
     TYPE_TYPE,     /* an expression that names a type: of */
     TYPE_WINDOW,   /* x.tile(…) before `at` */
     TYPE_MBARRIER, /* the element of a shared tensor that threads wait at */
+    TYPE_BARRIER,  /* likewise: a barrier of the hardware */
 } TypeKind;
 
 typedef enum { SPACE_GLOBAL, SPACE_SHARED, SPACE_REG, SPACE_TABLE, SPACE_HOST } Space;

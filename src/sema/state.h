@@ -104,7 +104,7 @@ typedef struct Sema {
     Map types; /* hash -> TypeNode chain */
     uint32_t type_count;
     const Type *scalar[ELEM_COUNT];
-    const Type *poison, *none, *mapping, *group, *string, *range, *module_type, *mbarrier;
+    const Type *poison, *none, *mapping, *group, *string, *range, *module_type, *mbarrier, *barrier;
     const Type *literal_int, *literal_float; /* of literals that have not met a type */
     const Type *index, *boolean;
 

@@ -81,7 +81,7 @@ static const Type *storage_type(Sema *s, Ast *stmt, Ast *elem, const Ast *extent
     const Type *of = sema_type_node(s, elem);
     bool shared = space == SPACE_SHARED;
     if (of->kind == TYPE_POISON) return of;
-    bool barriers = shared && of == s->mbarrier;
+    bool barriers = shared && sema_type_is_barrier(of);
     if ((!sema_type_mask(of) && !barriers) || of->kind == TYPE_VECTOR) {
         diag_report(s->diags, DIAG_BAD_TYPE_HERE, elem->span, sema_text(s, of),
                     "the element of a tensor",
@@ -107,17 +107,17 @@ static void storage_name(Sema *s, SymbolKind kind, Ast *stmt, const Type *type)
     VEC_PUSH(s->arena, s->watched, (Symbol *)(uintptr_t)stmt->symbol);
 }
 
-/* mbarriers, and nothing else, say how many arrivals end a phase. */
+/* Barriers, and nothing else, say how many arrivals end a phase. */
 static const Type *shared_arrivals(Sema *s, Ast *stmt, const Type *type)
 {
     Ast *arrivals = KID(stmt, Shared, arrivals), *layout = KID(stmt, Shared, layout);
     if (arrivals) sema_index(s, arrivals);
-    if (type->kind == TYPE_POISON || (type->of == s->mbarrier) == (arrivals && !layout))
+    if (type->kind == TYPE_POISON || sema_type_is_barrier(type->of) == (arrivals && !layout))
         return type;
     diag_report(s->diags, DIAG_BAD_TYPE_HERE, stmt->span, sema_text(s, type),
                 arrivals ? "declared with a number of arrivals" : "declared so",
-                "write mbarriers as in `shared full: mbarrier[stages](1)`, other tensors without "
-                "the parentheses");
+                "write mbarriers as in `shared full: mbarrier[stages](1)`, barriers as in `shared "
+                "turn: barrier[2](256)`, other tensors without the parentheses");
     return s->poison;
 }
 

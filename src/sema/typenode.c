@@ -13,7 +13,7 @@ static const Type *type_name(Sema *s, Ast *node)
 static const Type *element_type(Sema *s, Ast *node, bool shared)
 {
     const Type *type = sema_type_node(s, node);
-    if (shared && type == s->mbarrier) return type;
+    if (shared && sema_type_is_barrier(type)) return type;
     if (type->kind == TYPE_POISON || (sema_type_mask(type) && type->kind != TYPE_VECTOR))
         return type;
     diag_report(s->diags, DIAG_BAD_TYPE_HERE, node->span, sema_text(s, type),

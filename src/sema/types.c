@@ -66,8 +66,14 @@ void sema_types_init(Sema *s)
     s->range = make(s, &(Type){.kind = TYPE_RANGE});
     s->module_type = make(s, &(Type){.kind = TYPE_MODULE});
     s->mbarrier = make(s, &(Type){.kind = TYPE_MBARRIER});
+    s->barrier = make(s, &(Type){.kind = TYPE_BARRIER});
     s->literal_int = unique(s, TYPE_SCALAR);
     s->literal_float = unique(s, TYPE_SCALAR);
+}
+
+bool sema_type_is_barrier(const Type *type)
+{
+    return type->kind == TYPE_MBARRIER || type->kind == TYPE_BARRIER;
 }
 
 const Type *sema_scalar(Program *program, Elem elem)
@@ -298,6 +304,9 @@ static void type_text(Sb *out, const Type *type)
         break;
     case TYPE_MBARRIER:
         base_sb_str(out, "mbarrier");
+        break;
+    case TYPE_BARRIER:
+        base_sb_str(out, "barrier");
         break;
     }
 }

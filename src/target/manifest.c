@@ -145,7 +145,7 @@ static void shared_tensors(Manifest *m, const TargetInstance *instance)
     bool first = true;
     for (size_t i = 0; i < k->tensors.len; ++i) {
         const IrTensor *x = k->tensors.data[i];
-        if (x->space != IR_SHARED || x->of) continue;
+        if (!shared.at[i]) continue;
         base_sb_str(m->out, first ? "\n       {" : ",\n       {");
         first = false;
         string(m, "name", x->name->text);

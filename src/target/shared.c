@@ -43,13 +43,18 @@ static const IrExpr *place(const Placing *p, const IrTensor *t, const IrExpr *ba
     return end;
 }
 
+static bool takes_room(const IrTensor *t)
+{
+    return t->space == IR_SHARED && !t->of && !t->barrier;
+}
+
 /* Those of one scope, or (NULL) of the kernel: first the ones of constant size. */
 static const IrExpr *place_tensors(const Placing *p, const IrStmt *scope, const IrExpr *base)
 {
     for (int constant = 1; constant >= 0; --constant)
         for (size_t i = 0; i < p->k->tensors.len; ++i) {
             const IrTensor *t = p->k->tensors.data[i];
-            if (t->space != IR_SHARED || t->of || t->scope != scope || p->shared->at[i]) continue;
+            if (!takes_room(t) || t->scope != scope || p->shared->at[i]) continue;
             if ((ir_tensor_size(t) >= 0) == constant) base = place(p, t, base);
         }
     return base;
@@ -77,7 +82,7 @@ static const IrExpr *place_rest(const Placing *p, const IrExpr *base)
 {
     for (size_t i = 0; i < p->k->tensors.len; ++i) {
         const IrTensor *t = p->k->tensors.data[i];
-        if (t->space == IR_SHARED && !t->of && !p->shared->at[i]) base = place(p, t, base);
+        if (takes_room(t) && !p->shared->at[i]) base = place(p, t, base);
     }
     return base;
 }

@@ -8,7 +8,7 @@ enum { TARGET_SHARED_ALIGN = 16, TARGET_BULK_ALIGN = 128 };
 
 /* All tensors in one array, in which scopes that exclude one another use the same bytes. */
 typedef struct TargetShared {
-    const IrExpr **at; /* where a shared tensor begins, in bytes, by its number; NULL: not shared */
+    const IrExpr **at;   /* where a shared tensor begins, in bytes, by its number; or NULL */
     const IrExpr *total; /* bytes of the array */
     const IrExpr *apart; /* bytes that the tensors would need side by side */
     bool at_launch;      /* known at launch only */

@@ -213,7 +213,7 @@ static void shared_table(Tables *t, const TargetInstance *instance, const char *
     Sb rows = base_sb(t->arena);
     for (size_t i = 0; i < k->tensors.len; ++i) {
         const IrTensor *x = k->tensors.data[i];
-        if (x->space != IR_SHARED || x->of) continue;
+        if (!shared.at[i]) continue;
         const char *bytes = host_expr(t, target_tensor_bytes(k, x));
         Sb extents = base_sb(t->arena);
         for (int d = 0; d < x->rank; ++d)

@@ -43,6 +43,18 @@ HD_HOST_FN void hd_group_sync(int id, int threads)
 {
     hd_host::barrier(id, threads);
 }
+HD_HOST_FN void hd_barrier_sync(int id, int threads, const char *file = __builtin_FILE(),
+                                int line = __builtin_LINE())
+{
+    hd_host::Machine *m = hd_host::machine;
+    m->waits[m->current] = {&m->arrived[id], file, line};
+    hd_host::barrier(id, threads);
+    m->waits[m->current].at = nullptr;
+}
+HD_HOST_FN void hd_barrier_arrive(int id, int threads)
+{
+    hd_host::barrier_arrive(id, threads);
+}
 HD_HOST_FN void __syncwarp(unsigned int = 0xffffffffu)
 {
     hd_host::meet(hd_host::MEET_SYNC, 0);

@@ -181,7 +181,7 @@ struct Machine {
     bool over; // the block gives up
     int ready[MAX_THREADS];
     int arrived[MAX_BARRIERS], expected[MAX_BARRIERS];
-    int waiters[MAX_BARRIERS][MAX_THREADS];
+    int waiters[MAX_BARRIERS][MAX_THREADS], waiter_count[MAX_BARRIERS];
     Warp warps[MAX_THREADS / 32];
     Mbarrier mbarriers[MAX_MBARRIERS];
     GroupProducts products[MAX_THREADS];
@@ -252,7 +252,7 @@ __attribute__((format(printf, 1, 2))) static void print(const char *format, ...)
         const MbarrierWait *wait = &machine->waits[i], *last = i ? wait - 1 : nullptr;
         bool again = last && last->at == wait->at && last->line == wait->line;
         if (wait->at && !again)
-            fprintf(stderr, "%s:%d: thread %d waits at an mbarrier\n", wait->file, wait->line, i);
+            fprintf(stderr, "%s:%d: thread %d waits\n", wait->file, wait->line, i);
     }
     for (int i = 0; i * 32 < machine->block; ++i)
         if (machine->warps[i].arrived)
@@ -296,16 +296,22 @@ static void pause()
     leave();
 }
 
-static void barrier(int id, int threads)
+// Arrives at a barrier; the last to come wakes those who wait.
+static void barrier_arrive(int id, int threads)
 {
     Machine *m = machine;
     if (m->arrived[id] && m->expected[id] != threads) fail("a barrier of two sizes");
     m->expected[id] = threads;
-    m->waiters[id][m->arrived[id]++] = m->current;
-    if (m->arrived[id] == threads) {
-        m->arrived[id] = 0;
-        for (int i = 0; i < threads; ++i) wake(m->waiters[id][i]);
-    }
+    if (++m->arrived[id] < threads) return;
+    for (int i = 0; i < m->waiter_count[id]; ++i) wake(m->waiters[id][i]);
+    m->arrived[id] = m->waiter_count[id] = 0;
+}
+
+static void barrier(int id, int threads)
+{
+    Machine *m = machine;
+    m->waiters[id][m->waiter_count[id]++] = m->current;
+    barrier_arrive(id, threads);
     leave();
 }
 
@@ -491,6 +497,7 @@ static void run_block(Machine *m, long number)
     m->ranks = next_random(m);
     poison(m);
     memset(m->arrived, 0, sizeof m->arrived);
+    memset(m->waiter_count, 0, sizeof m->waiter_count);
     for (int i = 0; i * 32 < m->block; ++i) m->warps[i].arrived = 0;
     for (int i = 0; i < m->block; ++i) {
         m->turn[i] = 0;

@@ -77,6 +77,8 @@ struct Wait {
     HD_FAULT_UNLESS("mbarrier-wait") hd_mbarrier_wait_cluster(__VA_ARGS__)
 #define __syncwarp() HD_FAULT_UNLESS("warp-barrier") __syncwarp()
 #define hd_group_sync(...) HD_FAULT_UNLESS("group-barrier") hd_group_sync(__VA_ARGS__)
+#define hd_barrier_sync(...) HD_FAULT_UNLESS("barrier-sync") hd_barrier_sync(__VA_ARGS__)
+#define hd_barrier_arrive(...) HD_FAULT_UNLESS("barrier-arrive") hd_barrier_arrive(__VA_ARGS__)
 #define hd_mbarrier_arrive(...) HD_FAULT_UNLESS("arrive") hd_mbarrier_arrive(__VA_ARGS__)
 #define hd_mbarrier_wait(...) HD_FAULT_UNLESS("mbarrier-wait") hd_mbarrier_wait(__VA_ARGS__)
 #define hd_mbarrier_expect(...) HD_FAULT_UNLESS("expect") hd_mbarrier_expect(__VA_ARGS__)

@@ -1,6 +1,6 @@
-/* Kernels whose threads are coroutines: those that wait for one another at mbarriers. A variant
- * becomes a function for one thread, and the one that the module's table names, which runs the
- * threads of each block (threads.h). */
+/* Kernels whose threads are coroutines: those that wait for one another at barriers with arrivals.
+ * A variant becomes a function for one thread, and the one that the module's table names, which
+ * runs the threads of each block (threads.h). */
 #include "target/cpu/cpu.h"
 #include "target/shared.h"
 
@@ -91,18 +91,21 @@ static void role(Cpu *cpu, const IrStmt *s)
     cfamily_line(w, "}");
 }
 
+/* A barrier of the hardware is one whose phases nobody counts. */
 static void mbarrier(Cpu *cpu, const IrStmt *s)
 {
     CWriter *w = &cpu->w;
     const char *name = s->tensor->name->text;
-    bool wait = s->builtin == BUILTIN_MBARRIER_WAIT;
+    bool wait = s->builtin == BUILTIN_MBARRIER_WAIT, sync = s->builtin == BUILTIN_BARRIER_SYNC;
     int count = cfamily_index_count(s->tensor, s->flags);
-    const char *text = wait ? "thread {0} waits for ever at an mbarrier of `%s`: its phase lacks "
-                              "{1} arrivals and {2} bytes"
-                            : "thread {0} arrives at an mbarrier of `%s` after all that its phase "
-                              "expects";
+    const char *text = sync   ? "thread {0} waits for ever at a barrier of `%s`: {1} threads have "
+                                "not arrived"
+                       : wait ? "thread {0} waits for ever at an mbarrier of `%s`: its phase lacks "
+                                "{1} arrivals and {2} bytes"
+                              : "thread {0} arrives at an mbarrier of `%s` after all that its "
+                                "phase expects";
     cfamily_open(w);
-    base_sb_printf(w->out, "hd_mbarrier_%s(hd_t, &", wait ? "wait" : "expect");
+    base_sb_printf(w->out, "hd_mbarrier_%s(hd_t, &", sync ? "sync" : wait ? "wait" : "expect");
     cfamily_element(w, s->tensor, cfamily_offset(w, s->tensor, s->flags, s->args));
     put(w, ", ");
     if (count < s->count)

@@ -313,6 +313,18 @@ HD_COLD void hd_mbarrier_wait(HdThreads *t, const void *address, int64_t parity,
     }
 }
 
+/* Arrives, and waits until that phase is over. */
+HD_COLD void hd_mbarrier_sync(HdThreads *t, const void *address, int64_t bytes, int site)
+{
+    const HdMbarrier *b = hd_mbarrier(t, address);
+    uint32_t phase = b->phase;
+    hd_mbarrier_expect(t, address, bytes, site);
+    if (b->phase != phase) return;
+    t->waits[t->current].at = address;
+    t->waits[t->current].site = site;
+    hd_threads_leave(t);
+}
+
 /* ---- copy engines ---- */
 HD_FN uint64_t hd_threads_random(HdThreads *t)
 {

@@ -6,7 +6,7 @@
 #include "target/shared.h"
 
 /* What a kernel may have in static shared memory; more is dynamic. */
-enum { CUDA_STATIC_SHARED = 48 * 1024, CUDA_BARRIERS = 16 };
+enum { CUDA_STATIC_SHARED = 48 * 1024 };
 
 /* A named barrier of the groups of `threads` threads inside threads [begin, begin + size). */
 typedef struct CudaBarrier {

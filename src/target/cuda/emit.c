@@ -203,7 +203,7 @@ static void mbarriers(Cuda *cuda, const Map *words)
     for (size_t i = 0; i < cuda->kernel->tensors.len; ++i) {
         const IrTensor *t = cuda->kernel->tensors.data[i];
         const char *name = w->tensor_names[i];
-        if (!t->arrivals || t->of || !target_cuda_has_word(words, name)) continue;
+        if (!t->arrivals || t->barrier || t->of || !target_cuda_has_word(words, name)) continue;
         if (!any) cfamily_line(w, "if (threadIdx.x == 0) {");
         any = true;
         ++w->depth;

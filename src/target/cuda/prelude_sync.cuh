@@ -9,6 +9,21 @@ HD_FN void hd_group_sync(int id, int threads)
 }
 #endif
 
+// One that a program has declared: a warp comes to it as a whole, but maybe not at once.
+#ifndef HD_HOST
+HD_FN void hd_barrier_sync(int id, int threads)
+{
+    asm volatile("barrier.sync %0, %1;" : : "r"(id), "r"(threads) : "memory");
+}
+#endif
+
+#ifndef HD_HOST
+HD_FN void hd_barrier_arrive(int id, int threads)
+{
+    asm volatile("barrier.arrive %0, %1;" : : "r"(id), "r"(threads) : "memory");
+}
+#endif
+
 // Lets other threads run while this one spins.
 #ifndef HD_HOST
 HD_FN void hd_pause()

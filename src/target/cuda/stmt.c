@@ -29,9 +29,9 @@ static const CudaBarrier *barrier_of(Cuda *cuda, int64_t threads)
     }
     CudaBarrier b = {cuda->role_begin, cuda->role_size, threads, cuda->next_barrier};
     int64_t groups = (b.size + threads - 1) / threads;
-    if (groups > CUDA_BARRIERS - b.id)
+    if (groups > IR_BARRIERS - b.id)
         base_internal(base_arena_escape(cuda->kernel->arena), "more than %d barriers of groups",
-                      CUDA_BARRIERS - 1);
+                      IR_BARRIERS - 1);
     cuda->next_barrier += (int)groups;
     VEC_PUSH(cuda->kernel->arena, cuda->barriers, b);
     return &VEC_LAST(cuda->barriers);
@@ -134,11 +134,27 @@ static void await(Cuda *cuda, const IrStmt *s)
     cfamily_line(w, "hd_fence(HD_DEVICE);");
 }
 
+/* hd_barrier_sync(number, threads) */
+static void named_barrier(CWriter *w, const IrStmt *s)
+{
+    base_sb_printf(w->out, "hd_barrier_%s(", strchr(vocab_builtin(s->builtin)->text, '.') + 1);
+    const IrExpr *first = ir_index(w->kernel, s->tensor->barrier);
+    const IrExpr *i = cfamily_offset(w, s->tensor, s->flags, s->args);
+    put(w, "(int)");
+    cfamily_expr(w, ir_binary(w->kernel, IR_ADD, first, i), C_UNARY);
+    base_sb_printf(w->out, ", %lld", (long long)s->tensor->arrivals);
+    cfamily_close(w, ");");
+}
+
 /* mbarrier.wait and the like; the functions have the names of the prelude. */
 static void mbarrier(CWriter *w, const IrStmt *s)
 {
     int count = cfamily_index_count(s->tensor, s->flags);
     cfamily_open(w);
+    if (s->tensor->barrier) {
+        named_barrier(w, s);
+        return;
+    }
     const IrTensor *t = s->tensor;
     const IrExpr *offset = cfamily_offset(w, t, s->flags, s->args);
     const IrExpr *block = t->of ? cfamily_block_of(w, &offset) : NULL;

@@ -162,12 +162,15 @@ static const char engines[] =
     "waits\n"
     "shared inout s.2: f16[2, 8, 64] bulk\n"
     "shared inout full.3: u64[2] arrivals 1\n"
+    "shared inout turn.4: u64[2] arrivals 128 barrier 14\n"
     "{\n"
     "    role 0, 128 registers 40 {\n"
     "        mbarrier expect full.3[1] (1024)\n"
     "        bulk load a.0[bid.x * 8, 0; evict_first] (8, 64, s.2[1, 0, 0], full.3[1]) 3\n"
     "        mbarrier arrive full.3[0] ()\n"
+    "        mbarrier arrive turn.4[0] ()\n"
     "    }\n"
+    "    mbarrier sync turn.4[1] ()\n"
     "    mbarrier wait full.3[tid % 2] (0)\n"
     "    bulk store c.1[bid.x * 8, 0] (8, 64, s.2[1, 0, 0]) 3\n"
     "    bulk_commit\n"
@@ -203,6 +206,9 @@ static void test_engines(void **state)
         {"(8, 64, s.2[1, 0, 0], full.3[1])", "(8, 64, s.2[1, 0, 0], s.2[1, 0, 0])"},
         {"(8, 64, s.2[1, 0, 0]) 3", "(8, $n, s.2[1, 0, 0]) 3"},
         {"arrivals 1", "arrivals 1 scope 1"},
+        {"arrivals 128", "arrivals 100"},
+        {"barrier 14", "barrier 15"},
+        {"mbarrier sync turn.4[1] ()", "mbarrier sync turn.4[1] (0)"},
         {"waits\n", ""},
     };
     check_broken(*state, engines, BASE_LEN(broken), broken);
