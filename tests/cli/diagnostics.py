@@ -13,7 +13,9 @@ NO_EXAMPLE = {"E0002", "E0013", "E0014", "E0103", "E0104", "E0312", "E0313", "E0
 
 
 def programs(section):
-    return re.findall(r"^```hd\n(.*?)^```", section, re.M | re.S)
+    """Each with the options that its info string stands for."""
+    found = re.findall(r"^```hd( arch=\w+)?\n(.*?)^```", section, re.M | re.S)
+    return [(text, ["--" + arch.strip()] if arch else []) for arch, text in found]
 
 
 @test
@@ -39,9 +41,9 @@ def every_example_gives_its_diagnostic_and_its_repair_none():
             continue
         assert blocks, f"{code} has no example"
         flags = ["-Wperf"] if code.startswith("W02") else []
-        expect(blocks[0], code, *flags, want=WRONG if code[0] == "E" else DONE)
-        for repaired in blocks[1:]:
-            result = check(repaired, *flags)
+        expect(blocks[0][0], code, *flags, *blocks[0][1], want=WRONG if code[0] == "E" else DONE)
+        for repaired, options in blocks[1:]:
+            result = check(repaired, *flags, *options)
             assert result.code == DONE, f"{code}, repaired:\n{repaired}\n{result.message}"
 
 
