@@ -344,7 +344,8 @@ static bool add_variants(Compile *s, const CompileOptions *o, const Symbol *kern
 static void report_empty(Compile *s, const Symbol *kernel, int arch)
 {
     const char *where = arch ? base_format(s->arena, "for sm_%d", arch) : "on the CPU";
-    diag_report(s->diags, DIAG_TUNE_EMPTY, kernel->span, kernel->name->text, where);
+    Diag *diag = diag_report(s->diags, DIAG_TUNE_EMPTY, kernel->span, kernel->name->text, where);
+    if (arch) diag_note(s->diags, diag, "`--arch` says what code is made for");
 }
 
 /* At the first point of the tune space that the architecture (0: the CPU) allows. */
