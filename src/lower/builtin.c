@@ -100,6 +100,7 @@ static Value atomic(Lower *l, const Ast *node)
         else
             order = order_word(arg->name->text, order);
     }
+    if (tensor->of) scope = IR_SCOPE_GRID;
     lower_at(l, node);
     bool used = node->call->builtin != BUILTIN_ATOMIC_STORE;
     IrVar *var =

@@ -171,6 +171,10 @@ HD_HOST_FN void hd_mbarrier_wait_cluster(unsigned long long *b, unsigned int par
 {
     hd_host::mbarrier_wait(b, parity, file, line);
 }
+HD_HOST_FN void hd_fence_engines_of_blocks()
+{
+}
+
 // To each block it comes at a time of its own.
 template <int Rank, int Policy = 0>
 HD_HOST_FN void hd_tma_multicast(const void *tile, const HdTensorMap *map, unsigned long long *b,

@@ -24,6 +24,7 @@ typedef struct Cuda {
     IrKernel *kernel;
     const char *symbol;
     bool awaiting; /* inside the condition of an `await`: loads are not to be remembered */
+    bool reaches;  /* into the shared memory of other blocks */
     bool waits;    /* others would wait for an ended thread for ever, or reach into its block */
     bool traps;
     Map settled; /* a wgmma.fence or .wait to the registers that the products beside it work on */

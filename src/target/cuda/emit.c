@@ -263,7 +263,8 @@ static void emit_variant(TargetInstance *instance, TargetVariant *variant, const
     cuda.w.brief = brief;
     name_tables(&cuda);
     ir_walk(k->body, survey, &cuda);
-    for (size_t i = 0; i < k->tensors.len; ++i) cuda.waits |= k->tensors.data[i]->of != NULL;
+    for (size_t i = 0; i < k->tensors.len; ++i) cuda.reaches |= k->tensors.data[i]->of != NULL;
+    cuda.waits |= cuda.reaches;
     target_cuda_find_fragments(&cuda);
     target_cuda_place_shared(&cuda);
     cuda.w.depth = 1;

@@ -285,6 +285,14 @@ HD_FN void hd_fence_engines()
 }
 #endif
 
+// The same of what it has written to that of any block of the cluster.
+#ifndef HD_HOST
+HD_FN void hd_fence_engines_of_blocks()
+{
+    asm volatile("fence.proxy.async.shared::cluster;" : : : "memory");
+}
+#endif
+
 // ---- registers ----------------------------------------------------------------------------------
 // Run by whole warpgroups. Architectures without a feature set of their own keep what they have.
 #ifndef HD_HOST

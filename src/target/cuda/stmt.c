@@ -462,7 +462,7 @@ bool target_cuda_stmt(CWriter *w, const IrStmt *s)
     bool signals = s->kind == IR_STMT_BARRIER ||
                    (s->kind == IR_STMT_MBARRIER && s->builtin != BUILTIN_MBARRIER_WAIT);
     if (signals && cuda->reads_shared && cuda->stores_shared)
-        cfamily_line(w, "hd_fence_engines();");
+        cfamily_line(w, "hd_fence_engines%s();", cuda->reaches ? "_of_blocks" : "");
     if (s->kind == IR_STMT_BARRIER)
         barrier(cuda, s);
     else if (s->kind == IR_STMT_COLLECTIVE)
