@@ -33,14 +33,18 @@ static const char *own(CWriter *w)
     return w->kernel->waits ? "thread" : who(w);
 }
 
-/* Storage that fission made is of one thread or of one collective; only what stands for a tile or
- * a private array can be read too early. */
-static bool is_watched(const CWriter *w, const IrTensor *t)
+int target_cpu_line(const IrKernel *k, uint32_t origin)
 {
-    /* The watch orders accesses by barriers alone: it knows nothing of mbarriers. */
-    const Cpu *cpu = w->user;
-    return !cpu->trades && !t->made && (t->space == IR_SHARED || t->space == IR_PARAM) &&
-           !cfamily_is_packed(t->elem);
+    bool known = origin < k->origins.len;
+    return known ? (int)diag_position(k->diags, k->origins.data[origin].span.begin).line : 0;
+}
+
+/* Storage that fission made is of one thread or of one collective; only what stands for a tile or
+ * a private array can be read too early. What is only read cannot race. */
+static bool is_watched(const IrTensor *t)
+{
+    bool seen = t->space == IR_SHARED || (t->space == IR_PARAM && t->written);
+    return seen && !t->made && !cfamily_is_packed(t->elem);
 }
 
 static bool must_be_ready(const IrTensor *t)
@@ -76,7 +80,9 @@ static void check_bounds(CWriter *w, const Access *a)
     }
 }
 
-static void trap_element(CWriter *w, const Access *a, const char *text, const char *other)
+/* Where only one block can be meant, the last value is free for a line. */
+static void trap_with(CWriter *w, const Access *a, const char *text, const char *other,
+                      const char *line)
 {
     IrKernel *k = w->kernel;
     const IrTensor *t = a->tensor;
@@ -88,8 +94,31 @@ static void trap_element(CWriter *w, const Access *a, const char *text, const ch
     base_sb_printf(w->out, " { hd_trap(args->trap, %d, ", site(w, text));
     cfamily_expr(w, offset, C_SELECT);
     base_sb_printf(w->out, ", %s, %s, ", other ? who(w) : own(w), other ? other : "0");
-    block_of(w, a);
+    if (line && !t->of)
+        put(w, line);
+    else
+        block_of(w, a);
     put(w, "); goto hd_stop; } ");
+}
+
+static void trap_element(CWriter *w, const Access *a, const char *text, const char *other)
+{
+    trap_with(w, a, text, other, NULL);
+}
+
+static void trap_race(CWriter *w, const Access *a, const char *what)
+{
+    const char *text = base_format(w->kernel->arena,
+                                   "threads {1} and {2} race for element {0} of `%%s`: nothing "
+                                   "orders %s%s",
+                                   what, a->tensor->of ? "" : " in line {3}");
+    trap_with(w, a, text, "hd_watch.other", "hd_watch.line");
+}
+
+static void put_line(CWriter *w)
+{
+    const Cpu *cpu = w->user;
+    base_sb_printf(w->out, ", %d))", target_cpu_line(w->kernel, cpu->origin));
 }
 
 static void address(CWriter *w, const Access *a)
@@ -123,14 +152,12 @@ static void check_read(CWriter *w, const Access *a)
         put(w, "))");
         trap_element(w, a, "element {0} of `%s` is read before it has a value (thread {1})", NULL);
     }
-    if (is_watched(w, a->tensor)) {
+    if (is_watched(a->tensor)) {
         base_sb_printf(w->out, "if (!hd_watch_read(&hd_watch, ");
         address(w, a);
-        base_sb_printf(w->out, ", %s))", who(w));
-        trap_element(w, a,
-                     "threads {1} and {2} race for element {0} of `%s`: no barrier stands between "
-                     "the one's write and the other's read",
-                     "hd_watch.other");
+        base_sb_printf(w->out, ", %s", who(w));
+        put_line(w);
+        trap_race(w, a, "this read after the write");
     }
 }
 
@@ -182,16 +209,14 @@ bool target_cpu_checked_expr(CWriter *w, const IrExpr *e, CPrec prec)
 static void note_write(CWriter *w, const Access *a)
 {
     check_landed(w, a, "written");
-    if (is_watched(w, a->tensor)) {
+    if (is_watched(a->tensor)) {
         put(w, "if (!hd_watch_write(&hd_watch, ");
         address(w, a);
         base_sb_printf(w->out, ", %s, memcmp(", who(w));
         address(w, a);
-        put(w, ", &hd_value, sizeof hd_value) == 0))");
-        trap_element(w, a,
-                     "threads {1} and {2} race for element {0} of `%s`: no barrier stands between "
-                     "their accesses, and thread {1} writes",
-                     "hd_watch.other");
+        put(w, ", &hd_value, sizeof hd_value) == 0");
+        put_line(w);
+        trap_race(w, a, "this write after the access");
     } else if (must_be_ready(a->tensor)) {
         put(w, "hd_watch_set(&hd_watch, ");
         address(w, a);
@@ -262,11 +287,9 @@ static void async_store(CWriter *w, const IrStmt *s)
     check_landed(w, &to, "written again");
     base_sb_printf(w->out, "if (!hd_watch_copy(&hd_watch, %s, ", who(w));
     address(w, &to);
-    put(w, ", hd_from, &hd_value, sizeof hd_value))");
-    trap_element(w, &to,
-                 "threads {1} and {2} race for element {0} of `%s`: no barrier stands between "
-                 "thread {2}'s access and the copy of thread {1}",
-                 "hd_watch.other");
+    put(w, ", hd_from, &hd_value, sizeof hd_value");
+    put_line(w);
+    trap_race(w, &to, "this copy after the access");
     cfamily_close(w, "}");
 }
 
@@ -292,6 +315,10 @@ static void check_atomic(CWriter *w, const IrStmt *s)
         put(w, "); ");
     }
     cfamily_close(w, "}");
+    bool acquires = s->order == IR_ACQUIRE || s->order == IR_ACQ_REL;
+    bool releases = s->order == IR_RELEASE || s->order == IR_ACQ_REL;
+    if (w->kernel->waits && (acquires || releases))
+        cfamily_line(w, "hd_threads_atomic(hd_t, %d, %d);", acquires, releases);
 }
 
 static void thread_loop(CWriter *w, const IrStmt *s)

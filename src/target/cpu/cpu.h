@@ -13,7 +13,7 @@ typedef struct Cpu {
     bool check;
     const IrVar *who;   /* checked: holds the running thread */
     uint32_t origin;    /* checked: of the current statement */
-    bool trades;        /* checked: threads wait at mbarriers, of which the watch knows nothing */
+    bool trades;        /* checked: threads wait for more than barriers */
     bool *async;        /* checked: by tensor id, it is copied to asynchronously */
     int64_t role_begin; /* coroutines: first thread of the current role */
 } Cpu;
@@ -28,6 +28,8 @@ void target_cpu_vector_type(CWriter *w, IrType type);
 /* The same where every access is watched (check.c). */
 bool target_cpu_checked_stmt(CWriter *w, const IrStmt *s);
 bool target_cpu_checked_expr(CWriter *w, const IrExpr *e, CPrec prec);
+/* The line that an operation of the kernel comes from. */
+int target_cpu_line(const IrKernel *k, uint32_t origin);
 /* Local arrays: shared tensors, tiles, private arrays, tables. Large ones lie in the worker's
  * memory and are parameters of the kernel's body. */
 bool target_cpu_is_large(const IrTensor *t);

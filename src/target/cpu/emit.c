@@ -391,6 +391,8 @@ void target_cpu_emit(Arena *arena, TargetModule *module, Sb *out)
     if (module->check) base_sb_str(out, "#define HD_WATCHED 1\n");
     int64_t waiting = waiting_threads(module);
     if (waiting > 1024) base_sb_printf(out, "#define HD_MOST_THREADS %lld\n", (long long)waiting);
+    if (waiting) base_sb_str(out, target_text(TEXT_CPU_CLOCKS));
+    if (waiting) base_sb_str(out, target_text(TEXT_CPU_CONTEXT));
     if (waiting) base_sb_str(out, target_text(TEXT_CPU_THREADS));
     for (int i = 0; i < module->kernel_count; ++i) {
         TargetKernel *kernel = &module->kernels[i];

@@ -187,6 +187,14 @@ static void bulk(Cpu *cpu, const IrStmt *s)
                    target_site(k->arena, cpu->instance, k, s->origin,
                                "the copy that thread {0} has asked for is still under way where "
                                "the block ends: nothing has waited for it"));
+    if (cpu->check)
+        base_sb_printf(w->out, ", .line = %d, .race = %d", target_cpu_line(k, s->origin),
+                       target_site(k->arena, cpu->instance, k, s->origin,
+                                   base_format(k->arena,
+                                               "threads {1} and {2} race for element {0} of the "
+                                               "tile `%s`: nothing orders this copy after the "
+                                               "access in line {3}",
+                                               s->args[2 * t->rank]->tensor->name->text)));
     cfamily_close(w, "});");
 }
 
@@ -318,6 +326,7 @@ static void entry_function(Cpu *cpu, const bool *used, const IrExpr *const *at, 
     cfamily_line(w, "if (!hd_t) return;");
     if (cpu->check) cfamily_line(w, "HdWatch hd_watch = {.seed = args->seed};");
     if (cpu->check) cfamily_line(w, "hd_t->watch = &hd_watch;");
+    if (cpu->check && cpu->trades) cfamily_line(w, "hd_t->trades = true;");
     cfamily_line(w, "for (int64_t hd_block = begin; hd_block < end; hd_block += %lld) {", blocks);
     cfamily_line(w, "    if (hd_trapped(args->trap)) break;");
     ++w->depth;

@@ -1,15 +1,11 @@
 /* The threads of a block, or of a cluster's blocks, as coroutines, for kernels whose threads wait
  * for one another by other means than barriers of a block's groups: a loop over threads would never
  * let the awaited one run. Threads are numbered through the cluster; each block begins at a
- * multiple of
- * 32. It follows the prelude, the atomics and the watch (watch.h) in the emitted file.
+ * multiple of 32. It follows the prelude, the atomics and the watch (watch.h, clocks.h) in the
+ * emitted file.
  *
  * A thread runs until it waits. Where all wait, what copy engines have been asked for happens, one
  * copy at a time, so as late as it may; where there is nothing left to copy, they wait for ever. */
-#ifndef __x86_64__
-#include <ucontext.h>
-#endif
-
 #ifndef HD_MOST_THREADS
 #define HD_MOST_THREADS 1024
 #endif
@@ -19,47 +15,6 @@ enum {
     HD_MOST_BULKS = HD_MOST_THREADS / 2,
     HD_LANE = 128
 };
-
-/* ---- contexts: a stack and the place to go on ---- */
-#ifdef __x86_64__
-typedef void *HdContext;
-void hd_context_switch(HdContext *from, HdContext *to) __attribute__((visibility("hidden")));
-__asm__(".text\n"
-        ".p2align 4\n"
-        ".weak hd_context_switch\n"
-        ".hidden hd_context_switch\n"
-        ".type hd_context_switch, @function\n"
-        "hd_context_switch:\n"
-        "    pushq %rbp\n    pushq %rbx\n    pushq %r12\n"
-        "    pushq %r13\n    pushq %r14\n    pushq %r15\n"
-        "    movq %rsp, (%rdi)\n    movq (%rsi), %rsp\n"
-        "    popq %r15\n    popq %r14\n    popq %r13\n"
-        "    popq %r12\n    popq %rbx\n    popq %rbp\n"
-        "    ret\n"
-        ".size hd_context_switch, .-hd_context_switch\n");
-HD_COLD void hd_context_make(HdContext *c, char *stack, uint64_t size, void (*entry)(void))
-{
-    uintptr_t *top = (uintptr_t *)(stack + size) - 2;
-    top[0] = (uintptr_t)entry; /* where `ret` goes; the stack is then as after a call */
-    top[1] = 0;
-    memset(top - 6, 0, 6 * sizeof *top);
-    *c = top - 6;
-}
-#else
-typedef ucontext_t HdContext;
-HD_COLD void hd_context_make(HdContext *c, char *stack, uint64_t size, void (*entry)(void))
-{
-    getcontext(c);
-    c->uc_stack.ss_sp = stack;
-    c->uc_stack.ss_size = size;
-    c->uc_link = NULL;
-    makecontext(c, entry, 0);
-}
-HD_COLD void hd_context_switch(HdContext *from, HdContext *to)
-{
-    swapcontext(from, to);
-}
-#endif
 
 /* ---- the state of a block, or of a cluster ---- */
 typedef struct HdMbarrier {
@@ -72,7 +27,7 @@ typedef struct HdMbarrier {
 /* A copy that an engine has been asked for; dimension 0 is the slowest, strides are of elements. */
 typedef struct HdBulk {
     bool load; /* to shared memory */
-    int rank, bytes, swizzle, site;
+    int rank, bytes, swizzle, site, race, line;
     void *tensor;
     int64_t extents[5], strides[5], at[5], box[5];
     char *tile;
@@ -109,7 +64,9 @@ struct HdThreads {
     int group_count;
     HdMbarrier mbarriers[HD_MOST_MBARRIERS];
     int mbarrier_count;
-    struct HdWatch *watch; /* under --check */
+    struct HdWatch *watch;                /* under --check */
+    bool trades;                          /* threads wait for more than barriers */
+    int storers, storer[HD_MOST_STORERS]; /* threads whose stores are watched */
     HdBulk bulks[HD_MOST_BULKS];
     int bulk_count, load_count;
     int64_t bulk_groups[HD_MOST_THREADS]; /* that the thread has closed */
@@ -176,21 +133,43 @@ HD_COLD void hd_threads_pause(HdThreads *t)
     hd_threads_leave(t);
 }
 
+/* ---- what is known after waiting (clocks.h) ---- */
+HD_FN int64_t hd_phase_row(const HdThreads *t, const HdMbarrier *b)
+{
+    return t->count + 2 * (b - t->mbarriers);
+}
+HD_FN int64_t hd_group_row(const HdThreads *t, int group)
+{
+    return t->count + 2 * t->mbarrier_count + group;
+}
+
+HD_COLD void hd_threads_atomic(HdThreads *t, bool acquires, bool releases)
+{
+    int64_t row = hd_group_row(t, HD_MOST_GROUPS);
+    if (acquires) hd_clock_join(t->watch, t->current, row);
+    if (releases) hd_clock_tell(t->watch, t->current, row);
+    (void)row;
+}
+
 /* ---- barriers of groups ---- */
-/* The `count` threads among the numbers [base, base + span) wait for one another. True: this one is
- * the last to come. */
-HD_COLD bool hd_threads_gather(HdThreads *t, int64_t base, int64_t span, int64_t count)
+HD_COLD int hd_threads_group(HdThreads *t, int64_t base, int64_t span)
 {
     int i = 0;
     while (i < t->group_count && (t->groups[i].base != base || t->groups[i].count != span)) ++i;
     if (i == HD_MOST_GROUPS) abort();
     if (i == t->group_count) t->groups[t->group_count++] = (HdGroup){base, span, 0};
-    if (++t->groups[i].arrived < count) {
+    return i;
+}
+
+/* The `count` threads of the group wait for one another. True: this one is the last to come. */
+HD_COLD bool hd_threads_gather(HdThreads *t, HdGroup *g, int64_t count)
+{
+    if (++g->arrived < count) {
         hd_threads_leave(t);
         return false;
     }
-    t->groups[i].arrived = 0;
-    for (int64_t j = base; j < base + span; ++j)
+    g->arrived = 0;
+    for (int64_t j = g->base; j < g->base + g->count; ++j)
         if (j != t->current && hd_threads_is(t, j)) hd_threads_wake(t, j);
     return true;
 }
@@ -198,11 +177,14 @@ HD_COLD bool hd_threads_gather(HdThreads *t, int64_t base, int64_t span, int64_t
 /* A barrier, after which what came before it is ordered. */
 HD_COLD void hd_threads_barrier(HdThreads *t, int64_t base, int64_t span, int64_t count)
 {
-    bool last = hd_threads_gather(t, base, span, count);
+    int i = hd_threads_group(t, base, span);
+    hd_clock_tell(t->watch, t->current, hd_group_row(t, i));
+    if (!hd_threads_gather(t, &t->groups[i], count)) return;
 #ifdef HD_WATCHED
-    if (last) hd_watch_barrier(t->watch, base, span, t->count);
+    hd_watch_barrier(t->watch, base, span, t->count);
+    for (int64_t j = base; j < base + span; ++j) hd_clock_join(t->watch, j, hd_group_row(t, i));
+    hd_clock_clear(t->watch, hd_group_row(t, i));
 #endif
-    (void)last;
 }
 
 HD_COLD void hd_threads_sync(HdThreads *t, int64_t base, int64_t count)
@@ -236,7 +218,8 @@ HD_COLD const void *hd_threads_meet(HdThreads *t, const void *value, uint64_t by
     int64_t thread = t->current, warp = thread / 32;
     char *lanes = t->lanes[warp][t->turn[thread]++ & 1];
     memcpy(lanes + (uint64_t)(thread % 32) * bytes, value, bytes);
-    hd_threads_gather(t, warp * 32, hd_threads_lanes(t), hd_threads_lanes(t));
+    int group = hd_threads_group(t, warp * 32, hd_threads_lanes(t));
+    hd_threads_gather(t, &t->groups[group], hd_threads_lanes(t));
     return lanes;
 }
 
@@ -281,12 +264,26 @@ HD_COLD HdMbarrier *hd_mbarrier(HdThreads *t, const void *address)
     abort();
 }
 
+/* What the phase has been told, and its loads, are known to those who wait for it. */
+HD_COLD void hd_phase_over(HdThreads *t, const HdMbarrier *b)
+{
+#ifdef HD_WATCHED
+    int64_t row = hd_phase_row(t, b);
+    if (!t->watch->clocks) return;
+    hd_clock(t->watch, row)[t->count + (b - t->mbarriers)] = (int32_t)b->phase;
+    hd_clock_join(t->watch, row + 1, row);
+    hd_clock_clear(t->watch, row);
+#endif
+    (void)t, (void)b;
+}
+
 /* Has the phase ended? Then the next one begins, and those who wait look again. */
 HD_COLD void hd_mbarrier_settle(HdThreads *t, HdMbarrier *b)
 {
     if (b->pending || b->bytes) return;
     b->pending = b->expected;
     ++b->phase;
+    hd_phase_over(t, b);
     for (int64_t i = 0; i < t->count; ++i)
         if (t->waits[i].at == b->address) {
             t->waits[i].at = NULL;
@@ -300,6 +297,7 @@ HD_COLD void hd_mbarrier_expect(HdThreads *t, const void *address, int64_t bytes
     if (b->pending == 0) hd_threads_trap(t, site, hd_threads_own(t), 0, 0);
     b->bytes += bytes;
     --b->pending;
+    hd_clock_tell(t->watch, t->current, hd_phase_row(t, b));
     hd_mbarrier_settle(t, b);
 }
 
@@ -311,6 +309,7 @@ HD_COLD void hd_mbarrier_wait(HdThreads *t, const void *address, int64_t parity,
         t->waits[t->current].site = site;
         hd_threads_leave(t);
     }
+    hd_clock_join(t->watch, t->current, hd_phase_row(t, b) + 1);
 }
 
 /* Arrives, and waits until that phase is over. */
@@ -319,10 +318,12 @@ HD_COLD void hd_mbarrier_sync(HdThreads *t, const void *address, int64_t bytes, 
     const HdMbarrier *b = hd_mbarrier(t, address);
     uint32_t phase = b->phase;
     hd_mbarrier_expect(t, address, bytes, site);
-    if (b->phase != phase) return;
-    t->waits[t->current].at = address;
-    t->waits[t->current].site = site;
-    hd_threads_leave(t);
+    if (b->phase == phase) {
+        t->waits[t->current].at = address;
+        t->waits[t->current].site = site;
+        hd_threads_leave(t);
+    }
+    hd_clock_join(t->watch, t->current, hd_phase_row(t, b) + 1);
 }
 
 /* ---- copy engines ---- */
@@ -341,10 +342,53 @@ HD_FN int64_t hd_bulk_place(const HdBulk *b, int64_t e)
     return at ^ (at >> 7 & ((1 << b->swizzle) - 1)) << 4;
 }
 
-HD_COLD int64_t hd_bulk_copy(HdThreads *t, const HdBulk *b)
+HD_FN int64_t hd_bulk_count(const HdBulk *b)
 {
     int64_t count = 1;
     for (int d = 0; d < b->rank; ++d) count *= b->box[d];
+    return count;
+}
+
+#ifdef HD_WATCHED
+/* The agent that stores for the thread; -1: others are watched. */
+HD_COLD int64_t hd_storer(HdThreads *t, int64_t thread)
+{
+    int i = 0;
+    while (i < t->storers && t->storer[i] != thread) ++i;
+    if (i == HD_MOST_STORERS || !t->watch->clocks) return -1;
+    if (i == t->storers) t->storer[t->storers++] = (int)thread;
+    return t->count + t->mbarrier_count + i;
+}
+#endif
+
+/* Asking for a copy is where what it touches is touched, by an agent of its own. */
+HD_COLD void hd_bulk_watch(HdThreads *t, const HdBulk *b)
+{
+#ifdef HD_WATCHED
+    HdWatch *w = t->watch;
+    HdAccess now = {t->bulk_groups[b->thread] + 1, (int32_t)b->thread, 0, b->line};
+    if (b->load) {
+        const HdMbarrier *m = hd_mbarrier(t, b->mbarrier);
+        now.agent = (int32_t)(t->count + (m - t->mbarriers));
+        now.time = m->phase + 1;
+    } else {
+        now.agent = (int32_t)hd_storer(t, b->thread);
+    }
+    for (int64_t e = 0; now.agent >= 0 && e < hd_bulk_count(b); ++e) {
+        HdShadow *s = hd_shadow(w, b->tile + hd_bulk_place(b, e));
+        bool good = b->load ? hd_watch_writes(w, s, &now) : hd_watch_reads(w, s, &now);
+        if (!good) {
+            hd_trap(t->args->trap, b->race, e, b->thread, w->other, w->line);
+            hd_threads_stop(t);
+        }
+    }
+#endif
+    (void)t, (void)b;
+}
+
+HD_COLD int64_t hd_bulk_copy(HdThreads *t, const HdBulk *b)
+{
+    int64_t count = hd_bulk_count(b);
     for (int64_t e = 0; e < count; ++e) {
         int64_t rest = e, offset = 0;
         bool inside = true;
@@ -400,6 +444,7 @@ HD_COLD void hd_bulk_begin(HdThreads *t, const HdBulk *bulk)
     *b = *bulk;
     b->thread = t->current;
     if (b->load) ++t->load_count;
+    hd_bulk_watch(t, b);
 }
 
 /* To each of several blocks it comes at a time of its own. */
@@ -435,6 +480,11 @@ HD_COLD void hd_bulk_wait(HdThreads *t, int64_t groups)
         else
             ++i;
     }
+#ifdef HD_WATCHED
+    int64_t agent = hd_storer(t, t->current);
+    int32_t *known = agent >= 0 ? &hd_clock(t->watch, t->current)[agent] : NULL;
+    if (known && *known < last) *known = (int32_t)last;
+#endif
 }
 
 /* Every thread that is left waits: says so of one that waits at an mbarrier. */
@@ -504,7 +554,7 @@ HD_COLD void hd_threads_block(HdThreads *t, int64_t block)
     t->block = block;
     t->over = false;
     t->done = t->pauses = t->ready_first = t->ready_count = 0;
-    t->group_count = t->mbarrier_count = t->bulk_count = t->load_count = 0;
+    t->group_count = t->mbarrier_count = t->bulk_count = t->load_count = t->storers = 0;
     t->random = (t->args->seed + 1) * 0x9e3779b97f4a7c15ull ^ (uint64_t)(block + 1) << 20;
     for (int64_t i = 0; i < t->count; ++i) {
         t->waits[i].at = NULL;
@@ -520,6 +570,9 @@ HD_COLD void hd_threads_block(HdThreads *t, int64_t block)
 HD_COLD void hd_threads_run(HdThreads *t, void (*kernel)(HdThreads *t, int64_t thread))
 {
     t->kernel = kernel;
+#ifdef HD_WATCHED
+    if (t->trades) hd_clocks_begin(t->watch, t->count, t->mbarrier_count, HD_MOST_GROUPS);
+#endif
     /* In every other block (seeded) copies may be made long before they are waited for. */
     bool early = t->args->seed && (t->args->seed + (uint64_t)t->block) % 2 == 0;
     int64_t live = hd_threads_live(t);

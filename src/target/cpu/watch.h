@@ -1,18 +1,24 @@
 /* What checked kernels (--check) call: a shadow of every element that a block touches. It follows
  * the prelude in the emitted file.
  *
- * Time is the number of barriers so far. Two accesses of different threads are ordered if a barrier
- * that both threads took part in stands between them; if not, and one of them writes, they race.
+ * Two accesses of different threads race if one of them writes and nothing orders them. What orders
+ * them are barriers that both threads took part in (time is the number of barriers so far), and,
+ * where threads are coroutines, whatever they waited for (clocks.h). Of the readers since a write
+ * two are kept, of the lowest and the highest thread, each until a later reader comes after it.
  * Writing the value that is already there is no race.
  *
  * An asynchronous copy lands as late as it may: when its thread waits for its group, with what is
  * at its source then. Until then nobody may touch the element; made and landed, it is a write. */
+typedef struct HdAccess {
+    int64_t time; /* -1: there was none */
+    int32_t thread, agent, line;
+} HdAccess;
+
 typedef struct HdShadow {
     uintptr_t element;
-    int64_t write_time, read_time;             /* -1: never */
-    int32_t writer, first_reader, last_reader; /* readers since read_time: a range */
-    bool ready;                                /* has a value */
-    bool awaited;                              /* a copy to it is under way */
+    HdAccess write, first, last; /* the last write; readers */
+    bool ready;                  /* has a value */
+    bool awaited;                /* a copy to it is under way */
 } HdShadow;
 
 typedef struct HdCopy {
@@ -20,6 +26,7 @@ typedef struct HdCopy {
     const void *from; /* NULL: `value` */
     int64_t group;
     size_t size;
+    int line;
     unsigned char value[8];
 } HdCopy;
 
@@ -39,7 +46,10 @@ typedef struct HdWatch {
     int group_count;
     int64_t *warp_time;
     uint64_t seed;
-    int32_t other;    /* the thread that the last race was with */
+    int32_t other, line; /* thread and line that the last race was with */
+    int32_t *clocks;     /* clocks.h: a row of `agents` for each thread, and more; else NULL */
+    int64_t agents;
+    bool blind;       /* there are too many threads for clocks: no races are seen */
     HdCopies *copies; /* of each thread; NULL: there were none yet */
     int64_t threads;
 } HdWatch;
@@ -68,51 +78,74 @@ HD_COLD HdShadow *hd_shadow(HdWatch *w, const void *element)
     HdShadow *s = hd_shadow_slot(w, (uintptr_t)element);
     if (s->element == 0) {
         ++w->used;
-        *s = (HdShadow){(uintptr_t)element, -1, -1, -1, -1, -1, false, false};
+        const HdAccess none = {-1, -1, -1, 0};
+        *s = (HdShadow){(uintptr_t)element, none, none, none, false, false};
     }
     return s;
 }
 
-HD_COLD bool hd_ordered(const HdWatch *w, int64_t time, int64_t a, int64_t b)
+HD_COLD bool hd_ordered(const HdWatch *w, const HdAccess *before, int64_t thread)
 {
-    if (a == b || w->block_time > time) return true;
-    if (a / 32 == b / 32 && w->warp_time[a / 32] > time) return true;
+    int64_t time = before->time, a = before->agent;
+    if (time < 0 || a == thread || w->blind) return true;
+    if (w->clocks) return w->clocks[thread * w->agents + a] >= time;
+    if (w->block_time > time) return true;
+    if (a / 32 == thread / 32 && w->warp_time[a / 32] > time) return true;
     for (int i = 0; i < w->group_count; ++i) {
         int64_t from = w->groups[i].base, to = from + w->groups[i].count;
-        if (w->groups[i].time > time && a >= from && a < to && b >= from && b < to) return true;
+        bool both = a >= from && a < to && thread >= from && thread < to;
+        if (w->groups[i].time > time && both) return true;
     }
     return false;
 }
 
-/* False: it races with thread w->other. */
-HD_COLD bool hd_watch_read(HdWatch *w, const void *element, int64_t thread)
+HD_COLD bool hd_races(HdWatch *w, const HdAccess *before, int64_t thread)
 {
-    HdShadow *s = hd_shadow(w, element);
-    w->other = s->writer;
-    if (s->write_time >= 0 && !hd_ordered(w, s->write_time, s->writer, thread)) return false;
-    bool fresh = s->read_time < w->time;
-    s->first_reader = fresh || thread < s->first_reader ? (int32_t)thread : s->first_reader;
-    s->last_reader = fresh || thread > s->last_reader ? (int32_t)thread : s->last_reader;
-    s->read_time = w->time;
+    if (hd_ordered(w, before, thread)) return false;
+    w->other = before->thread;
+    w->line = before->line;
     return true;
 }
 
-HD_COLD bool hd_watch_write(HdWatch *w, const void *element, int64_t thread, bool same)
+HD_COLD HdAccess hd_access(const HdWatch *w, int64_t thread, int line)
+{
+    int64_t time = w->clocks ? w->clocks[thread * w->agents + thread] : w->time;
+    return (HdAccess){time, (int32_t)thread, (int32_t)thread, line};
+}
+
+/* False: it races with thread w->other. */
+HD_COLD bool hd_watch_reads(HdWatch *w, HdShadow *s, const HdAccess *now)
+{
+    if (hd_races(w, &s->write, now->thread)) return false;
+    if (now->agent <= s->first.agent || hd_ordered(w, &s->first, now->thread)) s->first = *now;
+    if (now->agent >= s->last.agent || hd_ordered(w, &s->last, now->thread)) s->last = *now;
+    return true;
+}
+
+HD_COLD bool hd_watch_writes(HdWatch *w, HdShadow *s, const HdAccess *now)
+{
+    if (hd_races(w, &s->write, now->thread) || hd_races(w, &s->first, now->thread) ||
+        hd_races(w, &s->last, now->thread))
+        return false;
+    s->write = *now;
+    return true;
+}
+
+HD_COLD bool hd_watch_read(HdWatch *w, const void *element, int64_t thread, int line)
+{
+    HdAccess now = hd_access(w, thread, line);
+    return hd_watch_reads(w, hd_shadow(w, element), &now);
+}
+
+HD_COLD bool hd_watch_write(HdWatch *w, const void *element, int64_t thread, bool same, int line)
 {
     HdShadow *s = hd_shadow(w, element);
-    bool ok = true;
-    w->other = s->writer;
-    if (s->write_time >= 0 && !same) ok = hd_ordered(w, s->write_time, s->writer, thread);
-    if (ok && s->read_time >= 0 && !same) {
-        w->other = s->first_reader == thread ? s->last_reader : s->first_reader;
-        ok = hd_ordered(w, s->read_time, s->first_reader, thread) &&
-             hd_ordered(w, s->read_time, s->last_reader, thread);
-    }
-    if (same && s->write_time >= 0) return true;
-    s->writer = (int32_t)thread;
-    s->write_time = w->time;
+    HdAccess now = hd_access(w, thread, line);
+    if (same && s->write.time >= 0) return true;
     s->ready = true;
-    return ok;
+    if (!same) return hd_watch_writes(w, s, &now);
+    s->write = now;
+    return true;
 }
 
 HD_COLD bool hd_watch_ready(HdWatch *w, const void *element)
@@ -129,7 +162,7 @@ HD_COLD void hd_watch_set(HdWatch *w, const void *element)
 HD_COLD bool hd_watch_landed(HdWatch *w, const void *element)
 {
     HdShadow *s = hd_shadow(w, element);
-    w->other = s->writer;
+    w->other = s->write.thread;
     return !s->awaited;
 }
 
@@ -142,11 +175,11 @@ HD_COLD HdCopies *hd_copies(HdWatch *w, int64_t thread)
 
 /* Made: it is a write here, and one more where it lands. False: it races with thread w->other. */
 HD_COLD bool hd_watch_copy(HdWatch *w, int64_t thread, void *to, const void *from,
-                           const void *value, size_t size)
+                           const void *value, size_t size, int line)
 {
     HdCopies *c = hd_copies(w, thread);
-    HdCopy copy = {to, from, c->groups, size, {0}};
-    if (!hd_watch_write(w, to, thread, false)) return false;
+    HdCopy copy = {to, from, c->groups, size, line, {0}};
+    if (!hd_watch_write(w, to, thread, false, line)) return false;
     if (c->count == c->room) {
         c->room = c->room ? c->room * 2 : 16;
         c->list = realloc(c->list, (size_t)c->room * sizeof *c->list);
@@ -178,7 +211,7 @@ HD_COLD void hd_watch_wait(HdWatch *w, int64_t thread, int64_t groups)
         }
         hd_shadow(w, copy.to)->awaited = false;
         memcpy(copy.to, copy.from ? copy.from : copy.value, copy.size);
-        hd_watch_write(w, copy.to, thread, false);
+        hd_watch_write(w, copy.to, thread, false, copy.line);
     }
     c->count = kept;
 }
@@ -225,6 +258,7 @@ HD_COLD void hd_watch_end(HdWatch *w)
 {
     for (int64_t i = 0; w->copies && i < w->threads; ++i) free(w->copies[i].list);
     free(w->copies);
+    free(w->clocks);
     free(w->table);
     free(w->warp_time);
 }
