@@ -297,7 +297,7 @@ static bool cuda_encode_map(const CudaLaunch *l, int number, HdFailure *failure)
     enum { PROMOTE_L2_128 = 2 };
     static const int types[] = {[1] = 0, [2] = 1, [4] = 2, [8] = 4}; /* unsigned, by bytes */
     static const unsigned steps[] = {1, 1, 1, 1, 1};
-    const HdTensorMapInfo *info = &l->call->instance->maps[number];
+    const HdTensorMapInfo *info = &l->call->variant->maps[number];
     const HdDriver *driver = &l->m->cuda->driver;
     HdTensorMap map;
     if (!hd_call_map(l->call, info, &map, failure)) return false;
@@ -310,7 +310,7 @@ static bool cuda_encode_map(const CudaLaunch *l, int number, HdFailure *failure)
 
 static bool cuda_make_maps(CudaLaunch *l, HdFailure *failure)
 {
-    int count = l->call->instance->map_count;
+    int count = l->call->variant->map_count;
     bool ok = true;
     if (count == 0) return true;
     if (!l->m->cuda->driver.tensor_map)
@@ -328,7 +328,7 @@ static bool cuda_submit(CudaLaunch *l, HdFailure *failure)
     const HdCall *call = l->call;
     const HdDriver *driver = &l->m->cuda->driver;
     int params = call->kernel->param_count, sizes = call->kernel->size_count, n = 0;
-    int maps = call->instance->map_count;
+    int maps = call->variant->map_count;
     void **values = malloc(((size_t)params + (size_t)sizes + (size_t)maps + 5) * sizeof *values);
     if (!values) return hd_fail(failure, HD_FAILED, "out of memory");
     for (int p = 0; p < params; p++) {

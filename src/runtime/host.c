@@ -513,7 +513,7 @@ bool hd_call_bind(HdCall *call, const HdKernelInfo *kernel, const HdArg *args, i
     if (!host_call_alloc(call, failure)) return false;
     if (host_bind_args(call, place, failure) && host_choose_instance(call, arch, failure) &&
         host_bind_grid(call, failure) && host_bind_shared(call, place.device_type, failure) &&
-        hd_call_check_maps(call, failure) && host_choose_variant(call, failure))
+        host_choose_variant(call, failure) && hd_call_check_maps(call, failure))
         return true;
     hd_call_release(call);
     return false;

@@ -72,7 +72,7 @@ bool hd_call_map(const HdCall *call, const HdTensorMapInfo *info, HdTensorMap *m
 bool hd_call_check_maps(const HdCall *call, HdFailure *failure)
 {
     HdTensorMap map;
-    for (int i = 0; i < call->instance->map_count; i++)
-        if (!hd_call_map(call, &call->instance->maps[i], &map, failure)) return false;
+    for (int i = 0; i < call->variant->map_count; i++)
+        if (!hd_call_map(call, &call->variant->maps[i], &map, failure)) return false;
     return true;
 }

@@ -125,7 +125,7 @@ typedef void (*HdCpuKernel)(const HdCpuArgs *args, int64_t begin, int64_t end);
  *      groups have barriers of their own would hang: it ends the context instead);
  *   5. resident instances only: `unsigned int *`, two words that are zero at the start of the
  *      launch, for the grid barrier (the launch is cooperative: all blocks are resident);
- *   6. each of the instance's tensor maps, 128 bytes by value.
+ *   6. each of the variant's tensor maps, 128 bytes by value.
  * The hardware grid is linear: the block's logical number, x fastest, is
  *     blockIdx.x + (long long)gridDim.x * blockIdx.y
  * gridDim.y is 1 unless the product of the extents exceeds 2^31 - 1; only then may the number
@@ -169,6 +169,8 @@ typedef struct HdVariantInfo {
     const char *label;      /* "index32 aligned16" */
     HdCpuKernel cpu;        /* NULL where the module has no CPU code */
     const char *cuda_entry; /* symbol in the images; NULL likewise */
+    int map_count;
+    const HdTensorMapInfo *maps;
 } HdVariantInfo;
 
 /* A kernel as lowered for one architecture, at one point of its tune space. */
@@ -187,8 +189,6 @@ typedef struct HdInstanceInfo {
     int site_count;
     const HdSiteInfo *sites;
     const HdSharedSizes *shared; /* NULL: shared memory is all known when compiled */
-    int map_count;
-    const HdTensorMapInfo *maps;
     int cluster; /* blocks of a cluster, which divides grid[0]; 0: no clusters */
 } HdInstanceInfo;
 

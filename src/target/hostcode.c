@@ -147,6 +147,13 @@ static void aligned(Guard *g, int bytes)
     }
 }
 
+/* Of a tensor without elements there is no tensor map. */
+static void filled(Guard *g, const TargetVariant *variant)
+{
+    for (size_t i = 0; i < variant->maps.len; ++i)
+        demand_leaf(g, HD_X_BYTES, (size_t)variant->maps.data[i].tensor->param, HD_X_GE, 1);
+}
+
 HostGuard host_code_guard(Arena *arena, const IrKernel *kernel, const TargetVariant *variant)
 {
     Guard g = {.arena = arena, .kernel = kernel};
@@ -154,6 +161,9 @@ HostGuard host_code_guard(Arena *arena, const IrKernel *kernel, const TargetVari
         narrow_index(&g);
         narrow_shared(&g, variant);
     }
-    if (variant->alignment > 1) aligned(&g, variant->alignment);
+    if (variant->alignment > 1) {
+        aligned(&g, variant->alignment);
+        filled(&g, variant);
+    }
     return g.terms;
 }

@@ -1,10 +1,10 @@
-/* The boxes of parameters that copy engines copy, each once in an instance: on a GPU the host makes
+/* The boxes of parameters that copy engines copy, each once in a variant: on a GPU the host makes
  * a tensor map of each and gives it to the kernel; a CPU launch checks the same. */
 #include "target/maps.h"
 
 typedef struct Collect {
     Arena *arena;
-    TargetInstance *instance;
+    TargetVariant *variant;
     const IrKernel *kernel;
 } Collect;
 
@@ -17,31 +17,26 @@ static bool same_box(const TargetMap *map, const IrStmt *s)
     return true;
 }
 
-int target_map(const TargetInstance *instance, const IrStmt *s)
+int target_map(const TargetVariant *variant, const IrStmt *s)
 {
-    for (size_t i = 0; i < instance->maps.len; ++i)
-        if (same_box(&instance->maps.data[i], s)) return (int)i;
+    for (size_t i = 0; i < variant->maps.len; ++i)
+        if (same_box(&variant->maps.data[i], s)) return (int)i;
     return -1;
 }
 
 static bool collect(void *user, IrStmt *s)
 {
     Collect *c = user;
-    if (s->kind != IR_STMT_BULK || target_map(c->instance, s) >= 0) return true;
+    if (s->kind != IR_STMT_BULK || target_map(c->variant, s) >= 0) return true;
     TargetMap map = {.kernel = c->kernel, .tensor = s->tensor, .origin = s->origin};
     map.swizzle = (int)s->imm;
     for (int d = 0; d < s->tensor->rank; ++d) map.box[d] = s->args[s->tensor->rank + d]->value.i;
-    VEC_PUSH(c->arena, c->instance->maps, map);
+    VEC_PUSH(c->arena, c->variant->maps, map);
     return true;
 }
 
-void target_collect_maps(Arena *arena, TargetInstance *instance)
+void target_collect_maps(Arena *arena, TargetVariant *variant)
 {
-    for (int v = 0; v < instance->variant_count; ++v) {
-        IrKernel *both[] = {instance->variants[v].cuda, instance->variants[v].cpu};
-        for (int i = 0; i < 2; ++i) {
-            Collect c = {arena, instance, both[i]};
-            if (both[i]) ir_walk(both[i]->body, collect, &c);
-        }
-    }
+    Collect c = {arena, variant, variant->cuda ? variant->cuda : variant->cpu};
+    ir_walk(c.kernel->body, collect, &c);
 }

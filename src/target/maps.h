@@ -4,9 +4,9 @@
 
 #include "target/target.h"
 
-/* Fills instance->maps from all variants; once more does no harm. */
-void target_collect_maps(Arena *arena, TargetInstance *instance);
+/* Fills variant->maps. */
+void target_collect_maps(Arena *arena, TargetVariant *variant);
 /* Number of the map of a BULK statement. */
-int target_map(const TargetInstance *instance, const IrStmt *s);
+int target_map(const TargetVariant *variant, const IrStmt *s);
 
 #endif

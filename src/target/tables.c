@@ -167,6 +167,39 @@ static void requires_table(Tables *t, const char *name)
                    base_sb_text(&rows));
 }
 
+/* What a launch gives the copy engines to know of each box. */
+static const char *maps_table(Tables *t, const TargetVariant *v, const char *name)
+{
+    Sb rows = base_sb(t->arena);
+    if (v->maps.len == 0) return "0, NULL";
+    for (size_t i = 0; i < v->maps.len; ++i) {
+        const TargetMap *map = &v->maps.data[i];
+        const IrTensor *x = map->tensor;
+        Sb lists[2] = {base_sb(t->arena), base_sb(t->arena)}, box = base_sb(t->arena);
+        for (int d = 0; d < x->rank; ++d) {
+            base_sb_printf(&lists[0], "%s, ", host_expr(t, x->extents[d]));
+            if (x->strides) base_sb_printf(&lists[1], "%s, ", host_expr(t, x->strides[d]));
+            base_sb_printf(&box, "%s%lld", d ? ", " : "", (long long)map->box[d]);
+        }
+        base_sb_printf(t->out,
+                       "static const HdHostExpr %s_map_%zu[] = {%sNULL}, %s_map_strides_%zu[] = "
+                       "{%sNULL};\n",
+                       name, i, base_sb_text(&lists[0]), name, i, base_sb_text(&lists[1]));
+        base_sb_printf(&rows, "    {%d, %d, %d, %s_map_%zu, ", x->param, vocab_elem_bytes(x->elem),
+                       x->rank, name, i);
+        if (x->strides)
+            base_sb_printf(&rows, "%s_map_strides_%zu, ", name, i);
+        else
+            base_sb_str(&rows, "NULL, ");
+        base_sb_printf(&rows, "{%s}, %d, ", base_sb_text(&box), map->swizzle);
+        place(t, map->kernel, map->origin, &rows, false);
+        base_sb_str(&rows, "},\n");
+    }
+    base_sb_printf(t->out, "static const HdTensorMapInfo %s_maps[] = {\n%s};\n", name,
+                   base_sb_text(&rows));
+    return base_format(t->arena, "%zu, %s_maps", v->maps.len, name);
+}
+
 static void variants_table(Tables *t, const TargetInstance *instance, const char *name)
 {
     Sb rows = base_sb(t->arena);
@@ -180,7 +213,8 @@ static void variants_table(Tables *t, const TargetInstance *instance, const char
             cfamily_string(&rows, v->cuda_entry);
         else
             base_sb_str(&rows, "NULL");
-        base_sb_str(&rows, "},\n");
+        base_sb_printf(&rows, ", %s},\n",
+                       maps_table(t, v, base_format(t->arena, "%s_%d", name, i)));
     }
     base_sb_printf(t->out, "static const HdVariantInfo %s_variants[] = {\n%s};\n", name,
                    base_sb_text(&rows));
@@ -236,40 +270,6 @@ static void shared_table(Tables *t, const TargetInstance *instance, const char *
     base_sb_printf(tail, "&%s_sizes", name);
 }
 
-/* Rows for the boxes that copy engines copy. */
-static void maps_table(Tables *t, const TargetInstance *instance, const char *name, Sb *tail)
-{
-    Sb rows = base_sb(t->arena);
-    for (size_t i = 0; i < instance->maps.len; ++i) {
-        const TargetMap *map = &instance->maps.data[i];
-        const IrTensor *x = map->tensor;
-        Sb lists[2] = {base_sb(t->arena), base_sb(t->arena)}, box = base_sb(t->arena);
-        for (int d = 0; d < x->rank; ++d) {
-            base_sb_printf(&lists[0], "%s, ", host_expr(t, x->extents[d]));
-            if (x->strides) base_sb_printf(&lists[1], "%s, ", host_expr(t, x->strides[d]));
-            base_sb_printf(&box, "%s%lld", d ? ", " : "", (long long)map->box[d]);
-        }
-        base_sb_printf(t->out,
-                       "static const HdHostExpr %s_map_%zu[] = {%sNULL}, %s_map_strides_%zu[] = "
-                       "{%sNULL};\n",
-                       name, i, base_sb_text(&lists[0]), name, i, base_sb_text(&lists[1]));
-        base_sb_printf(&rows, "    {%d, %d, %d, %s_map_%zu, ", x->param, vocab_elem_bytes(x->elem),
-                       x->rank, name, i);
-        if (x->strides)
-            base_sb_printf(&rows, "%s_map_strides_%zu, ", name, i);
-        else
-            base_sb_str(&rows, "NULL, ");
-        base_sb_printf(&rows, "{%s}, %d, ", base_sb_text(&box), map->swizzle);
-        place(t, map->kernel, map->origin, &rows, false);
-        base_sb_str(&rows, "},\n");
-    }
-    if (instance->maps.len)
-        base_sb_printf(t->out, "static const HdTensorMapInfo %s_maps[] = {\n%s};\n", name,
-                       base_sb_text(&rows));
-    base_sb_printf(tail, ", %zu, %s%s", instance->maps.len, instance->maps.len ? name : "NULL",
-                   instance->maps.len ? "_maps" : "");
-}
-
 static void instance_row(Tables *t, const TargetInstance *instance, int kernel, int number,
                          Sb *rows)
 {
@@ -281,7 +281,6 @@ static void instance_row(Tables *t, const TargetInstance *instance, int kernel, 
     sites_table(t, instance, name);
     Sb shared = base_sb(t->arena);
     shared_table(t, instance, name, &shared);
-    maps_table(t, instance, name, &shared);
     base_sb_printf(&shared, ", %lld", (long long)k->cluster);
     for (int d = 0; d < 3; ++d) grid[d] = k->grid[d] ? host_expr(t, k->grid[d]) : "NULL";
     base_sb_printf(rows, "    {%d, ", instance->arch);

@@ -33,6 +33,7 @@ typedef struct TargetVariant {
     int alignment;          /* bytes that bases and rows of tensors are aligned to; 1 if unknown */
     const char *cpu_symbol; /* filled by the emitters */
     const char *cuda_entry;
+    VEC(TargetMap) maps;
 } TargetVariant;
 
 /* A kernel for one architecture. */
@@ -43,7 +44,6 @@ typedef struct TargetInstance {
     TargetVariant *variants; /* in the order the host tries them; the last takes everything */
     int64_t shared_bytes;    /* dynamic shared memory, found by the CUDA emitter */
     VEC(TargetSite) sites;
-    VEC(TargetMap) maps; /* the same for all variants */
 } TargetInstance;
 
 typedef struct TargetKernel {

@@ -401,7 +401,7 @@ void target_cpu_emit(Arena *arena, TargetModule *module, Sb *out)
             for (int v = 0; v < instance->variant_count; ++v) {
                 TargetVariant *variant = &instance->variants[v];
                 if (!variant->cpu) continue;
-                target_collect_maps(arena, instance);
+                target_collect_maps(arena, variant);
                 const char *symbol = target_symbol(arena, instance->kernel, j, v);
                 emit_variant(arena, instance, variant, symbol, module->check, out);
             }

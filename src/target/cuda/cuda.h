@@ -21,6 +21,7 @@ typedef struct CudaRegisters {
 typedef struct Cuda {
     CWriter w;
     TargetInstance *instance;
+    const TargetVariant *variant;
     IrKernel *kernel;
     const char *symbol;
     bool awaiting; /* inside the condition of an `await`: loads are not to be remembered */

@@ -101,7 +101,7 @@ static void signature(Cuda *cuda)
         base_sb_printf(&list, "%slong long %s%s", d ? ", " : ",\n    ", wide(w), GRID[d]);
     base_sb_printf(&list, ", %s *hd_report", cuda->traps ? "HdTrap" : "void");
     if (k->resident) base_sb_str(&list, ", unsigned int *hd_words");
-    for (size_t i = 0; i < cuda->instance->maps.len; ++i)
+    for (size_t i = 0; i < cuda->variant->maps.len; ++i)
         base_sb_printf(&list, ",\n    const __grid_constant__ HdTensorMap hd_map_%zu", i);
     /* Without the 1 (blocks that an SM must hold) the compiler would rather spill a little than let
      * fewer blocks fit. */
@@ -257,7 +257,8 @@ static void emit_variant(TargetInstance *instance, TargetVariant *variant, const
 {
     IrKernel *k = variant->cuda;
     Sb body = base_sb(k->arena), declarations = base_sb(k->arena);
-    Cuda cuda = {.instance = instance, .kernel = k, .symbol = symbol, .next_barrier = 1};
+    Cuda cuda = {.instance = instance, .variant = variant, .kernel = k, .symbol = symbol};
+    cuda.next_barrier = 1;
     cuda.role_size = k->block_size;
     cuda.w = cfamily_writer(k, &body, &HOOKS, &cuda, variant->index_bits);
     cuda.w.brief = brief;
@@ -299,8 +300,8 @@ void target_cuda_emit(Arena *arena, TargetModule *module, int arch, Sb *out)
         for (int j = 0; j < kernel->instance_count; ++j) {
             TargetInstance *instance = &kernel->instances[j];
             if (instance->arch != arch) continue;
-            target_collect_maps(arena, instance);
             for (int v = 0; v < instance->variant_count; ++v) {
+                target_collect_maps(arena, &instance->variants[v]);
                 emit_variant(instance, &instance->variants[v],
                              target_symbol(arena, instance->kernel, j, v), module->brief,
                              &functions, &kernels);

@@ -59,7 +59,7 @@ static void map_argument(const TargetMap *map, Sb *out)
         base_sb_printf(out, "%lld%s", (long long)map->box[d], d ? ", " : "}}");
 }
 
-static void wrapper(const TargetInstance *instance, TargetVariant *variant, Sb *out)
+static void wrapper(TargetVariant *variant, Sb *out)
 {
     IrKernel *k = variant->cuda;
     Cuda cuda = {.kernel = k};
@@ -76,7 +76,7 @@ static void wrapper(const TargetInstance *instance, TargetVariant *variant, Sb *
     for (size_t i = 0; i < k->sizes.len; ++i) base_sb_printf(out, "args->sizes[%zu], ", i);
     base_sb_printf(out, "args->grid[0], args->grid[1], args->grid[2], args->trap%s",
                    k->resident ? ", nullptr" : "");
-    for (size_t i = 0; i < instance->maps.len; ++i) map_argument(&instance->maps.data[i], out);
+    for (size_t i = 0; i < variant->maps.len; ++i) map_argument(&variant->maps.data[i], out);
     base_sb_str(out, ");\n    });\n}\n\n");
 }
 
@@ -90,7 +90,7 @@ void target_cuda_host_module(Arena *arena, TargetModule *module, int arch, Sb *o
         for (int j = 0; j < module->kernels[i].instance_count; ++j) {
             TargetInstance *instance = &module->kernels[i].instances[j];
             for (int v = 0; v < instance->variant_count; ++v)
-                wrapper(instance, &instance->variants[v], out);
+                wrapper(&instance->variants[v], out);
             instance->arch = 0;
         }
     target_tables(arena, module, out);

@@ -203,7 +203,7 @@ static void bulk(Cuda *cuda, const IrStmt *s)
                    mask ? "multicast" : strchr(vocab_builtin(s->builtin)->text, '.') + 1, rank,
                    policy(s->flags));
     place(w, s->args[2 * rank]);
-    base_sb_printf(w->out, ", &hd_map_%d", target_map(cuda->instance, s));
+    base_sb_printf(w->out, ", &hd_map_%d", target_map(cuda->variant, s));
     if (s->count > 2 * rank + 1) {
         put(w, ", ");
         place(w, s->args[2 * rank + 1]);

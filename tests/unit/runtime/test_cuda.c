@@ -112,14 +112,14 @@ static const HdHostExpr map_extents[] = {row_count, eight, NULL},
                         odd_extents[] = {row_count, seven, NULL};
 static const HdTensorMapInfo boxes[] = {{0, 4, 2, map_extents, NULL, {4, 8}, 1, "t.hd", 9}};
 static const HdTensorMapInfo odd_boxes[] = {{0, 4, 2, odd_extents, NULL, {4, 8}, 1, "t.hd", 9}};
-static const HdVariantInfo boxed_v[] = {{NULL, "plain", NULL, "other"}};
-#define BOXED(boxes)                                                                               \
+#define BOXED(v)                                                                                   \
     {                                                                                              \
         .arch = 90, .label = "i", .grid = {by_16, NULL, NULL}, .block = 128,                       \
-        .block_dims = {128, 1, 1}, .variant_count = 1, .variants = boxed_v, .map_count = 1,        \
-        .maps = boxes                                                                              \
+        .block_dims = {128, 1, 1}, .variant_count = 1, .variants = v                               \
     }
-static const HdInstanceInfo boxed_i[] = {BOXED(boxes)}, odd_i[] = {BOXED(odd_boxes)};
+static const HdVariantInfo boxed_v[] = {{NULL, "plain", NULL, "other", 1, boxes}};
+static const HdVariantInfo odd_v[] = {{NULL, "plain", NULL, "other", 1, odd_boxes}};
+static const HdInstanceInfo boxed_i[] = {BOXED(boxed_v)}, odd_i[] = {BOXED(odd_v)};
 static const HdKernelInfo kernels[] = {
     {"add", 3, vectors, 1, size_names, 1, add_i},
     {"trap", 1, vectors, 1, size_names, 1, trap_i},
