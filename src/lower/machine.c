@@ -1,6 +1,6 @@
 /* mbarriers and barriers of the hardware: what `mbarrier.wait(full[s], parity)` and the like
  * become. */
-#include "lower/internal.h"
+#include "lower/tma.h"
 
 enum { MAX_ARRIVALS = (1 << 20) - 1 }; /* of a phase, by the PTX manual */
 
@@ -54,6 +54,16 @@ bool lower_arrivals(Lower *l, const Ast *node, IrTensor *tensor)
     return true;
 }
 
+const IrTensor *lower_new_mbarriers(Lower *l, const char *name, int64_t count)
+{
+    const IrExpr *extent = ir_index(l->k, count);
+    IrTensor *t = ir_new_tensor(l->k, lower_name(l, name), IR_SHARED, ELEM_U64, 1, &extent);
+    t->read = t->written = true;
+    t->arrivals = 1;
+    l->k->waits = true;
+    return t;
+}
+
 bool lower_needs_arch(Lower *l, const Ast *node, const char *what, int arch)
 {
     if (l->options->cpu || l->options->arch >= arch) return true;
@@ -104,6 +114,16 @@ static const IrExpr *expected_bytes(Lower *l, const Ast *args)
     return ir_index(l->k, sum);
 }
 
+void lower_mbarrier_do(Lower *l, Builtin builtin, const IrTensor *tensor, int count,
+                       const IrExpr *const *operands)
+{
+    IrStmt *stmt = ir_append(l->k, l->block, IR_STMT_MBARRIER);
+    stmt->tensor = tensor;
+    stmt->builtin = builtin;
+    stmt->count = count;
+    stmt->args = base_copy(l->arena, operands, (size_t)count * sizeof *operands);
+}
+
 void lower_machine(Lower *l, const Ast *call)
 {
     const Ast *args = KID(call, Call, args);
@@ -123,9 +143,5 @@ void lower_machine(Lower *l, const Ast *call)
     if (builtin == BUILTIN_MBARRIER_WAIT) operands[count++] = lower_index(l, args->kid[1]);
     if (expect && !(operands[count++] = expected_bytes(l, args))) return;
     lower_at(l, call);
-    IrStmt *stmt = ir_append(l->k, l->block, IR_STMT_MBARRIER);
-    stmt->tensor = tensor;
-    stmt->builtin = builtin;
-    stmt->count = count;
-    stmt->args = base_copy(l->arena, operands, (size_t)count * sizeof *operands);
+    lower_mbarrier_do(l, builtin, tensor, count, operands);
 }

@@ -13,6 +13,8 @@
  *     }
  *
  * The stage is a counter that wraps, and the only one: round p copies to where round p - 1 read.
+ * Where the copy engines copy, there are no groups: the stage's mbarrier is waited for after the
+ * round's copies have been asked for (pipeline_tma.c).
  * With n = 1, and on a CPU where copies land at once, it is the plain loop; what is said about a
  * pipeline is checked all the same. */
 #include "lower/pipeline.h"
@@ -134,22 +136,26 @@ static void move(Pipeline *p, const Move *m)
 {
     Lower *l = p->l;
     if (m->loop) {
-        lower_tasks_by(l, m->loop, m->whole->tensor, IR_ASYNC);
+        if (!p->engines) lower_tasks_by(l, m->loop, m->whole->tensor, IR_ASYNC);
         return;
     }
     lower_at(l, m->node);
     Value dst = *lower_slot(l, m->symbol);
     Value src = lower_value(l, KID(m->node, Call, args)->kid[1]);
-    if (src.kind == VALUE_VIEW) lower_copy_by(l, m->node, dst.view, &src, IR_ASYNC, NULL);
+    if (src.kind != VALUE_VIEW) return;
+    if (p->engines)
+        pipeline_add_box(p, m, dst.view, src.view);
+    else
+        lower_copy_by(l, m->node, dst.view, &src, IR_ASYNC, NULL);
 }
 
-/* The copies of the round in which the loop's variable is `at`, to the stage bound now. */
-static void copy_ahead(Pipeline *p, const IrExpr *at, IrBlock *into)
+void pipeline_copy_ahead(Pipeline *p, const IrExpr *at, IrBlock *into)
 {
     Lower *l = p->l;
     IrBlock *outer = l->block;
     l->block = into;
     l->depth++;
+    p->boxes.len = 0;
     if (counter(p)) lower_bind(l, counter(p), value_expr(at));
     for (uint32_t i = 0; i < p->body->count; i++) {
         const Move *m = pipeline_move_at(p, i);
@@ -160,7 +166,7 @@ static void copy_ahead(Pipeline *p, const IrExpr *at, IrBlock *into)
     l->block = outer;
 }
 
-/* if rounds·step < hi - at { copies of the round at + rounds·step }; commit. */
+/* if rounds·step < hi - at { copies of the round at + rounds·step, to stage `number` }; commit. */
 static void copies(Pipeline *p, const IrExpr *at, const IrExpr *rounds, const IrExpr *number)
 {
     Lower *l = p->l;
@@ -171,10 +177,17 @@ static void copies(Pipeline *p, const IrExpr *at, const IrExpr *rounds, const Ir
     size_t first_tensor = k->tensors.len;
     IrStmt *some = ir_if(k, l->block, there, false);
     bind_stage(p, number);
-    copy_ahead(p, ir_binary(k, IR_ADD, at, further), some->body);
+    pipeline_copy_ahead(p, ir_binary(k, IR_ADD, at, further), some->body);
     VEC_PUSH(l->arena, p->early, ((Early){some->body, first_tensor}));
     lower_at(l, p->node);
-    ir_append(k, l->block, IR_STMT_COMMIT);
+    if (!p->engines) {
+        ir_append(k, l->block, IR_STMT_COMMIT);
+        return;
+    }
+    IrBlock *outer = l->block;
+    l->block = some->body;
+    pipeline_load(p, number);
+    l->block = outer;
 }
 
 static void prologue(Pipeline *p)
@@ -272,14 +285,16 @@ static void steady(Pipeline *p)
     ir_let(k, l->block, stage, last);
     IrStmt *loop = open_loop(p, &at);
     l->block = loop->body;
-    wait_for(l, p->stages - 2);
+    if (!p->engines) wait_for(l, p->stages - 2);
     lower_barrier(l, false);
     const IrExpr *was = ir_var(k, stage);
     const IrExpr *read = lower_pin(l, lower_name(l, "free"), was);
     const IrExpr *next = ir_binary(k, IR_ADD, was, one);
     ir_set(k, l->block, stage, ir_select(k, ir_binary(k, IR_EQ, was, last), ir_index(k, 0), next));
     copies(p, at, last, read);
-    bind_stage(p, lower_pin(l, lower_name(l, "full"), was));
+    const IrExpr *full = lower_pin(l, lower_name(l, "full"), was);
+    if (p->engines) pipeline_await(p, full);
+    bind_stage(p, full);
     if (counter(p)) lower_bind(l, counter(p), value_expr(at));
     l->in_pipeline = true;
     l->pipelines++;
@@ -296,6 +311,8 @@ static void overlapped(Pipeline *p)
     for (size_t i = 0; i < p->moves.len; i++)
         if (!stage(p, &p->moves.data[i])) return;
     lower_at(l, p->node);
+    bind_stage(p, ir_index(l->k, 0));
+    pipeline_take_engines(p);
     lower_barrier(l, true);
     prologue(p);
     steady(p);
@@ -310,7 +327,7 @@ static void plain(Pipeline *p)
     if (p->moves.len) {
         IrBlock *made = ir_new_block(l->k);
         size_t first_tensor = l->k->tensors.len;
-        copy_ahead(p, at, made);
+        pipeline_copy_ahead(p, at, made);
         VEC_PUSH(l->arena, p->early, ((Early){made, first_tensor}));
     }
     if (counter(p)) lower_bind(l, counter(p), value_expr(at));

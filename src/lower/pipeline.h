@@ -2,7 +2,7 @@
 #ifndef LOWER_PIPELINE_H
 #define LOWER_PIPELINE_H
 
-#include "lower/internal.h"
+#include "lower/tma.h"
 
 /* A copy that is made ahead: the verb, or a task loop (pipeline_gather.c). */
 typedef struct Move {
@@ -28,6 +28,11 @@ typedef struct Pipeline {
     bool *needed; /* by statement: a `let` that the copies need */
     VEC(Move) moves;
     VEC(Early) early;
+    /* Copies by the copy engines: */
+    bool engines;
+    VEC(Box) boxes;       /* of the round that is being lowered */
+    const IrTensor *full; /* mbarriers: the stage's copies are there */
+    IrVar *phases;        /* bit s: the parity that stage s is waited for with next */
 } Pipeline;
 
 Diag *pipeline_report(Pipeline *p, Span span, const char *text);
@@ -47,7 +52,20 @@ const Ast *pipeline_declared_by(const Ast *body, const Symbol *symbol);
 bool pipeline_is_gather(Lower *l, const Ast *loop, const Ast *body, Move *m);
 /* And to all of them, each once? */
 bool pipeline_covers(Pipeline *p, const Move *m);
+/* A statement that ends the round early. */
+const Ast *pipeline_leaves(const Ast *tree, bool in_loop);
 /* Reports what was lowered early and reads what a round may change: `body` is the loop's. */
 void pipeline_check_early(Pipeline *p, IrBlock *body);
+
+/* The copies of the round in which the loop's variable is `at`, to the stage bound now. */
+void pipeline_copy_ahead(Pipeline *p, const IrExpr *at, IrBlock *into);
+/* ---- pipeline_tma.c: by the copy engines */
+/* Decides whether they make the copies, and makes the mbarriers; stage 0 is bound. */
+void pipeline_take_engines(Pipeline *p);
+void pipeline_add_box(Pipeline *p, const Move *m, const View *dst, const View *src);
+/* One thread asks for the boxes, to this stage. */
+void pipeline_load(Pipeline *p, const IrExpr *stage);
+/* All threads wait until the stage is full. */
+void pipeline_await(Pipeline *p, const IrExpr *stage);
 
 #endif

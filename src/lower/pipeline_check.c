@@ -112,15 +112,14 @@ static const Ast *mention(Lower *l, const Ast *tree, const Symbol *symbol, const
     return NULL;
 }
 
-/* A statement that ends the round early. */
-static const Ast *leaves(const Ast *tree, bool in_loop)
+const Ast *pipeline_leaves(const Ast *tree, bool in_loop)
 {
     if (!tree) return NULL;
     if (tree->kind == AST_Return) return tree;
     if (!in_loop && (tree->kind == AST_Break || tree->kind == AST_Continue)) return tree;
     in_loop = in_loop || tree->kind == AST_For || tree->kind == AST_While;
     for (uint32_t i = 0; i < tree->count; i++) {
-        const Ast *found = leaves(tree->kid[i], in_loop);
+        const Ast *found = pipeline_leaves(tree->kid[i], in_loop);
         if (found) return found;
     }
     return NULL;
@@ -136,7 +135,8 @@ static bool check_before(Pipeline *p, const Move *m)
     for (uint32_t i = 0; i < m->at; i++) {
         const Ast *stmt = p->body->kid[i];
         const Move *other = pipeline_move_at(p, i);
-        const Ast *used = mention(p->l, stmt, m->symbol, NULL), *left = leaves(stmt, false);
+        const Ast *used = mention(p->l, stmt, m->symbol, NULL),
+                  *left = pipeline_leaves(stmt, false);
         if (!used && !left) continue;
         Diag *diag =
             other && other->symbol == m->symbol
@@ -273,7 +273,10 @@ static bool check_stmt(void *user, IrStmt *s)
 {
     Ahead *a = user;
     a->stmt = s;
-    for (int i = 0; i < s->count; i++) ir_any(s->args[i], depends, a);
+    int count = s->kind == IR_STMT_BULK       ? s->tensor->rank /* others are places */
+                : s->kind == IR_STMT_MBARRIER ? 0
+                                              : s->count;
+    for (int i = 0; i < count; i++) ir_any(s->args[i], depends, a);
     bool writes =
         s->kind == IR_STMT_ATOMIC || (s->kind == IR_STMT_STORE && s->tensor->space != IR_SHARED &&
                                       s->tensor->id < a->first_tensor);

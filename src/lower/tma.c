@@ -1,18 +1,8 @@
 /* Copies by the copy engines, one thread's instruction: tma.load, tma.store. What the engine can do
  * is checked here: boxes, element types, and that the shared tile lies as the engine writes it. */
-#include "lower/internal.h"
+#include "lower/tma.h"
 
 enum { TMA_RANK = 5, TMA_EXTENT = 256, TMA_BYTES = 16, TMA_ALIGN = 128 };
-
-typedef struct Box {
-    const Ast *call;
-    const View *window, *tile;
-    int rank;
-    const IrExpr *at[MAX_RANK], *extent[MAX_RANK]; /* of the parameter's dimensions */
-    int64_t inner;                                 /* bytes of a row */
-    int64_t panel; /* elements of the rows of a box, where the tile's are cut into panels; else 0 */
-    int swizzle;
-} Box;
 
 static bool refuse(Lower *l, const Ast *node, const char *why)
 {
@@ -215,12 +205,26 @@ static void append(Lower *l, const Box *box, int64_t column, const IrExpr *mbarr
     IrStmt *stmt = ir_append(l->k, l->block, IR_STMT_BULK);
     stmt->flags = ir_cache_flags(box->window->cache);
     stmt->tensor = box->window->tensor;
-    stmt->builtin = box->call->call->builtin;
+    stmt->builtin = box->builtin;
     stmt->imm = box->swizzle;
     stmt->count = count;
     stmt->args = base_copy(l->arena, operands, (size_t)count * sizeof *operands);
     l->k->tensors.data[box->tile->tensor->id]->bulk = true;
     l->k->waits = true;
+}
+
+bool lower_box(Lower *l, Box *box)
+{
+    const Ast *args = KID(box->call, Call, args);
+    int window = box->builtin == BUILTIN_TMA_STORE ? 0 : 1;
+    return same_shape(l, box) && lower_check_policy(l, args->kid[window], box->window->cache) &&
+           take_window(l, args->kid[window], box) && take_tile(l, args->kid[1 - window], box);
+}
+
+void lower_bulk(Lower *l, const Box *box, const IrExpr *mbarrier, const IrExpr *mask)
+{
+    int64_t row = box->extent[box->rank - 1]->value.i, step = box->panel ? box->panel : row;
+    for (int64_t column = 0; column < row; column += step) append(l, box, column, mbarrier, mask);
 }
 
 /* The blocks of the cluster that get the tile, too; NULL: only the own one. */
@@ -232,9 +236,10 @@ static const IrExpr *mask_of(Lower *l, const Ast *args)
     return mask;
 }
 
-static void copy(Lower *l, const Ast *call, bool load)
+static void copy(Lower *l, const Ast *call, Builtin builtin)
 {
     const Ast *args = KID(call, Call, args);
+    bool load = builtin == BUILTIN_TMA_LOAD;
     Value dst = lower_value(l, args->kid[0]), src = lower_value(l, args->kid[1]);
     const IrExpr *index[MAX_RANK], *mbarrier = NULL, *mask = NULL;
     if (load) {
@@ -244,20 +249,15 @@ static void copy(Lower *l, const Ast *call, bool load)
         mask = mask_of(l, args);
     }
     if (dst.kind != VALUE_VIEW || src.kind != VALUE_VIEW) return;
-    Box box = {
-        .call = call, .window = load ? src.view : dst.view, .tile = load ? dst.view : src.view};
+    Box box = {.call = call, .builtin = builtin};
+    box.window = load ? src.view : dst.view;
+    box.tile = load ? dst.view : src.view;
     if (l->group.size != 1) {
         lower_error(l, GROUP, call->span,
                     "one thread has the copy made, as in `on thread[0] { … }`");
         return;
     }
-    if (same_shape(l, &box) && lower_check_policy(l, args->kid[load ? 1 : 0], box.window->cache) &&
-        take_window(l, args->kid[load ? 1 : 0], &box) &&
-        take_tile(l, args->kid[load ? 0 : 1], &box)) {
-        int64_t row = box.extent[box.rank - 1]->value.i, step = box.panel ? box.panel : row;
-        for (int64_t column = 0; column < row; column += step)
-            append(l, &box, column, mbarrier, mask);
-    }
+    if (lower_box(l, &box)) lower_bulk(l, &box, mbarrier, mask);
 }
 
 void lower_tma(Lower *l, const Ast *call)
@@ -265,7 +265,7 @@ void lower_tma(Lower *l, const Ast *call)
     Builtin builtin = call->call->builtin;
     if (!lower_needs_arch(l, call, vocab_builtin(builtin)->text, 90)) return;
     if (builtin == BUILTIN_TMA_LOAD || builtin == BUILTIN_TMA_STORE) {
-        copy(l, call, builtin == BUILTIN_TMA_LOAD);
+        copy(l, call, builtin);
     } else if (builtin == BUILTIN_TMA_COMMIT) {
         ir_append(l->k, l->block, IR_STMT_BULK_COMMIT);
     } else {

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define HD_ABI_VERSION 4
+#define HD_ABI_VERSION 5
 
 /* ---- host expressions: what the host computes at launch -------------------------------------
  * Reverse Polish code over int64, run by `hd_host_eval`, operands inline. Arithmetic is checked:

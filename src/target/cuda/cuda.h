@@ -30,12 +30,12 @@ typedef struct Cuda {
     bool traps;
     Map settled; /* a wgmma.fence or .wait to the registers that the products beside it work on */
     struct CudaRegisters *registers; /* those since the last fence, in the survey */
-    bool stores_shared;              /* threads store in shared memory, */
-    bool reads_shared;               /* and copy engines or products read there */
-    bool overlaid;                   /* scopes share storage: a barrier opens each */
-    TargetShared shared;             /* where all lie in one array of dynamic size; else no `at` */
-    int64_t role_begin, role_size;   /* threads that run the current role */
-    Map fragments;                   /* by address */
+    Map engines, stored; /* shared tensors: of copy engines and warpgroups' products; of threads */
+    bool fences;         /* the former come to what threads have stored */
+    bool overlaid;       /* scopes share storage: a barrier opens each */
+    TargetShared shared; /* where all lie in one array of dynamic size; else no `at` */
+    int64_t role_begin, role_size; /* threads that run the current role */
+    Map fragments;                 /* by address */
     VEC(CudaBarrier) barriers;
     int next_barrier;
     IrVar *lanes[ELEM_COUNT][3]; /* parameters of the functions that vectors are mapped with */

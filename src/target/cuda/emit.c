@@ -204,6 +204,7 @@ static void mbarriers(Cuda *cuda, const Map *words)
         const IrTensor *t = cuda->kernel->tensors.data[i];
         const char *name = w->tensor_names[i];
         if (!t->arrivals || t->barrier || t->of || !target_cuda_has_word(words, name)) continue;
+        cfamily_origin(w, t->origin);
         if (!any) cfamily_line(w, "if (threadIdx.x == 0) {");
         any = true;
         ++w->depth;
@@ -222,6 +223,21 @@ static void mbarriers(Cuda *cuda, const Map *words)
 
 /* ---- kernels --------------------------------------------------------------------------------- */
 
+/* Who comes to which shared tensors. */
+static void note_shared(Cuda *cuda, const IrStmt *s)
+{
+    bool product = s->kind == IR_STMT_MACHINE && s->builtin == BUILTIN_MMA;
+    bool stores = s->kind == IR_STMT_STORE || s->kind == IR_STMT_ATOMIC ||
+                  (s->kind == IR_STMT_MACHINE && !product);
+    const IrExpr *place = s->kind == IR_STMT_BULK ? s->args[2 * s->tensor->rank] : NULL;
+    if (stores && s->tensor->space == IR_SHARED)
+        base_map_put(&cuda->stored, base_key(s->tensor), cuda);
+    if (place) base_map_put(&cuda->engines, base_key(place->tensor), cuda);
+    for (int i = 1; product && i < s->count; ++i)
+        if (s->args[i]->tensor->space == IR_SHARED)
+            base_map_put(&cuda->engines, base_key(s->args[i]->tensor), cuda);
+}
+
 static bool survey(void *user, IrStmt *s)
 {
     Cuda *cuda = user;
@@ -232,11 +248,19 @@ static bool survey(void *user, IrStmt *s)
         cuda->waits = true;
     if (s->kind == IR_STMT_MBARRIER) cuda->waits = true;
     if (s->kind == IR_STMT_MACHINE || s->kind == IR_STMT_ORDER) target_cuda_survey_machine(cuda, s);
-    if (s->kind == IR_STMT_BULK && s->builtin == BUILTIN_TMA_STORE) cuda->reads_shared = true;
-    bool stores = s->kind == IR_STMT_STORE || s->kind == IR_STMT_ATOMIC ||
-                  (s->kind == IR_STMT_MACHINE && s->builtin == BUILTIN_STMATRIX);
-    if (stores && s->tensor->space == IR_SHARED) cuda->stores_shared = true;
+    note_shared(cuda, s);
     return true;
+}
+
+/* Do engines and products come to bytes that threads have stored? Scopes may share theirs. */
+static bool needs_fences(const Cuda *cuda)
+{
+    for (size_t i = 0; i < cuda->kernel->tensors.len; ++i) {
+        const IrTensor *t = cuda->kernel->tensors.data[i];
+        bool stored = base_map_get(&cuda->stored, base_key(t)) || (cuda->overlaid && t->scope);
+        if (stored && base_map_get(&cuda->engines, base_key(t))) return true;
+    }
+    return false;
 }
 
 /* Declares what the body uses of shared memory; the words of both texts. */
@@ -263,11 +287,14 @@ static void emit_variant(TargetInstance *instance, TargetVariant *variant, const
     cuda.w = cfamily_writer(k, &body, &HOOKS, &cuda, variant->index_bits);
     cuda.w.brief = brief;
     name_tables(&cuda);
+    cuda.engines = base_map(k->arena);
+    cuda.stored = base_map(k->arena);
     ir_walk(k->body, survey, &cuda);
     for (size_t i = 0; i < k->tensors.len; ++i) cuda.reaches |= k->tensors.data[i]->of != NULL;
     cuda.waits |= cuda.reaches;
     target_cuda_find_fragments(&cuda);
     target_cuda_place_shared(&cuda);
+    cuda.fences = needs_fences(&cuda);
     cuda.w.depth = 1;
     cfamily_block(&cuda.w, k->body);
     Map words = shared_words(&cuda, &body, &declarations);

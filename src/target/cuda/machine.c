@@ -147,7 +147,6 @@ void target_cuda_survey_machine(Cuda *cuda, const IrStmt *s)
     if (fence || !cuda->registers) cuda->registers = NEW(arena, CudaRegisters);
     if (s->kind == IR_STMT_ORDER) base_map_put(&cuda->settled, base_key(s), cuda->registers);
     if (!group) return;
-    cuda->reads_shared = true;
     work_on(cuda, s->tensor);
     if (s->imm == 0) work_on(cuda, s->args[1]->tensor);
 }

@@ -457,12 +457,13 @@ static void role(Cuda *cuda, const IrStmt *s)
 bool target_cuda_stmt(CWriter *w, const IrStmt *s)
 {
     Cuda *cuda = w->user;
-    if (s->kind == IR_STMT_SCOPE && cuda->overlaid) cfamily_line(w, "__syncthreads();");
-    /* Before another thread has an engine, or a product, read what this one wrote. */
-    bool signals = s->kind == IR_STMT_BARRIER ||
+    bool opens = s->kind == IR_STMT_SCOPE && cuda->overlaid;
+    /* Before another thread has an engine, or a product, come to what this one wrote. */
+    bool signals = opens || s->kind == IR_STMT_BARRIER ||
                    (s->kind == IR_STMT_MBARRIER && s->builtin != BUILTIN_MBARRIER_WAIT);
-    if (signals && cuda->reads_shared && cuda->stores_shared)
+    if (signals && cuda->fences)
         cfamily_line(w, "hd_fence_engines%s();", cuda->reaches ? "_of_blocks" : "");
+    if (opens) cfamily_line(w, "__syncthreads();");
     if (s->kind == IR_STMT_BARRIER)
         barrier(cuda, s);
     else if (s->kind == IR_STMT_COLLECTIVE)

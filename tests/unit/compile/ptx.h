@@ -46,8 +46,9 @@ static inline const char *ptx_function(const char *ptx, const char *entry, const
     char head[256];
     snprintf(head, sizeof head, ".entry %s(", entry);
     const char *at = strstr(ptx, head);
-    *end = at ? strstr(at, "\n}") : NULL;
-    return *end ? at : NULL;
+    *end = at ? strstr(at, "\n.visible") : NULL; /* where the next begins */
+    if (at && !*end) *end = at + strlen(at);
+    return at;
 }
 
 static void ptx_count(PtxLoop *loop, const char *line)

@@ -1,6 +1,6 @@
 /* What a round of a pipeline consists of, counted in the PTX: each thread's share of the copies in
- * pieces of 16 bytes, one wait, one barrier, and no division for the stage. Skipped where there is
- * no NVRTC. */
+ * pieces of 16 bytes, or from sm_90 on the boxes that a copy engine is asked for, one wait, one
+ * barrier, and no division for the stage. Skipped where there is no NVRTC. */
 #include "archs.h"
 
 static const char source[] =
@@ -21,22 +21,39 @@ static const char source[] =
 /* Pieces a thread copies in a round: two tiles of 16 KiB by 128 threads. */
 enum { PIECES = 2 * 128 * 64 * 2 / 16 / 128 };
 
+/* Boxes of a round: one of 128 rows of 128 bytes, and two panels of 64 rows of 128 bytes. */
+enum { BOXES = 1 + 2 };
+
+/* Of a round, and of the two before the first, which may be a loop. */
+static void check_count(int count, int of_round)
+{
+    assert_int_equal(count % of_round, 0);
+    assert_true(count >= 2 * of_round && count <= 3 * of_round);
+}
+
 static void check_round(const RuntimeNvrtcResult *r, int arch)
 {
     static const char entry[] = "tile_0_0";
-    (void)arch;
+    bool engines = arch >= 90;
+    const char *wait = engines ? "mbarrier.try_wait" : "cp.async.wait_group";
     const char *end, *from = ptx_function(r->ptx, entry, &end);
     PtxReport report = ptx_report(r->log, entry);
     assert_non_null(from);
-    assert_int_equal(report.spill_stores + report.spill_loads + report.stack, 0);
+    assert_int_equal(report.spill_stores + report.spill_loads, 0);
+    assert_true(report.stack <= (engines ? 8 : 0)); /* ptxas for sm_120 has 8 bytes of its own */
     int pieces = count_between(from, end, "cp.async.cg.shared.global");
-    assert_int_equal(pieces % PIECES, 0); /* of a round, and of the two before the first */
-    assert_true(pieces >= 2 * PIECES && pieces <= 3 * PIECES);
+    int boxes = count_between(from, end, "cp.async.bulk.tensor.2d");
+    check_count(engines ? boxes : pieces, engines ? BOXES : PIECES);
+    assert_int_equal(engines ? pieces : boxes, 0);
     assert_int_equal(count_between(from, end, "cp.async.ca"), 0);
+    assert_int_equal(count_between(from, end, "mbarrier.arrive.expect_tx"),
+                     engines ? boxes / BOXES : 0);
+    /* None but the one for the mbarriers just made: threads store nothing that an engine meets. */
+    assert_int_equal(count_between(from, end, "fence.proxy.async"), engines ? 1 : 0);
     assert_false(ptx_has(r->ptx, entry, "ld.global"));
-    assert_int_equal(count_between(from, end, "cp.async.wait_group"), 1);
-    assert_int_equal(count_between(from, end, "bar.sync"), 1);
-    const char *loop = strstr(from, "cp.async.wait_group"), *last = loop;
+    assert_int_equal(count_between(from, end, wait), 1);
+    assert_int_equal(count_between(from, end, "bar.sync"), engines ? 2 : 1);
+    const char *loop = strstr(from, wait), *last = loop;
     for (const char *at = loop; (at = strstr(at, "mma.sync")) && at < end; at++) last = at;
     assert_true(last > loop);
     assert_int_equal(count_between(loop, last, "rem.") + count_between(loop, last, "div."), 0);

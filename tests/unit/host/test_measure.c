@@ -18,7 +18,7 @@ static const char *const size_names[] = {"n"};
 static const int64_t blocks[] = {HD_X_SIZE, 0, HD_X_END};
 static const HdParamInfo params[] = {{"v", true, kDLInt, 64, "i64", 2, 1, dims, NULL, NULL},
                                      {"x", true, kDLFloat, 32, "f32", 0, 1, dims, NULL, NULL}};
-static const HdVariantInfo variants[] = {{NULL, "plain", NULL, "cuda_count"}};
+static const HdVariantInfo variants[] = {{NULL, "plain", NULL, "cuda_count", 0, NULL}};
 static const HdInstanceInfo instances[] = {{.arch = 90,
                                             .label = "i",
                                             .grid = {blocks, NULL, NULL},

@@ -53,7 +53,8 @@ static const int dims[] = {0};
 static const char *const size_names[] = {"n"};
 static const int64_t by_1[] = {HD_X_SIZE, 0, HD_X_END};
 static const HdParamInfo params[] = {{"x", true, kDLFloat, 32, "f32", 2, 1, dims, NULL, NULL}};
-static const HdVariantInfo variants[] = {{NULL, "", touch, NULL}, {NULL, "", NULL, "other"}};
+static const HdVariantInfo variants[] = {{NULL, "", touch, NULL, 0, NULL},
+                                         {NULL, "", NULL, "other", 0, NULL}};
 static const HdSiteInfo site = {"a.hd", 1, 1, "never"};
 #define PLAIN(at, code)                                                                            \
     {                                                                                              \

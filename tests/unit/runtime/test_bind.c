@@ -24,8 +24,8 @@ static void no_code(const HdCpuArgs *args, int64_t begin, int64_t end)
 {
     (void)args, (void)begin, (void)end;
 }
-static const HdVariantInfo variants[] = {{k_small, "small", no_code, NULL},
-                                         {NULL, "any", no_code, NULL}};
+static const HdVariantInfo variants[] = {{k_small, "small", no_code, NULL, 0, NULL},
+                                         {NULL, "any", no_code, NULL, 0, NULL}};
 static const HdInstanceInfo instances[] = {
     {.label = "vector",
      .require_count = 1,

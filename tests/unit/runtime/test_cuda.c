@@ -69,17 +69,17 @@ static const HdParamInfo resident_params[] = {
     {"rounds", false, kDLInt, 32, "i32", 0, 0, NULL, NULL, NULL},
 };
 static const HdSiteInfo sites[] = {{"t.hd", 3, 1, "index {0} is out of bounds for extent {1}"}};
-static const HdVariantInfo add_v[] = {{NULL, "plain", NULL, "cuda_add"}};
-static const HdVariantInfo trap_v[] = {{NULL, "plain", NULL, "cuda_trap"}};
-static const HdVariantInfo resident_v[] = {{NULL, "plain", NULL, "cuda_resident"}};
-static const HdVariantInfo greedy_v[] = {{NULL, "plain", NULL, "greedy"}};
-static const HdVariantInfo other_v[] = {{NULL, "plain", NULL, "other"}};
+static const HdVariantInfo add_v[] = {{NULL, "plain", NULL, "cuda_add", 0, NULL}};
+static const HdVariantInfo trap_v[] = {{NULL, "plain", NULL, "cuda_trap", 0, NULL}};
+static const HdVariantInfo resident_v[] = {{NULL, "plain", NULL, "cuda_resident", 0, NULL}};
+static const HdVariantInfo greedy_v[] = {{NULL, "plain", NULL, "greedy", 0, NULL}};
+static const HdVariantInfo other_v[] = {{NULL, "plain", NULL, "other", 0, NULL}};
 #define INSTANCE(g, shared, res, v, n) CLUSTERED(g, shared, res, v, n, 0)
 #define CLUSTERED(g, shared, res, v, n, cluster)                                                   \
     {                                                                                              \
         {                                                                                          \
             90, "i", 0, NULL, {g, NULL, NULL}, 128, {128, 1, 1}, shared, res, 1, v, n,             \
-                n ? sites : NULL, NULL, 0, NULL, cluster                                           \
+                n ? sites : NULL, NULL, cluster                                                    \
         }                                                                                          \
     }
 static const HdInstanceInfo add_i[] = INSTANCE(by_16, 65536, false, add_v, 0);
@@ -96,7 +96,7 @@ static const int64_t all_bytes[] = {HD_X_SIZE,  0,  HD_X_CONST, 4,       HD_X_MU
 static const HdHostExpr row_extents[] = {by_1, NULL};
 static const HdSharedInfo kept_rows[] = {{"row", "f32", 1, row_extents, row_bytes, "t.hd", 2}};
 static const HdSharedSizes sizes = {all_bytes, 1, kept_rows, 80, 166912};
-static const HdVariantInfo kept_v[] = {{NULL, "plain", NULL, "kept"}};
+static const HdVariantInfo kept_v[] = {{NULL, "plain", NULL, "kept", 0, NULL}};
 static const HdInstanceInfo kept_i[] = {{.arch = 90,
                                          .label = "i",
                                          .grid = {by_16, NULL, NULL},
