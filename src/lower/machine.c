@@ -114,14 +114,15 @@ static const IrExpr *expected_bytes(Lower *l, const Ast *args)
     return ir_index(l->k, sum);
 }
 
-void lower_mbarrier_do(Lower *l, Builtin builtin, const IrTensor *tensor, int count,
-                       const IrExpr *const *operands)
+IrStmt *lower_mbarrier_do(Lower *l, Builtin builtin, const IrTensor *tensor, int count,
+                          const IrExpr *const *operands)
 {
     IrStmt *stmt = ir_append(l->k, l->block, IR_STMT_MBARRIER);
     stmt->tensor = tensor;
     stmt->builtin = builtin;
     stmt->count = count;
     stmt->args = base_copy(l->arena, operands, (size_t)count * sizeof *operands);
+    return stmt;
 }
 
 void lower_machine(Lower *l, const Ast *call)

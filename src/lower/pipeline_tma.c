@@ -78,8 +78,8 @@ void pipeline_load(Pipeline *p, const IrExpr *stage)
     const IrExpr *first = ir_binary(k, IR_EQ, l->group.thread, ir_index(k, 0));
     l->block = ir_if(k, l->block, first, false)->body;
     for (size_t i = 0; i < p->boxes.len; i++) bytes += bytes_of(&p->boxes.data[i]);
-    lower_mbarrier_do(l, BUILTIN_MBARRIER_EXPECT, p->full, 2,
-                      (const IrExpr *[]){stage, ir_index(k, bytes)});
+    const IrExpr *operands[] = {stage, ir_index(k, bytes)};
+    lower_mbarrier_do(l, BUILTIN_MBARRIER_EXPECT, p->full, 2, operands)->flags |= IR_ASYNC;
     const IrExpr *full = ir_load(k, p->full, 1, &stage, NULL, NULL);
     for (size_t i = 0; i < p->boxes.len; i++) lower_bulk(l, &p->boxes.data[i], full, NULL);
     l->block = outer;

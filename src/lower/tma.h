@@ -24,7 +24,7 @@ void lower_bulk(Lower *l, const Box *box, const IrExpr *mbarrier, const IrExpr *
 /* One dimension of mbarriers whose phases end after one arrival. */
 const IrTensor *lower_new_mbarriers(Lower *l, const char *name, int64_t count);
 /* mbarrier.wait, arrive, expect: indices, then the parity or the bytes. */
-void lower_mbarrier_do(Lower *l, Builtin builtin, const IrTensor *tensor, int count,
-                       const IrExpr *const *operands);
+IrStmt *lower_mbarrier_do(Lower *l, Builtin builtin, const IrTensor *tensor, int count,
+                          const IrExpr *const *operands);
 
 #endif

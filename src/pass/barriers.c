@@ -82,7 +82,8 @@ static void access(Barriers *b, const IrTensor *t, uint8_t how)
 }
 
 /* One thread may speak for its whole group. A barrier then stands between what the others did and
- * its arrival; and between its waiting, if not all wait, and what the others do. */
+ * its arrival, unless that only tells of copies; and between its waiting, if not all wait, and what
+ * the others do. */
 static void meet(Barriers *b, const IrStmt *s)
 {
     bool both = s->builtin == BUILTIN_BARRIER_SYNC;
@@ -90,7 +91,7 @@ static void meet(Barriers *b, const IrStmt *s)
     for (size_t i = 0; i < b->k->tensors.len; i++) {
         const IrTensor *t = b->k->tensors.data[i];
         if (t->space != IR_SHARED && !(t->space == IR_PARAM && t->written)) continue;
-        if (!waits || both) check_access(b, t, READ | WRITE);
+        if ((!waits && !(s->flags & IR_ASYNC)) || both) check_access(b, t, READ | WRITE);
         if (waits && !(s->flags & IR_TOGETHER)) b->state.now[i] |= READ | WRITE;
     }
 }

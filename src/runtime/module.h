@@ -189,7 +189,7 @@ typedef struct HdInstanceInfo {
     int site_count;
     const HdSiteInfo *sites;
     const HdSharedSizes *shared; /* NULL: shared memory is all known when compiled */
-    int cluster; /* blocks of a cluster, which divides grid[0]; 0: no clusters */
+    int cluster;                 /* blocks of a cluster, which divides grid[0]; 0: no clusters */
 } HdInstanceInfo;
 
 typedef struct HdKernelInfo {

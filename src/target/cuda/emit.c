@@ -200,11 +200,12 @@ static void mbarriers(Cuda *cuda, const Map *words)
 {
     CWriter *w = &cuda->w;
     bool any = false;
+    uint32_t origin = 0;
     for (size_t i = 0; i < cuda->kernel->tensors.len; ++i) {
         const IrTensor *t = cuda->kernel->tensors.data[i];
         const char *name = w->tensor_names[i];
         if (!t->arrivals || t->barrier || t->of || !target_cuda_has_word(words, name)) continue;
-        cfamily_origin(w, t->origin);
+        origin = t->origin;
         if (!any) cfamily_line(w, "if (threadIdx.x == 0) {");
         any = true;
         ++w->depth;
@@ -218,6 +219,7 @@ static void mbarriers(Cuda *cuda, const Map *words)
     const IrBlock *body = cuda->kernel->body;
     const IrStmt *first = body->stmts.len ? body->stmts.data[0] : NULL;
     bool meets = first && first->kind == IR_STMT_BARRIER && first->scope >= IR_SCOPE_BLOCK;
+    cfamily_origin(w, origin);
     if (!meets) cfamily_line(w, "__syncthreads();");
 }
 
@@ -230,8 +232,8 @@ static void note_shared(Cuda *cuda, const IrStmt *s)
     bool stores = s->kind == IR_STMT_STORE || s->kind == IR_STMT_ATOMIC ||
                   (s->kind == IR_STMT_MACHINE && !product);
     const IrExpr *place = s->kind == IR_STMT_BULK ? s->args[2 * s->tensor->rank] : NULL;
-    if (stores && s->tensor->space == IR_SHARED)
-        base_map_put(&cuda->stored, base_key(s->tensor), cuda);
+    const IrTensor *to = s->tensor && s->tensor->of ? s->tensor->of : s->tensor;
+    if (stores && to->space == IR_SHARED) base_map_put(&cuda->stored, base_key(to), cuda);
     if (place) base_map_put(&cuda->engines, base_key(place->tensor), cuda);
     for (int i = 1; product && i < s->count; ++i)
         if (s->args[i]->tensor->space == IR_SHARED)

@@ -89,8 +89,7 @@ void target_cuda_host_module(Arena *arena, TargetModule *module, int arch, Sb *o
     for (int i = 0; i < module->kernel_count; ++i)
         for (int j = 0; j < module->kernels[i].instance_count; ++j) {
             TargetInstance *instance = &module->kernels[i].instances[j];
-            for (int v = 0; v < instance->variant_count; ++v)
-                wrapper(&instance->variants[v], out);
+            for (int v = 0; v < instance->variant_count; ++v) wrapper(&instance->variants[v], out);
             instance->arch = 0;
         }
     target_tables(arena, module, out);
