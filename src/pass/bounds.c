@@ -3,7 +3,8 @@
  * For CUDA: the CPU's checks know shadow memory too and are made where its code is written. A load
  * in an operand that may not be evaluated (a branch of a select, the second side of a logical
  * operator, the other value of a guarded load) is checked under the condition that it is. Loads in
- * the condition of a `while` are checked before the loop only. */
+ * the condition of a `while` are checked before the loop only. What instructions read by rows was
+ * checked where they were chosen (select_load.c). */
 #include "pass/internal.h"
 
 typedef struct Bounds {
@@ -17,17 +18,16 @@ static const IrExpr *both(IrKernel *k, const IrExpr *a, const IrExpr *b)
     return a ? ir_binary(k, IR_AND, a, b) : b;
 }
 
-static void trap(Bounds *b, const IrTensor *t, int d, const IrExpr *const *indices,
-                 const IrExpr *path)
+void pass_trap_outside(IrKernel *k, IrBlock *to, uint32_t origin, const IrTensor *t, int d,
+                       const IrExpr *const *indices, const IrExpr *path)
 {
-    IrKernel *k = b->k;
     const IrExpr *extent = t->extents[d], *index = indices[d], *block = indices[0];
     const IrExpr *inside =
         both(k, ir_binary(k, IR_GE, index, ir_index(k, 0)), ir_binary(k, IR_LT, index, extent));
     if (path) inside = ir_binary(k, IR_OR, ir_unary(k, IR_NOT, path), inside);
     if (ir_is_int(inside, 1) || (ir_is_const(inside) && inside->value.i)) return;
-    ir_set_origin(k, b->origin);
-    IrStmt *s = ir_append(k, b->out, IR_STMT_TRAP);
+    ir_set_origin(k, origin);
+    IrStmt *s = ir_append(k, to, IR_STMT_TRAP);
     const IrExpr *args[] = {inside, index, extent, ir_tid(k), block};
     s->count = t->of ? 5 : 4;
     s->args = base_copy(k->arena, args, sizeof args);
@@ -38,7 +38,7 @@ static void access(Bounds *b, const IrTensor *t, uint32_t flags, const IrExpr *c
                    const IrExpr *path)
 {
     if (t->space == IR_TILE || (flags & (IR_LINEAR | IR_PROVED))) return;
-    for (int d = 0; d < t->rank; d++) trap(b, t, d, index, path);
+    for (int d = 0; d < t->rank; d++) pass_trap_outside(b->k, b->out, b->origin, t, d, index, path);
 }
 
 static void expr(Bounds *b, const IrExpr *e, const IrExpr *path)

@@ -161,6 +161,10 @@ bool pass_slot_differs(PassScope *s, const IrTensor *tile, const IrExpr *e, Pass
 bool pass_slot_excludes(PassScope *s, const IrTensor *tile, PassSlot *why);
 void pass_slot_report(IrKernel *k, Diags *diags, uint32_t origin, const IrTensor *tile,
                       const PassSlot *why);
+/* A trap where index d of an access lies outside of the tensor (and `path` holds, if not NULL);
+ * none where it is known to lie inside. */
+void pass_trap_outside(IrKernel *k, IrBlock *to, uint32_t origin, const IrTensor *t, int d,
+                       const IrExpr *const *indices, const IrExpr *path);
 /* The tile's worker index of the running thread, resolved. */
 const IrExpr *pass_slot_worker(PassScope *s, const IrTensor *tile);
 

@@ -270,6 +270,7 @@ static const IrTensor *make_array(Select *s, SelectOperand *o)
 /* One instruction: `count` matrices at a time, from number `from` on. */
 typedef struct Call {
     int from, count;
+    const IrExpr *at[2]; /* where a lane's row begins */
     const IrExpr *offset;
 } Call;
 
@@ -278,16 +279,36 @@ static bool plan_call(Select *s, const SelectOperand *o, const Matrices *m, cons
                       Call *call)
 {
     IrKernel *k = s->k;
-    const IrExpr *at[2], *place[2];
+    const IrExpr *place[2];
     int left = m->words * m->fragments - call->from;
     call->count = left >= 4 ? 4 : left >= 2 ? 2 : 1;
     while (!lane_row(k, o, m, call->from, call->count, place)) call->count /= 2;
     for (int d = 0; d < 2; d++) {
-        at[d] = select_times(k, tile, o->tile_step[d] * m->fragments);
-        at[d] = select_sum(k, select_sum(k, o->origin[d], at[d]), place[d]);
+        const IrExpr *first = select_times(k, tile, o->tile_step[d] * m->fragments);
+        call->at[d] = select_sum(k, select_sum(k, o->origin[d], first), place[d]);
     }
-    call->offset = row_offset(s, o, m, at);
+    call->offset = row_offset(s, o, m, call->at);
     return call->offset != NULL;
+}
+
+/* Under --check: both ends of each lane's row lie in the tensor. */
+static void check_row(Select *s, const SelectOperand *o, const Matrices *m, const Call *call,
+                      IrBlock *to)
+{
+    IrKernel *k = s->k;
+    const IrExpr *index[2][MAPPING_MAX_RANK];
+    for (int end = 0; end < 2; end++) {
+        PassClone clone = pass_clone_begin(k);
+        for (int d = 0; d < 2; d++) {
+            int64_t further = end && d == m->along ? m->row - 1 : 0;
+            pass_clone_bind(&clone, o->vars[d], select_sum(k, call->at[d], ir_index(k, further)));
+        }
+        for (int d = 0; d < o->load->tensor->rank; d++)
+            index[end][d] = pass_clone_expr(&clone, o->load->args[d]);
+        for (int d = 0; d < o->load->tensor->rank; d++)
+            if (!end || index[1][d] != index[0][d])
+                pass_trap_outside(k, to, o->load->origin, o->load->tensor, d, index[end], NULL);
+    }
 }
 
 static void append_call(Select *s, const SelectOperand *o, const Matrices *m, const Call *call,
@@ -324,7 +345,10 @@ static bool move_matrices(Select *s, SelectOperand *o, const Matrices *m, IrBloc
     }
     make_array(s, o);
     const IrExpr *slot = select_sum(k, o->first, select_times(k, tile, o->apart * m->fragments));
-    for (int i = 0; i < count; i++) append_call(s, o, m, &calls[i], slot, body);
+    for (int i = 0; i < count; i++) {
+        if (s->ctx->options->check) check_row(s, o, m, &calls[i], body);
+        append_call(s, o, m, &calls[i], slot, body);
+    }
     for (size_t i = 0; i < made->stmts.len; i++) VEC_PUSH(k->arena, to->stmts, made->stmts.data[i]);
     return true;
 }
