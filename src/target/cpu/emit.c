@@ -367,15 +367,15 @@ static void emit_variant(Arena *arena, TargetInstance *instance, TargetVariant *
     entry_function(&cpu, &uses);
 }
 
-/* The most threads that have to run together as coroutines; 0: none. */
-static int64_t waiting_threads(const TargetModule *module)
+/* The most blocks whose threads run together as coroutines; 0: there are no such threads. */
+static int64_t waiting_blocks(const TargetModule *module)
 {
     int64_t most = 0;
     for (int i = 0; i < module->kernel_count; ++i)
         for (int j = 0; j < module->kernels[i].instance_count; ++j) {
             const IrKernel *k = module->kernels[i].instances[j].kernel;
-            int64_t count = (k->block_size + 31) / 32 * 32 * (k->cluster ? k->cluster : 1);
-            if (k->waits && count > most) most = count;
+            int64_t blocks = k->cluster ? k->cluster : 1;
+            if (k->waits && blocks > most) most = blocks;
         }
     return most;
 }
@@ -389,8 +389,8 @@ void target_cpu_emit(Arena *arena, TargetModule *module, Sb *out)
     base_sb_char(out, '\n');
     if (module->check) base_sb_str(out, target_text(TEXT_CPU_WATCH));
     if (module->check) base_sb_str(out, "#define HD_WATCHED 1\n");
-    int64_t waiting = waiting_threads(module);
-    if (waiting > 1024) base_sb_printf(out, "#define HD_MOST_THREADS %lld\n", (long long)waiting);
+    int64_t waiting = waiting_blocks(module);
+    if (waiting) base_sb_printf(out, "#define HD_MOST_BLOCKS %lld\n", (long long)waiting);
     if (waiting) base_sb_str(out, target_text(TEXT_CPU_CLOCKS));
     if (waiting) base_sb_str(out, target_text(TEXT_CPU_CONTEXT));
     if (waiting) base_sb_str(out, target_text(TEXT_CPU_THREADS));

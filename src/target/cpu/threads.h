@@ -1,18 +1,16 @@
 /* The threads of a block, or of a cluster's blocks, as coroutines, for kernels whose threads wait
  * for one another by other means than barriers of a block's groups: a loop over threads would never
  * let the awaited one run. Threads are numbered through the cluster; each block begins at a
- * multiple of 32. It follows the prelude, the atomics and the watch (watch.h, clocks.h) in the
- * emitted file.
+ * multiple of 32. It follows the prelude, the atomics, the watch (watch.h, clocks.h) and the most
+ * blocks that a cluster has, HD_MOST_BLOCKS, in the emitted file.
  *
  * A thread runs until it waits. Where all wait, what copy engines have been asked for happens, one
  * copy at a time, so as late as it may; where there is nothing left to copy, they wait for ever. */
-#ifndef HD_MOST_THREADS
-#define HD_MOST_THREADS 1024
-#endif
 enum {
-    HD_MOST_GROUPS = HD_MOST_THREADS / 32 * 5,
-    HD_MOST_MBARRIERS = HD_MOST_THREADS / 2,
-    HD_MOST_BULKS = HD_MOST_THREADS / 2,
+    HD_MOST_THREADS = HD_MOST_BLOCKS * 1024,
+    HD_MOST_GROUPS = HD_MOST_BLOCKS * 160,
+    HD_MOST_MBARRIERS = HD_MOST_BLOCKS * 512,
+    HD_MOST_BULKS = HD_MOST_BLOCKS * 512,
     HD_LANE = 128
 };
 

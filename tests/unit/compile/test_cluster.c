@@ -56,7 +56,9 @@ static void check_handed(const RuntimeNvrtcResult *r, int arch)
     const char *end, *from = ptx_function(r->ptx, "handed_0_0", &end);
     (void)arch;
     assert_non_null(from);
-    end = strstr(from + 1, ".visible .entry"); /* the braces of instructions written out come before its own */
+    end =
+        strstr(from + 1,
+               ".visible .entry"); /* the braces of instructions written out come before its own */
     assert_non_null(end);
     int arrivals = count_between(from, end, "mbarrier.arrive.release.cluster.shared::cluster.b64");
     assert_true(arrivals >= 2 && arrivals % 2 == 0);
