@@ -58,5 +58,14 @@ w = np.empty_like(v)
 assert other.negate(tensor(v), tensor(w)) == 0
 assert (w == -v).all()
 
+other.other_error.restype = ctypes.c_char_p
+v = np.arange(64 * 12, dtype=np.int32)
+w = np.empty_like(v)
+assert other.turned(tensor(v), tensor(w)) == 0, other.other_error()
+assert (w.reshape(4, 3, 64) == np.roll(v.reshape(4, 3, 64), -1, axis=1)).all()
+assert other.turned(tensor(v[:-64]), tensor(w[:-64])) == 1
+message = other.other_error().decode()
+assert "a multiple of the 3 blocks of a cluster`, but n = 704" in message, message
+
 assert kernels.matmul(tensor(np.asfortranarray(a)), tensor(b), tensor(c)) == 1
 print(kernels.kernels_error().decode())
