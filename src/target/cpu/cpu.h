@@ -20,6 +20,8 @@ typedef struct Cpu {
 
 /* Statements that only the CPU writes this way: atomics, traps, prints, waiting. */
 bool target_cpu_stmt(CWriter *w, const IrStmt *s);
+/* How often an `await` lets others on. */
+void target_cpu_await(CWriter *w, const IrStmt *s);
 /* Says of a loop of a @fast kernel that its sums may be taken in any order, if it is one. */
 void target_cpu_free_sums(CWriter *w, const IrStmt *s);
 /* Expressions of several lanes (vector.c). */

@@ -131,12 +131,19 @@ static bool vector_store(CWriter *w, const IrStmt *s)
 
 /* ---- waiting --------------------------------------------------------------------------------- */
 
+void target_cpu_await(CWriter *w, const IrStmt *s)
+{
+    if (ir_is_const(s->args[0])) return; /* others are let on once: the loop is around it */
+    put(w, "while (!");
+    cfamily_expr(w, s->args[0], C_POSTFIX);
+    put(w, ") ");
+}
+
 static void await(CWriter *w, const IrStmt *s)
 {
     cfamily_open(w);
-    put(w, "while (!");
-    cfamily_expr(w, s->args[0], C_POSTFIX);
-    base_sb_str(w->out, ") if (!args->yield(args->grid_state)) ");
+    target_cpu_await(w, s);
+    put(w, "if (!args->yield(args->grid_state)) ");
     cfamily_close(w, leaving(w));
 }
 

@@ -201,9 +201,8 @@ static void bulk(Cpu *cpu, const IrStmt *s)
 static void await(CWriter *w, const IrStmt *s)
 {
     cfamily_open(w);
-    put(w, "while (!");
-    cfamily_expr(w, s->args[0], C_POSTFIX);
-    cfamily_close(w, ") hd_threads_pause(hd_t);");
+    target_cpu_await(w, s);
+    cfamily_close(w, "hd_threads_pause(hd_t);");
 }
 
 bool target_cpu_threads_stmt(CWriter *w, const IrStmt *s)

@@ -125,12 +125,18 @@ static void atomic(CWriter *w, const IrStmt *s)
 static void await(Cuda *cuda, const IrStmt *s)
 {
     CWriter *w = &cuda->w;
+    const char *pause = cuda->traps ? "hd_pause_unless(hd_report);" : "hd_pause();";
+    if (ir_is_const(s->args[0])) { /* the loop is around it */
+        cfamily_line(w, "%s", pause);
+        return;
+    }
     cfamily_open(w);
     put(w, "while (!");
     cuda->awaiting = true;
     cfamily_expr(w, s->args[0], C_POSTFIX);
     cuda->awaiting = false;
-    cfamily_close(w, cuda->traps ? ") hd_pause_unless(hd_report);" : ") hd_pause();");
+    put(w, ") ");
+    cfamily_close(w, pause);
     cfamily_line(w, "hd_fence(HD_DEVICE);");
 }
 
