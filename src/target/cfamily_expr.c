@@ -395,8 +395,14 @@ const IrExpr *cfamily_offset(CWriter *w, const IrTensor *t, uint32_t flags,
 const IrExpr *cfamily_block_of(CWriter *w, const IrExpr **offset)
 {
     IrKernel *k = w->kernel;
-    const IrExpr *span = ir_index(k, IR_BLOCK_SPAN), *all = *offset;
-    *offset = ir_binary(k, IR_MOD, all, span);
+    const IrExpr *span = ir_index(k, IR_BLOCK_SPAN), *all = *offset, *rest = ir_index(k, 0);
+    /* Parts of a vector, and vectors side by side, have one block: their constants stay outside. */
+    if (all->op == IR_ADD && ir_is_const(all->args[1]) && all->args[1]->value.i >= 0 &&
+        all->args[1]->value.i < base_gcd(ir_multiple(all->args[0]), IR_BLOCK_SPAN)) {
+        rest = all->args[1];
+        all = all->args[0];
+    }
+    *offset = ir_binary(k, IR_ADD, ir_binary(k, IR_MOD, all, span), rest);
     return ir_binary(k, IR_DIV, all, span);
 }
 
