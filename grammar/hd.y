@@ -81,7 +81,7 @@ static void hd_yyerror(const Span *span, Parse *parse, const char *text);
 %token <name> AS "as" AT "at" ORDER "order" GRID "grid" RESIDENT "resident" RANDOM "random"
 %token <name> ZERO "zero" THREAD "thread" LANE "lane" WARP "warp" WARPGROUP "warpgroup"
 %token <name> BLOCK "block" ROW "row" COL "col" STRIDED "strided" PAD "pad" SWIZZLE "swizzle"
-%token <name> CLUSTER "cluster" VIA "via"
+%token <name> CLUSTER "cluster" OCCUPANCY "occupancy" VIA "via"
 
 %precedence BARE /* `random T` before its brackets */
 %right QUESTION COLON
@@ -100,7 +100,7 @@ static void hd_yyerror(const Span *span, Parse *parse, const char *text);
 %type <name> name group_word random_word layout_word
 %type <node> opt_attributes import_path import_names import_alias item decl mapping_decl mapping_params opt_shape
 %type <node> generics_part generic opt_bound params_part param opt_result wheres_part
-%type <node> kernel_clause tune launch args set
+%type <node> kernel_clause tune launch opt_cluster opt_occupancy args set
 %type <node> opt_type type tensor_type extents opt_extents opt_over opt_layout layout_part
 %type <node> layout_product layout_factor block stmt_node opt_message let var binding shared reg
 %type <node> if_stmt loop opt_within group full dims expr literal
@@ -262,11 +262,17 @@ tune:
         { $$ = NAMED(MAKE(Tune, @$, syntax_set_values($3)), $1, @1); } ;
 
 launch:
-    LAUNCH opt_resident GRID args opt_resident COMMA BLOCK LPAREN full RPAREN
-        { $$ = FLAG(MAKE(Launch, @$, $4, NULL, $9), $2 | $5); }
-  | LAUNCH opt_resident GRID args opt_resident COMMA CLUSTER LPAREN full RPAREN COMMA BLOCK
-    LPAREN full RPAREN
-        { $$ = FLAG(MAKE(Launch, @$, $4, $9, $14), $2 | $5); } ;
+    LAUNCH opt_resident GRID args opt_resident COMMA opt_cluster BLOCK LPAREN full RPAREN
+    opt_occupancy
+        { $$ = FLAG(MAKE(Launch, @$, $4, $7, $10, $12), $2 | $5); } ;
+
+opt_cluster:
+    %empty                             { $$ = NULL; }
+  | CLUSTER LPAREN full RPAREN COMMA   { $$ = $3; } ;
+
+opt_occupancy:
+    %empty                             { $$ = NULL; }
+  | COMMA OCCUPANCY LPAREN full RPAREN { $$ = $4; } ;
 
 args:
     LPAREN fulls opt_comma RPAREN      { $$ = syntax_list(parse, $2, @$); } ;
@@ -600,7 +606,7 @@ opt_comma:
 
 name:
     NAME | AS | AT | ORDER | GRID | RESIDENT | THREAD | LANE | WARP | WARPGROUP | BLOCK
-  | ROW | COL | STRIDED | PAD | SWIZZLE | CLUSTER | VIA
+  | ROW | COL | STRIDED | PAD | SWIZZLE | CLUSTER | OCCUPANCY | VIA
   | random_word %prec BARE ;
 
 %%

@@ -32,7 +32,7 @@ syn match hdGroup /\<\%(block\|grid\)\>\ze\.[xyz]\>/
 syn match hdGroup /\<cluster\>\ze\.\%(x\|rank\|size\)\>/
 syn match hdClause /\%(\<launch\s\+\)\@40<=\%(resident\|grid\)\>/
 syn match hdClause /\%(\<launch\s\+resident\s\+\)\@40<=grid\>/
-syn match hdClause /\%(,\s*\)\@40<=\%(block\|cluster\)\>\ze\s*(/
+syn match hdClause /\%(,\s*\)\@40<=\%(block\|cluster\|occupancy\)\>\ze\s*(/
 syn match hdLayout /\%(\<layout\>[^{}=;,]*\)\@99<=\<\%(@context layout@\)\>/
 syn match hdWordOperator /\%([)\]a-zA-Z0-9_]\s\+\)\@40<=\%(@context suffix@\)\>\ze\%(\s*(\|\s\+\h\)/
 

@@ -178,6 +178,18 @@ static int64_t shared_limit(int arch)
     return 99 * 1024;
 }
 
+/* Of a multiprocessor: what it keeps of its shared memory for each block, and its threads. */
+static int64_t shared_reserved(int arch)
+{
+    return arch < 80 ? 0 : 1024;
+}
+
+static int64_t threads_limit(int arch)
+{
+    if (arch < 80) return 1024;
+    return arch == 80 || arch == 90 || arch == 100 || arch == 103 ? 2048 : 1536;
+}
+
 enum { ALIGNED = 16, MAX_VARIANTS = 4, DEFAULT_ARCH = 80 };
 
 typedef struct Build {
@@ -201,6 +213,8 @@ static LowerStatus lower_one(Compile *s, Arena *arena, const CompileOptions *o,
                           .arch = cpu ? 0 : o->arch,
                           .alignment = cpu ? 0 : alignment,
                           .shared_limit = cpu ? 0 : shared_limit(o->arch),
+                          .shared_reserved = shared_reserved(o->arch),
+                          .threads_limit = threads_limit(o->arch),
                           .swizzle_bytes = swizzles ? swizzles->bytes : NULL,
                           .swizzle_count = swizzles ? swizzles->count : 0,
                           .define_count = o->define_count,
@@ -221,7 +235,6 @@ static bool run_passes(Compile *s, const CompileOptions *o, IrKernel *kernel, bo
                         .verify = o->verify,
                         .performance = o->performance && !cpu && variant->alignment == ALIGNED,
                         .accesses = o->accesses,
-                        .shared_limit = cpu ? 0 : shared_limit(o->arch),
                         .index_bits = variant->index_bits,
                         .alignment = variant->alignment,
                         .print_after = o->print_after,

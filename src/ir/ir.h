@@ -244,10 +244,12 @@ typedef struct IrKernel {
     int64_t block_size;    /* threads of a block, compile-time */
     int64_t block_dims[3];
     int64_t
-        cluster;   /* blocks of a cluster, consecutive along the grid's first dimension; 0: none */
-    bool resident; /* all blocks at once: `sync grid` allowed */
-    bool fast;     /* @fast: approximations and reassociation are welcome */
-    bool waits;    /* threads of a block wait for others one by one: at barriers with arrivals */
+        cluster; /* blocks of a cluster, consecutive along the grid's first dimension; 0: none */
+    int64_t occupancy;    /* blocks that a multiprocessor is to run at a time; 0: any number */
+    int64_t shared_limit; /* bytes of shared memory that a block may have; 0: no limit */
+    bool resident;        /* all blocks at once: `sync grid` allowed */
+    bool fast;            /* @fast: approximations and reassociation are welcome */
+    bool waits; /* threads of a block wait for others one by one: at barriers with arrivals */
     IrBlock *body;
     VEC(Origin) origins;
     struct IrTable *table; /* hash-consing; private to build.c */

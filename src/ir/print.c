@@ -459,6 +459,7 @@ static void print_launch(IrPrinter *p)
     base_sb_printf(p->out, "\nblock %" PRId64 " (%" PRId64 ", %" PRId64 ", %" PRId64 ")\n",
                    k->block_size, k->block_dims[0], k->block_dims[1], k->block_dims[2]);
     if (k->cluster) base_sb_printf(p->out, "cluster %" PRId64 "\n", k->cluster);
+    if (k->occupancy) base_sb_printf(p->out, "occupancy %" PRId64 "\n", k->occupancy);
     if (k->resident) base_sb_str(p->out, "resident\n");
     if (k->fast) base_sb_str(p->out, "fast\n");
     if (k->waits) base_sb_str(p->out, "waits\n");

@@ -257,6 +257,12 @@ static bool read_cluster(IrReader *r)
     return !r->error;
 }
 
+static bool read_occupancy(IrReader *r)
+{
+    r->k->occupancy = ir_read_int(r, 1, INT32_MAX);
+    return !r->error;
+}
+
 static bool read_resident(IrReader *r)
 {
     return r->k->resident = true;
@@ -280,7 +286,7 @@ static const struct {
     {"grid", read_grid},         {"block", read_block_line}, {"cluster", read_cluster},
     {"resident", read_resident}, {"shared", read_shared},    {"tile", read_tile},
     {"private", read_private},   {"table", read_table_line}, {"instruction", read_instruction},
-    {"fast", read_fast},         {"waits", read_waits},
+    {"fast", read_fast},         {"waits", read_waits},      {"occupancy", read_occupancy},
 };
 
 static bool read_header_line(IrReader *r)

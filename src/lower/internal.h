@@ -6,7 +6,7 @@
 #include "mapping/index.h"
 
 #define MAX_RANK MAPPING_MAX_RANK
-enum { WARP_THREADS = 32, WARPGROUP_THREADS = 128, MAX_BLOCK = 1024 };
+enum { WARP_THREADS = 32, WARPGROUP_THREADS = 128, MAX_BLOCK = 1024, MAX_OCCUPANCY = 32 };
 
 typedef struct Lower Lower;
 

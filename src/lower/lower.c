@@ -236,6 +236,33 @@ static bool wheres_hold(Lower *l, const Ast *wheres, const Ast **broken)
     return true;
 }
 
+/* `occupancy(n)`: what n blocks at a time leave each. */
+static void lower_occupancy(Lower *l, const Ast *node)
+{
+    const LowerOptions *o = l->options;
+    IrKernel *k = l->k;
+    int64_t blocks;
+    k->shared_limit = o->shared_limit;
+    if (!node || !lower_int(l, node, &blocks)) return;
+    if (blocks < 1 || blocks > MAX_OCCUPANCY) {
+        lower_error(l, LAUNCH, node->span,
+                    lower_text(l, "a multiprocessor runs 1 to %d blocks at a time, not %lld",
+                               (int)MAX_OCCUPANCY, (long long)blocks));
+    } else if (!o->cpu && blocks * k->block_size > o->threads_limit) {
+        lower_error(l, LAUNCH, node->span,
+                    lower_text(l,
+                               "%lld blocks of %lld threads are %lld, but a multiprocessor "
+                               "of sm_%d runs %lld",
+                               (long long)blocks, (long long)k->block_size,
+                               (long long)(blocks * k->block_size), o->arch,
+                               (long long)o->threads_limit));
+    } else {
+        k->occupancy = blocks;
+        if (!o->cpu)
+            k->shared_limit = (o->shared_limit + o->shared_reserved) / blocks - o->shared_reserved;
+    }
+}
+
 static void lower_launch(Lower *l, const Ast *launch)
 {
     IrKernel *k = l->k;
@@ -273,6 +300,7 @@ static void lower_launch(Lower *l, const Ast *launch)
     memcpy(k->block_dims, dims, sizeof dims);
     k->block_size = size;
     lower_launch_cluster(l, launch);
+    lower_occupancy(l, KID(launch, Launch, occupancy));
 }
 
 static void lower_requires(Lower *l, const Ast *requires_)
@@ -301,9 +329,12 @@ static void check_shared(Lower *l, const Ast *decl)
         if (t->space == IR_SHARED && !t->scope && !t->staged && !t->of && ir_tensor_size(t) > 0)
             bytes += (ir_tensor_size(t) * vocab_elem(t->elem)->bits + 7) / 8;
     }
-    if (l->options->shared_limit && bytes > l->options->shared_limit) {
+    if (l->k->shared_limit && bytes > l->k->shared_limit) {
         Diag *diag = lower_error(l, SHARED_LIMIT, decl->name_span, decl->name->text,
-                                 lower_number(l, bytes), lower_number(l, l->options->shared_limit));
+                                 lower_number(l, bytes), lower_number(l, l->k->shared_limit));
+        const Ast *occupancy = KID(KID(decl, Kernel, launch), Launch, occupancy);
+        if (occupancy)
+            diag_label(l->diags, diag, occupancy->span, "that many blocks share what there is");
         lower_note_stages(l, diag);
     }
 }

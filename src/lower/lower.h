@@ -28,6 +28,9 @@ typedef struct LowerOptions {
     int arch;             /* 80 for sm_80; 0 on the CPU */
     int alignment;        /* bytes that bases and rows of tensors are known to be aligned to; 0 */
     int64_t shared_limit; /* bytes of shared memory a block may use; 0: no limit */
+    /* Of a multiprocessor, for `occupancy(n)`: the bytes of shared memory that it takes for each
+     * block beside the block's own, and the threads that it runs. */
+    int64_t shared_reserved, threads_limit;
     /* Bytes that swizzles without numbers keep together, of the first few such tensors; 0: 16. */
     const int *swizzle_bytes;
     int swizzle_count;

@@ -35,7 +35,6 @@ typedef struct PassOptions {
     bool verify;            /* run the verifier after each pass */
     bool performance;       /* report what costs time (W02xx): CUDA's variant of aligned tensors */
     PassAccesses *accesses; /* if `performance`: every access, by source line; or NULL */
-    int64_t shared_limit;   /* CUDA: bytes of shared memory a block may have; 0: no limit */
     int index_bits;         /* 32 or 64: width of `index` in this variant */
     int alignment; /* bytes every tensor parameter's base and rows are known to be aligned to
                       in this variant (the guard proves it); element size else */

@@ -246,7 +246,7 @@ static void check_shared(const Select *s)
 {
     const IrKernel *k = s->k;
     const IrTensor *copy = NULL;
-    int64_t bytes = 0, limit = s->ctx->options->shared_limit;
+    int64_t bytes = 0, limit = k->shared_limit;
     for (size_t i = 0; i < k->tensors.len; i++) {
         const IrTensor *t = k->tensors.data[i];
         int64_t size = t->space == IR_SHARED && !t->scope && !t->of ? ir_tensor_size(t) : 0;

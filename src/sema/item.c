@@ -239,6 +239,7 @@ static void check_launch(Sema *s, Ast *decl)
     sema_index_list(s, grid);
     if (KID(launch, Launch, cluster)) sema_index(s, KID(launch, Launch, cluster));
     sema_index(s, KID(launch, Launch, block));
+    if (KID(launch, Launch, occupancy)) sema_index(s, KID(launch, Launch, occupancy));
     if (grid->count < 1 || grid->count > 3)
         diag_report(s->diags, DIAG_GRID_RANK, grid->span, base_format(s->arena, "%u", grid->count));
 }

@@ -40,6 +40,7 @@ static const unsigned char traits[] = {
     T(GRID, ENDS),
     T(RESIDENT, ENDS),
     T(CLUSTER, ENDS),
+    T(OCCUPANCY, ENDS),
     T(RANDOM, ENDS),
     T(ZERO, ENDS),
     T(THREAD, ENDS),

@@ -181,6 +181,7 @@ static void instance(Manifest *m, const TargetInstance *instance)
     base_sb_printf(m->out, " \"dynamic_shared_bytes\": %lld, \"resident\": %s,",
                    (long long)instance->shared_bytes, k->resident ? "true" : "false");
     if (k->cluster) base_sb_printf(m->out, " \"cluster\": %lld,", (long long)k->cluster);
+    if (k->occupancy) base_sb_printf(m->out, " \"occupancy\": %lld,", (long long)k->occupancy);
     shared_tensors(m, instance);
     base_sb_str(m->out, "\n      \"requires\": [");
     requirements(m);

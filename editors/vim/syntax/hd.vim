@@ -26,13 +26,13 @@ syn match hdTestWord /\<\%(random\|zero\)\ze\s\+\a/
 
 " Words that mean something in their place only.
 syn match hdGroup /\%(\<on\s\+\)\@40<=\%(warpgroup\|thread\|block\|lane\|warp\)\>/
-syn match hdGroup /\%(\<sync\s\+\)\@40<=\%(warpgroup\|cluster\|thread\|block\|lane\|warp\|grid\)\>/
+syn match hdGroup /\%(\<sync\s\+\)\@40<=\%(warpgroup\|occupancy\|cluster\|thread\|block\|lane\|warp\|grid\)\>/
 syn match hdGroup /\%(\<in\s\+\)\@40<=grid\>/
 syn match hdGroup /\<\%(block\|grid\)\>\ze\.[xyz]\>/
 syn match hdGroup /\<cluster\>\ze\.\%(x\|rank\|size\)\>/
 syn match hdClause /\%(\<launch\s\+\)\@40<=\%(resident\|grid\)\>/
 syn match hdClause /\%(\<launch\s\+resident\s\+\)\@40<=grid\>/
-syn match hdClause /\%(,\s*\)\@40<=\%(block\|cluster\)\>\ze\s*(/
+syn match hdClause /\%(,\s*\)\@40<=\%(block\|cluster\|occupancy\)\>\ze\s*(/
 syn match hdLayout /\%(\<layout\>[^{}=;,]*\)\@99<=\<\%(strided\|swizzle\|row\|col\|pad\)\>/
 syn match hdWordOperator /\%([)\]a-zA-Z0-9_]\s\+\)\@40<=\%(order\|via\|at\|as\)\>\ze\%(\s*(\|\s\+\h\)/
 

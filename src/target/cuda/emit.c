@@ -103,10 +103,10 @@ static void signature(Cuda *cuda)
     if (k->resident) base_sb_str(&list, ", unsigned int *hd_words");
     for (size_t i = 0; i < cuda->variant->maps.len; ++i)
         base_sb_printf(&list, ",\n    const __grid_constant__ HdTensorMap hd_map_%zu", i);
-    /* Without the 1 (blocks that an SM must hold) the compiler would rather spill a little than let
-     * fewer blocks fit. */
-    base_sb_printf(w->out, "extern \"C\" __global__ void __launch_bounds__(%lld, 1) ",
-                   (long long)k->block_size);
+    /* Blocks that an SM must hold: without a number the compiler would rather spill a little than
+     * let fewer fit. */
+    base_sb_printf(w->out, "extern \"C\" __global__ void __launch_bounds__(%lld, %lld) ",
+                   (long long)k->block_size, k->occupancy ? (long long)k->occupancy : 1);
     if (k->cluster) base_sb_printf(w->out, "__cluster_dims__(%lld, 1, 1) ", (long long)k->cluster);
     base_sb_printf(w->out, "%s(%s)\n", cuda->symbol, base_sb_text(&list) + 1);
 }

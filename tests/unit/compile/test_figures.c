@@ -1,6 +1,6 @@
 /* Figures of generated GPU code, held without a GPU: what the inner loop of the register-tiled
- * matmul consists of, and that no kernel of the gallery spills, on any architecture. Skipped where
- * there is no NVRTC. */
+ * matmul consists of, and that no kernel of the gallery spills or lets fewer blocks run at a time
+ * than it declares, on any architecture. Skipped where there is no NVRTC. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -51,6 +51,15 @@ static const char *emit(Compile *s, const char *path, int arch)
     return base_sb_text(&text);
 }
 
+/* Registers of a multiprocessor, which has them out in lots of 8 for a thread; bytes of its shared
+ * memory, 1 KiB of which goes with each block from sm_80 on. */
+static void check_occupancy(PtxReport r, int threads, int blocks, int arch)
+{
+    long shared = arch < 80 ? 64 : arch == 80 ? 164 : arch == 90 || arch == 100 ? 228 : 100;
+    assert_true((r.registers + 7) / 8 * 8 * threads * blocks <= 65536);
+    assert_true((r.shared + (arch < 80 ? 0 : 1024)) * blocks <= shared * 1024);
+}
+
 static void matmul_loop(void **state)
 {
     RuntimeNvrtc *nvrtc = *state;
@@ -63,7 +72,7 @@ static void matmul_loop(void **state)
     PtxReport report = ptx_report(r.log, entry);
     assert_true(report.found);
     assert_int_equal(report.spill_stores + report.spill_loads + report.stack, 0);
-    assert_true(report.registers <= 128); /* two blocks of 256 threads fit an SM */
+    check_occupancy(report, 256, 2, 80);
     assert_int_equal(report.shared, (128 + 4 + 128) * 8 * 4);
     /* A step of k: each thread's 8 by 8 products, of 8 + 8 values. */
     PtxLoop loop = ptx_inner_loop(r.ptx, entry);
@@ -117,13 +126,19 @@ static void fast_kernels(void **state)
     compile_destroy(s);
 }
 
+/* No kernel spills, and as many blocks run at a time as it declares. */
 static void entries(const char *text, const char *log, const char *path, int arch)
 {
-    for (const char *at = text; (at = strstr(at, "__launch_bounds__(")); at += 8) {
+    static const char bounds[] = "__launch_bounds__(", cluster[] = "__cluster_dims__(";
+    for (const char *at = text; (at = strstr(at, bounds)); at += 8) {
         char entry[128];
+        int threads = 0, blocks = 0;
         const char *name = strchr(at, ')') + 2;
+        assert_int_equal(sscanf(at + strlen(bounds), "%d, %d", &threads, &blocks), 2);
+        if (strncmp(name, cluster, strlen(cluster)) == 0) name = strchr(name, ')') + 2;
         snprintf(entry, sizeof entry, "%.*s", (int)strcspn(name, "("), name);
         PtxReport r = ptx_report(log, entry);
+        check_occupancy(r, threads, blocks, arch);
         if (!r.found || r.spill_stores || r.spill_loads)
             print_message("%s: %s for sm_%d: found %d, spills %d and %d bytes\n", path, entry, arch,
                           r.found, r.spill_stores, r.spill_loads);
