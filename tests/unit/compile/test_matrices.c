@@ -107,8 +107,49 @@ static void tile_of_128(void **state)
     for_archs(source, archs, BASE_LEN(archs), check_owners);
 }
 
+/* Sums on their way to memory: straight, a lane's two elements at a time; through shared memory, in
+ * whole lines of 16 bytes a thread. */
+static const char stores[] =
+    "import std.mma.m16n8k16 (C)\n"
+    "kernel straight(x: f32[1], c: out f16[m, n])\n"
+    "    launch grid(cdiv(m, 128), cdiv(n, 128)), block(128)\n"
+    "{\n"
+    "    reg acc: f32[128, 128] over spatial(2, 2) * repeat(4, 8) * C = x[0]\n"
+    "    copy(c.tile(128, 128) at (block.x * 128, block.y * 128), f16(acc))\n"
+    "}\n"
+    "kernel through(x: f32[1], c: out f16[m, n])\n"
+    "    launch grid(cdiv(m, 128), cdiv(n, 128)), block(128)\n"
+    "{\n"
+    "    shared s: f16[128, 128] layout swizzle\n"
+    "    reg acc: f32[128, 128] over spatial(2, 2) * repeat(4, 8) * C = x[0]\n"
+    "    copy(c.tile(128, 128) at (block.x * 128, block.y * 128), f16(acc)) via s\n"
+    "}\n";
+
+static void check_stores(const RuntimeNvrtcResult *r, int arch)
+{
+    static const char straight[] = "straight_0_0", through[] = "through_0_0";
+    /* 128 x 128 elements by 128 threads; inside, and at the edges. */
+    assert_int_equal(count(r->ptx, straight, "st.global"), 2 * 64);
+    assert_int_equal(count(r->ptx, straight, "st.global.v4"), 0);
+    assert_int_equal(count(r->ptx, through, "st.global.v4"), 16);
+    assert_int_equal(count(r->ptx, through, "st.global"), 16);
+    assert_int_equal(count(r->ptx, through, "ld.shared.v4"), 16);
+    assert_int_equal(count(r->ptx, through, "stmatrix.sync.aligned.m8n8.x4"), arch < 90 ? 0 : 16);
+    assert_int_equal(count(r->ptx, through, "st.shared"), arch < 90 ? 64 : 0);
+    PtxReport report = ptx_report(r->log, through);
+    assert_int_equal(report.spill_stores + report.spill_loads + report.stack, 0);
+}
+
+static void sums_to_memory(void **state)
+{
+    static const int archs[] = {75, 80, 90, 120};
+    (void)state;
+    for_archs(stores, archs, BASE_LEN(archs), check_stores);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(tile_of_128)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(tile_of_128),
+                                       cmocka_unit_test(sums_to_memory)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
