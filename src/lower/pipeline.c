@@ -181,6 +181,7 @@ static void copies(Pipeline *p, const IrExpr *at, const IrExpr *rounds, const Ir
     VEC_PUSH(l->arena, p->early, ((Early){some->body, first_tensor}));
     lower_at(l, p->node);
     if (!p->engines) {
+        some->flags |= IR_ASYNC;
         ir_append(k, l->block, IR_STMT_COMMIT);
         return;
     }

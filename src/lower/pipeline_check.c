@@ -95,7 +95,7 @@ static bool is_pipeline_of(Lower *l, const Ast *loop, const Symbol *symbol)
     const Ast *body = KID(KID(loop, For, body), Block, stmts);
     for (uint32_t i = 0; i < body->count; i++)
         if (is_move(l, body->kid[i], body, &m) && m.symbol == symbol)
-            return !m.loop || !base_map_get(&l->kept, (uintptr_t)m.loop);
+            return !m.loop || !base_map_get(&l->kept, base_key(m.loop));
     return false;
 }
 

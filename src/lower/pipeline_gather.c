@@ -98,7 +98,7 @@ bool pipeline_covers(Pipeline *p, const Move *m)
         all = of >= 0 && !seen[of] && ir_is_int(m->whole->extents[d], extents[of]);
         if (all) seen[of] = true;
     }
-    base_map_put(&p->l->kept, (uintptr_t)m->loop, all ? NULL : &p->l->kept);
+    base_map_put(&p->l->kept, base_key(m->loop), all ? NULL : &p->l->kept);
     if (all || !m->whole->tensor->stages) return all;
     pipeline_report(p, m->node->span,
                     pipeline_about(p, m,

@@ -81,6 +81,10 @@ PassAffine pass_affine(IrKernel *k, const IrExpr *e);
 int64_t pass_affine_coef(const PassAffine *a, const IrExpr *atom);
 const IrExpr *pass_affine_build(IrKernel *k, const PassAffine *a);
 
+/* ---- registers (registers.c) ----------------------------------------------------------------- */
+/* What a thread of CUDA has beside its parts of tiles and its arrays. */
+int64_t pass_registers_left(const PassContext *ctx);
+
 /* ---- divisibility (facts.c) ------------------------------------------------------------------ */
 /* What is known of sizes in this variant: by size number, a divisor. */
 typedef struct PassFacts {

@@ -10,7 +10,7 @@
 #include "pass/internal.h"
 
 enum { MOST_TRIPS = 16, MOST_KEPT = 32, MOST_LOOPS = 12 };
-enum { FILE_REGISTERS = 65536, MOST_REGISTERS = 255, ADDRESS_REGISTERS = 40 };
+enum { ADDRESS_REGISTERS = 40 }; /* that a round needs besides */
 
 /* A loop around the present statement. */
 typedef struct Around {
@@ -211,25 +211,11 @@ static void walk(Rows *r, IrBlock *block)
     }
 }
 
-/* What a thread has beside its part of tiles, and addresses. */
-static int64_t registers_left(const PassContext *ctx)
-{
-    const IrKernel *k = ctx->k;
-    int64_t left = FILE_REGISTERS / (k->block_size > 0 ? k->block_size : 1), taken = 0;
-    if (left > MOST_REGISTERS) left = MOST_REGISTERS;
-    for (size_t i = 0; i < k->tensors.len; i++) {
-        const IrTensor *t = k->tensors.data[i];
-        int bits = vocab_elem(t->elem)->bits;
-        if (t->space == IR_TILE) taken += ir_tile_slots(t) * bits / 32;
-        if (t->space == IR_PRIVATE) taken += ir_tensor_size(t) * bits / 32;
-    }
-    left -= taken + (ctx->options->index_bits == 64 ? 2 : 1) * ADDRESS_REGISTERS;
-    return left < MOST_KEPT ? left : MOST_KEPT;
-}
-
 bool pass_rows(PassContext *ctx)
 {
-    Rows r = {.ctx = ctx, .k = ctx->k, .left = registers_left(ctx)};
+    int64_t addresses = ctx->options->index_bits / 32 * ADDRESS_REGISTERS;
+    Rows r = {.ctx = ctx, .k = ctx->k, .left = pass_registers_left(ctx) - addresses};
+    if (r.left > MOST_KEPT) r.left = MOST_KEPT;
     walk(&r, ctx->k->body);
     return true;
 }

@@ -3,20 +3,20 @@
  * barrier, and no division for the stage. Skipped where there is no NVRTC. */
 #include "archs.h"
 
-static const char source[] =
-    "import std.mma.m16n8k16 (C)\n"
-    "kernel tile(a: f16[m, k], b: f16[k, n], c: out f16[m, n])\n"
-    "    launch grid(cdiv(m, 128), cdiv(n, 128)), block(128)\n"
-    "{\n"
-    "    shared sa: f16[128, 64] layout swizzle, sb: f16[64, 128] layout swizzle\n"
-    "    reg acc: f32[128, 128] over spatial(2, 2) * repeat(4, 8) * C = 0\n"
-    "    for p0 in range(0, k, 64) pipeline(3) {\n"
-    "        copy(sa, a.tile(128, 64) at (block.x * 128, p0) else 0)\n"
-    "        copy(sb, b.tile(64, 128) at (p0, block.y * 128) else 0)\n"
-    "        mma(acc, sa, sb)\n"
-    "    }\n"
-    "    copy(c.tile(128, 128) at (block.x * 128, block.y * 128), f16(acc))\n"
-    "}\n";
+#define PRODUCT(BK)                                                                                \
+    "import std.mma.m16n8k16 (C)\n"                                                                \
+    "kernel tile(a: f16[m, k], b: f16[k, n], c: out f16[m, n])\n"                                  \
+    "    launch grid(cdiv(m, 128), cdiv(n, 128)), block(128)\n"                                    \
+    "{\n"                                                                                          \
+    "    shared sa: f16[128, " BK "] layout swizzle, sb: f16[" BK ", 128] layout swizzle\n"        \
+    "    reg acc: f32[128, 128] over spatial(2, 2) * repeat(4, 8) * C = 0\n"                       \
+    "    for p0 in range(0, k, " BK ") pipeline(3) {\n"                                            \
+    "        copy(sa, a.tile(128, " BK ") at (block.x * 128, p0) else 0)\n"                        \
+    "        copy(sb, b.tile(" BK ", 128) at (p0, block.y * 128) else 0)\n"                        \
+    "        mma(acc, sa, sb)\n"                                                                   \
+    "    }\n"                                                                                      \
+    "    copy(c.tile(128, 128) at (block.x * 128, block.y * 128), f16(acc))\n"                     \
+    "}\n"
 
 /* Pieces a thread copies in a round: two tiles of 16 KiB by 128 threads. */
 enum { PIECES = 2 * 128 * 64 * 2 / 16 / 128 };
@@ -63,7 +63,34 @@ static void round_of_128(void **state)
 {
     static const int archs[] = {80, 90, 120};
     (void)state;
-    for_archs(source, archs, BASE_LEN(archs), check_round);
+    for_archs(PRODUCT("64"), archs, BASE_LEN(archs), check_round);
+}
+
+/* Where rows may begin at any element, copies are loads and stores: the loads of a round ahead
+ * stand before the products, the stores behind them. */
+static void check_unaligned(const RuntimeNvrtcResult *r, int arch)
+{
+    enum { ELEMENTS = 2 * 128 * 32 / 128 };
+    static const char entry[] = "tile_0_1";
+    (void)arch;
+    const char *end, *from = ptx_function(r->ptx, entry, &end);
+    PtxReport report = ptx_report(r->log, entry);
+    assert_non_null(from);
+    assert_int_equal(report.spill_stores + report.spill_loads + report.stack, 0);
+    const char *loop = strstr(from, "cp.async.wait_group"), *first = strstr(loop, "mma.sync");
+    const char *last = first;
+    for (const char *at = first; (at = strstr(at, "mma.sync")) && at < end; at++) last = at;
+    assert_true(last > first);
+    assert_int_equal(count_between(loop, first, "ld.global"), ELEMENTS);
+    assert_int_equal(count_between(loop, last, "st.shared"), 0);
+    assert_int_equal(count_between(last, end, "st.shared.v4"), ELEMENTS * 2 / 16);
+}
+
+static void unaligned_round(void **state)
+{
+    static const int archs[] = {80, 90, 120};
+    (void)state;
+    for_archs(PRODUCT("32"), archs, BASE_LEN(archs), check_unaligned);
 }
 
 /* Implicit GEMM: the left tile is gathered by a task loop. */
@@ -122,6 +149,7 @@ static void round_of_gather(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(round_of_128),
+                                       cmocka_unit_test(unaligned_round),
                                        cmocka_unit_test(round_of_gather)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
