@@ -4,6 +4,9 @@
  * been stored. A statement that only loads from parameters which the kernel never writes, into
  * variables or a private array of its own, moves up in its block past stores, definitions and
  * unrolled loops of such, as long as they share nothing with it. Loads keep their order.
+ *
+ * A short loop that loads and stores each time round is unrolled, for the compiler to do the same
+ * in it: what lies at odd addresses is copied so. Where indices are wide, registers are for those.
  */
 #include "pass/internal.h"
 
@@ -102,14 +105,44 @@ static size_t move_up(IrKernel *k, IrBlock *block, size_t at, size_t floor)
     return at;
 }
 
-static void walk(IrKernel *k, IrBlock *block)
+/* ---- loops that copy ------------------------------------------------------------------------- */
+enum { MOST_LOADS = 64 }; /* at a time: a quarter of the registers there may be */
+
+/* The elements from global memory that a round of it stores in shared memory. */
+static int64_t loads_of(const IrStmt *loop)
 {
+    int64_t count = 0;
+    bool stores = false;
+    for (size_t i = 0; i < loop->body->stmts.len; i++) {
+        IrStmt *s = loop->body->stmts.data[i];
+        bool store =
+            s->kind == IR_STMT_STORE && s->tensor->space == IR_SHARED && !ir_async_bytes(s);
+        if (!store && s->kind != IR_STMT_LET) return 0;
+        if (pass_any_operand(s, is_global_load, NULL))
+            count += store ? pass_store_value(s)->type.lanes : s->var->type.lanes;
+        stores |= store;
+    }
+    return stores ? count : 0;
+}
+
+static void unroll_copy(IrStmt *s)
+{
+    int64_t lo, step, trip;
+    if (s->kind != IR_STMT_FOR || !pass_const_loop(s, &lo, &step, &trip)) return;
+    int64_t loads = loads_of(s);
+    if (loads && trip <= MOST_LOADS / loads) s->flags |= IR_UNROLL;
+}
+
+static void walk(const PassContext *ctx, IrBlock *block)
+{
+    IrKernel *k = ctx->k;
     size_t floor = 0;
     for (size_t i = 0; block && i < block->stmts.len; i++) {
         IrStmt *s = block->stmts.data[i];
         bool loads = false;
-        walk(k, s->body);
-        walk(k, s->other);
+        if (ctx->options->index_bits == 32) unroll_copy(s);
+        walk(ctx, s->body);
+        walk(ctx, s->other);
         if (only_loads(s, &loads) && (loads || s->kind != IR_STMT_LET))
             floor = move_up(k, block, i, floor) + 1;
     }
@@ -117,6 +150,6 @@ static void walk(IrKernel *k, IrBlock *block)
 
 bool pass_early(PassContext *ctx)
 {
-    walk(ctx->k, ctx->k->body);
+    walk(ctx, ctx->k->body);
     return true;
 }
