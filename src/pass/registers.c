@@ -6,7 +6,8 @@ enum { FILE_REGISTERS = 65536, MOST_REGISTERS = 255 };
 int64_t pass_registers_left(const PassContext *ctx)
 {
     const IrKernel *k = ctx->k;
-    int64_t left = FILE_REGISTERS / (k->block_size > 0 ? k->block_size : 1);
+    int64_t threads = k->block_size * (k->occupancy > 0 ? k->occupancy : 1);
+    int64_t left = FILE_REGISTERS / (threads > 0 ? threads : 1);
     if (left > MOST_REGISTERS) left = MOST_REGISTERS;
     for (size_t i = 0; i < k->tensors.len; i++) {
         const IrTensor *t = k->tensors.data[i];
