@@ -58,12 +58,8 @@ static void float_bits(CWriter *w, Scalar value)
 
 static void float_literal(CWriter *w, Scalar value, CPrec prec)
 {
-    if (!isfinite(value.f)) {
+    if (!isfinite(value.f) || cfamily_is_narrow(value.elem)) { /* a conversion would not fold */
         float_bits(w, value);
-    } else if (cfamily_is_narrow(value.elem)) {
-        base_sb_printf(w->out, "hd_cast_%s_f32(", vocab_elem(value.elem)->text);
-        decimal(w->out, value.f, true);
-        base_sb_char(w->out, ')');
     } else {
         bool paren = signbit(value.f) && prec > C_UNARY;
         if (paren) base_sb_char(w->out, '(');

@@ -383,6 +383,7 @@ static int64_t waiting_blocks(const TargetModule *module)
 void target_cpu_emit(Arena *arena, TargetModule *module, Sb *out)
 {
     base_sb_str(out, target_text(TEXT_CPU_PRELUDE));
+    base_sb_str(out, target_text(TEXT_CPU_VECTORS));
     base_sb_str(out, target_text(TEXT_CPU_ROWS));
     base_sb_str(out, target_text(TEXT_CPU_ATOMICS));
     base_sb_str(out, target_text(TEXT_CPU_APPROX));

@@ -1,4 +1,5 @@
-/* Values of several lanes: GNU C's vectors. What those cannot do is done lane by lane. */
+/* Values of several lanes: GNU C's vectors, or arrays of what is no number to C. What those cannot
+ * do is done lane by lane. */
 #include "target/cpu/cpu.h"
 
 static void put(CWriter *w, const char *text)
@@ -9,6 +10,11 @@ static void put(CWriter *w, const char *text)
 void target_cpu_vector_type(CWriter *w, IrType type)
 {
     base_sb_printf(w->out, "hd_%sx%d", cfamily_suffix(w, type.elem), type.lanes);
+}
+
+static bool is_array(IrType type)
+{
+    return cfamily_is_narrow(type.elem) && type.elem != ELEM_TF32;
 }
 
 static void load(CWriter *w, const IrExpr *e, CPrec prec)
@@ -45,6 +51,9 @@ static const IrExpr *lane_of(CWriter *w, const IrExpr *e, int lane)
 {
     IrKernel *k = w->kernel;
     const IrExpr *args[3];
+    if (e->op == IR_VECTOR) return e->args[lane];
+    if (e->op == IR_SPLAT) return e->args[0];
+    if (e->op == IR_CONST) return ir_const(k, e->value);
     for (uint32_t i = 0; i < e->count && i < 3; i++)
         args[i] = e->args[i]->type.lanes > 1 ? ir_lane(k, e->args[i], lane) : e->args[i];
     if (e->op == IR_CAST) return ir_cast(k, (IrType){e->type.elem, 1}, args[0]);
@@ -82,15 +91,30 @@ static bool shuffle(CWriter *w, const IrExpr *e)
 
 static void lanes(CWriter *w, const IrExpr *e)
 {
-    if (e->op == IR_VECTOR && shuffle(w, e)) return;
+    bool array = is_array(e->type);
+    if (e->op == IR_VECTOR && !array && shuffle(w, e)) return;
     put(w, "(");
     target_cpu_vector_type(w, e->type);
-    put(w, "){");
+    put(w, array ? "){{" : "){");
     for (int i = 0; i < e->type.lanes; ++i) {
         if (i) put(w, ", ");
-        cfamily_expr(w, e->op == IR_VECTOR ? e->args[i] : lane_of(w, e, i), C_ANY);
+        cfamily_expr(w, lane_of(w, e, i), C_ANY);
     }
-    put(w, "}");
+    put(w, array ? "}}" : "}");
+}
+
+/* Between types whose lanes differ in size. */
+static bool whole_bits(CWriter *w, const IrExpr *e)
+{
+    if (e->op != IR_BITCAST || e->type.lanes == e->args[0]->type.lanes) return false;
+    put(w, "({ const ");
+    cfamily_type(w, e->args[0]->type);
+    put(w, " hd_from = ");
+    cfamily_expr(w, e->args[0], C_ANY);
+    put(w, "; ");
+    cfamily_type(w, e->type);
+    put(w, " hd_to; memcpy(&hd_to, &hd_from, sizeof hd_to); hd_to; })");
+    return true;
 }
 
 static bool is_native(const IrExpr *e)
@@ -105,12 +129,16 @@ bool target_cpu_vector(CWriter *w, const IrExpr *e, CPrec prec)
 {
     if (e->op == IR_LANE) {
         cfamily_expr(w, e->args[0], C_POSTFIX);
-        base_sb_printf(w->out, "[%lld]", (long long)e->imm);
+        base_sb_printf(w->out, is_array(e->args[0]->type) ? ".lane[%lld]" : "[%lld]",
+                       (long long)e->imm);
         return true;
     }
+    if (whole_bits(w, e)) return true;
     if (e->type.lanes == 1 || e->op == IR_VAR) return false;
     if (e->op == IR_LOAD) {
         load(w, e, prec);
+    } else if (is_array(e->type)) {
+        lanes(w, e);
     } else if (e->op == IR_SPLAT) {
         splat(w, e->args[0], e->type);
     } else if (e->op == IR_CONST) {

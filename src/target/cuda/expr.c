@@ -87,6 +87,16 @@ static void map(CWriter *w, const IrExpr *e)
     put(w, ")");
 }
 
+/* hd_add_f16x2(a, b): what the hardware does to both lanes at once. */
+static bool both_lanes(CWriter *w, const IrExpr *e)
+{
+    bool has = e->op == IR_ADD || e->op == IR_SUB || e->op == IR_MUL;
+    if (!has || e->type.elem != ELEM_F16 || e->type.lanes != 2) return false;
+    cfamily_call(w, base_format(w->kernel->arena, "hd_%s_f16x2", ir_op_info(e->op)->text), 2,
+                 e->args);
+    return true;
+}
+
 /* ---- vectors --------------------------------------------------------------------------------- */
 
 static void vector(CWriter *w, const IrExpr *e)
@@ -276,7 +286,7 @@ bool target_cuda_expr(CWriter *w, const IrExpr *e, CPrec prec)
         base_sb_printf(w->out, ".lane[%lld]", (long long)e->imm);
     } else if (e->op == IR_BITCAST) {
         whole_bits(w, e);
-    } else {
+    } else if (!both_lanes(w, e)) {
         map(w, e);
     }
     return true;

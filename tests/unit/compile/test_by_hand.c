@@ -1,9 +1,9 @@
-/* What is written by hand is that instruction: bits and bytes of words, barriers of the hardware,
- * whose numbers are the last ones, while groups that `sync` have the first. */
+/* What is written by hand is that instruction: bits and bytes of words, pairs of f16, barriers of
+ * the hardware, whose numbers are the last ones, while groups that `sync` have the first. */
 #include "archs.h"
 
 static const char source[] =
-    "kernel by_hand(x: u32[n], y: out u32[n]) launch grid(1), block(128) {\n"
+    "kernel by_hand(x: u32[n], y: out u32[n], z: out u32[n]) launch grid(1), block(128) {\n"
     "    shared turn: barrier[2](128), s: u32[64]\n"
     "    on warp[0:2] {\n"
     "        s[thread] = lop3(x[thread], 0x000f000f, 0x64006400, 0xf0 & 0xcc | 0xaa)\n"
@@ -14,6 +14,8 @@ static const char source[] =
     "    on warp[2:4] {\n"
     "        barrier.sync(turn[1])\n"
     "        y[thread] = prmt(s[thread], x[thread], 0x5140)\n"
+    "        let two = bitcast[f16x2](s[thread])\n"
+    "        z[thread] = bitcast[u32](two * f16x2(1, 0.0625) - two)\n"
     "    }\n"
     "}\n";
 
@@ -39,6 +41,9 @@ static void check_by_hand(const RuntimeNvrtcResult *r, int arch)
     assert_true(lop3 && lop3 < end);
     assert_memory_equal(strchr(lop3, ';') - 5, ", 234", 5);
     assert_int_equal(count_between(from, end, "prmt.b32 "), 1);
+    assert_int_equal(count_between(from, end, "mul.rn.f16x2 "), 1);
+    assert_int_equal(count_between(from, end, "sub.rn.f16x2 "), 1);
+    assert_int_equal(count_between(from, end, "cvt.rn.f16"), 0);
     assert_int_equal(count_between(from, end, "barrier.sync "), 1);
     assert_int_equal(count_between(from, end, "barrier.arrive "), 1);
     assert_true(has_number(from, "barrier.sync ", IR_BARRIERS - 1));
