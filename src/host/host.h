@@ -60,6 +60,8 @@ void host_tensor_set(HostTensor *tensor, int64_t at, Scalar value);
 /* Uniform in [lo, hi); by default [-1, 1) for floats, [-8, 8) for integers, [0, 16) for unsigned
  * ones. */
 void host_tensor_random(HostTensor *tensor, uint64_t *state, const double *lo, const double *hi);
+/* Bits that nobody expects. */
+void host_tensor_scramble(HostTensor *tensor, uint64_t *state);
 /* 64 bits over type, shape and contents. */
 uint64_t host_tensor_digest(const HostTensor *tensor);
 /* From and to .npy files. A loaded tensor has the element type `elem` or the load fails, with a

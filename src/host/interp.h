@@ -36,11 +36,11 @@ typedef struct Interp {
     IValue *env;               /* by symbol id */
     VEC(HostTensor *) tensors; /* made so far; destroyed with the interpreter */
     VEC(Instance) instances;
-    HdLoadedModule *plain; /* every kernel of the file at its defaults */
-    IValue result;         /* of `return` */
-    uint64_t random;
-    Escape stop; /* where a failed check or an error leaves to */
-    Span where;  /* what failed */
+    HdLoadedModule *plain;  /* every kernel of the file at its defaults */
+    IValue result;          /* of `return` */
+    uint64_t random, noise; /* the states of what `random` gives, and of what outputs begin with */
+    Escape stop;            /* where a failed check or an error leaves to */
+    Span where;             /* what failed */
     const char *message;
     bool is_skip;        /* the environment lacks something */
     HostTimingSink sink; /* set while a bench runs: kernel calls are measured */

@@ -141,6 +141,7 @@ static void make_outs(Interp *in, const Ast *node, Launch *l)
         }
         Elem elem = vocab_elem_find(info->elem, strlen(info->elem));
         HostTensor *t = interp_new_tensor(in, node->span, elem, info->rank, shape);
+        host_tensor_scramble(t, &in->noise);
         l->args[p].tensor = t;
         l->outs[l->out_count++] = t;
     }

@@ -104,6 +104,12 @@ void host_tensor_random(HostTensor *t, uint64_t *state, const double *lo, const 
     }
 }
 
+void host_tensor_scramble(HostTensor *t, uint64_t *state)
+{
+    uint64_t *words = t->memory, keep = t->elem == ELEM_BOOL ? UINT64_C(0x0101010101010101) : ~0ull;
+    for (size_t i = 0; i < (t->bytes + 7) / 8; i++) words[i] = next_random(state) & keep;
+}
+
 uint64_t host_tensor_digest(const HostTensor *t)
 {
     uint64_t hash = base_hash(t->shape, (size_t)t->dl.ndim * sizeof *t->shape, (uint64_t)t->elem);

@@ -156,5 +156,6 @@ void target_cuda_prelude(Arena *arena, const char *text, size_t len, Sb *out)
 
 bool target_cuda_is_specific(const char *text)
 {
-    return strstr(text, "wgmma.") || strstr(text, "setmaxnreg.");
+    return strstr(text, "wgmma.") || strstr(text, "setmaxnreg.") ||
+           strstr(text, ".multicast::cluster");
 }
