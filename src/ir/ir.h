@@ -46,7 +46,8 @@ enum IrFlags {
     IR_MMA = 4096,     /* TASKS: a matrix product, see IrInstruction */
     IR_ASYNC = 8192,   /* TASKS, STORE of a LOAD: an asynchronous copy, there after WAIT; IF in a
                           FOR: copies that may end with the round; MBARRIER: tells of copies, not
-                          of what threads have done */
+                          of what threads have done; FOR: a round fills the stage that the last but
+                          one has read */
     IR_FORCED = 16384, /* TASKS: of an instruction written by hand, `text` (IR_MMA: its PTX;
                           IR_COPY: "ldmatrix", "stmatrix"); another choice is an error */
     IR_PREFETCH = 32768, /* FOR, CPU: loads elements in a row, only to have them near */

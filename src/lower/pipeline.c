@@ -14,7 +14,8 @@
  *
  * The stage is a counter that wraps, and the only one: round p copies to where round p - 1 read.
  * Where the copy engines copy, there are no groups: the stage's mbarrier is waited for after the
- * round's copies have been asked for (pipeline_tma.c).
+ * round's copies have been asked for (pipeline_tma.c). Where products may go on for a round more,
+ * round p copies to where round p - 2 read, for a round that is one less ahead.
  * With n = 1, and on a CPU where copies land at once, it is the plain loop; what is said about a
  * pipeline is checked all the same. */
 #include "lower/pipeline.h"
@@ -197,9 +198,9 @@ static void prologue(Pipeline *p)
     IrKernel *k = l->k;
     IrBlock *outer = l->block;
     const IrExpr *number = ir_index(k, 0);
-    if (p->stages > 2) {
+    if (p->ahead > 1) {
         IrVar *var = ir_new_var(k, lower_name(l, "s"), (IrType){ELEM_INDEX, 1}, false);
-        IrStmt *loop = ir_for(k, l->block, var, number, ir_index(k, p->stages - 1), ir_index(k, 1));
+        IrStmt *loop = ir_for(k, l->block, var, number, ir_index(k, p->ahead), ir_index(k, 1));
         number = ir_var(k, var);
         l->block = loop->body;
     }
@@ -274,6 +275,16 @@ void lower_drain(Lower *l)
     wait_for(l, 0);
 }
 
+/* The stage that is filled next, where `was` is that of the last round. */
+static const IrExpr *before(const Pipeline *p, const IrExpr *was)
+{
+    IrKernel *k = p->l->k;
+    const IrExpr *zero = ir_index(k, 0), *last = ir_index(k, p->stages - 1);
+    if (p->ahead == p->stages - 1) return was;
+    return ir_select(k, ir_binary(k, IR_EQ, was, zero), last,
+                     ir_binary(k, IR_SUB, was, ir_index(k, 1)));
+}
+
 static void steady(Pipeline *p)
 {
     Lower *l = p->l;
@@ -286,13 +297,14 @@ static void steady(Pipeline *p)
     ir_let(k, l->block, stage, last);
     IrStmt *loop = open_loop(p, &at);
     l->block = loop->body;
+    if (p->ahead < p->stages - 1) loop->flags |= IR_ASYNC;
     if (!p->engines) wait_for(l, p->stages - 2);
     lower_barrier(l, false);
     const IrExpr *was = ir_var(k, stage);
-    const IrExpr *read = lower_pin(l, lower_name(l, "free"), was);
+    const IrExpr *read = lower_pin(l, lower_name(l, "free"), before(p, was));
     const IrExpr *next = ir_binary(k, IR_ADD, was, one);
     ir_set(k, l->block, stage, ir_select(k, ir_binary(k, IR_EQ, was, last), ir_index(k, 0), next));
-    copies(p, at, last, read);
+    copies(p, at, ir_index(k, p->ahead), read);
     const IrExpr *full = lower_pin(l, lower_name(l, "full"), was);
     if (p->engines) pipeline_await(p, full);
     bind_stage(p, full);
@@ -313,6 +325,7 @@ static void overlapped(Pipeline *p)
         if (!stage(p, &p->moves.data[i])) return;
     lower_at(l, p->node);
     bind_stage(p, ir_index(l->k, 0));
+    p->ahead = p->stages - 1;
     pipeline_take_engines(p);
     lower_barrier(l, true);
     prologue(p);

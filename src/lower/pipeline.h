@@ -25,7 +25,8 @@ typedef struct Pipeline {
     const Ast *node, *body; /* the For, and the list of its statements */
     const IrExpr *lo, *hi, *step;
     int64_t stages;
-    bool *needed; /* by statement: a `let` that the copies need */
+    int64_t ahead; /* rounds; stages - 1, or one less where products go on for a round */
+    bool *needed;  /* by statement: a `let` that the copies need */
     VEC(Move) moves;
     VEC(Early) early;
     /* Copies by the copy engines: */
@@ -52,6 +53,9 @@ const Ast *pipeline_declared_by(const Ast *body, const Symbol *symbol);
 bool pipeline_is_gather(Lower *l, const Ast *loop, const Ast *body, Move *m);
 /* And to all of them, each once? */
 bool pipeline_covers(Pipeline *p, const Move *m);
+/* Where the tensor is named in `tree`, other than in `skip` (if any) and in other pipelines of it.
+ */
+const Ast *pipeline_mention(Lower *l, const Ast *tree, const Symbol *symbol, const Ast *skip);
 /* A statement that ends the round early. */
 const Ast *pipeline_leaves(const Ast *tree, bool in_loop);
 /* Reports what was lowered early and reads what a round may change: `body` is the loop's. */

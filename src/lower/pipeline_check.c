@@ -99,14 +99,13 @@ static bool is_pipeline_of(Lower *l, const Ast *loop, const Symbol *symbol)
     return false;
 }
 
-/* Where the tensor is named, other than in `skip` and in other pipelines of it. */
-static const Ast *mention(Lower *l, const Ast *tree, const Symbol *symbol, const Ast *skip)
+const Ast *pipeline_mention(Lower *l, const Ast *tree, const Symbol *symbol, const Ast *skip)
 {
     if (!tree || tree == skip) return NULL;
     if (tree->kind == AST_Name) return tree->symbol == symbol ? tree : NULL;
     if (skip && is_pipeline_of(l, tree, symbol)) return NULL;
     for (uint32_t i = 0; i < tree->count; i++) {
-        const Ast *found = mention(l, tree->kid[i], symbol, skip);
+        const Ast *found = pipeline_mention(l, tree->kid[i], symbol, skip);
         if (found) return found;
     }
     return NULL;
@@ -135,7 +134,7 @@ static bool check_before(Pipeline *p, const Move *m)
     for (uint32_t i = 0; i < m->at; i++) {
         const Ast *stmt = p->body->kid[i];
         const Move *other = pipeline_move_at(p, i);
-        const Ast *used = mention(p->l, stmt, m->symbol, NULL),
+        const Ast *used = pipeline_mention(p->l, stmt, m->symbol, NULL),
                   *left = pipeline_leaves(stmt, false);
         if (!used && !left) continue;
         Diag *diag =
@@ -161,7 +160,7 @@ static bool check_outside(Pipeline *p, const Move *m)
                        : owner->kind == AST_Kernel ? KID(owner, Kernel, body)
                        : owner->kind == AST_Fn     ? KID(owner, Fn, body)
                                                    : NULL;
-    const Ast *used = mention(p->l, whole, m->symbol, p->node);
+    const Ast *used = pipeline_mention(p->l, whole, m->symbol, p->node);
     if (!used) return true;
     Diag *diag = pipeline_report(
         p, used->span, pipeline_about(p, m, "has several stages in it, and is used outside of it"));

@@ -36,6 +36,46 @@ static bool all_are_boxes(Pipeline *p)
     return all;
 }
 
+/* Will this product's sums be made by warpgroups that read both factors where they lie? The pass
+ * `select` asks the same of the instructions, and decides. */
+static bool by_warpgroups(Pipeline *p, const Ast *call)
+{
+    Lower *l = p->l;
+    const Ast *args = KID(call, Call, args), *acc = args->kid[0];
+    const IrTensor *a = pipeline_shown(l, args->kid[1], p->body);
+    const IrTensor *b = pipeline_shown(l, args->kid[2], p->body);
+    const Value *sums = acc->kind == AST_Name && acc->symbol ? lower_slot(l, acc->symbol) : NULL;
+    if (!a || !b || !sums || sums->kind != VALUE_VIEW) return false;
+    if (pipeline_mention(l, p->body, acc->symbol, call)) return false;
+    const IrTensor *t = sums->view->tensor;
+    if (!t->over || t->over->rank != 2 || a->space != IR_SHARED || b->space != IR_SHARED)
+        return false;
+    lower_find_instructions(l, sums->view, &(View){.tensor = a}, &(View){.tensor = b});
+    for (size_t i = 0; i < l->k->instructions.len; i++) {
+        const IrInstruction *in = &l->k->instructions.data[i];
+        bool types = in->acc_elem == t->elem && in->a_elem == a->elem && in->b_elem == b->elem;
+        if (types && !in->a && !in->b && t->over->workers % in->acc->workers == 0 &&
+            mapping_units_agree(t->over, in->acc, in->acc->workers))
+            return true;
+    }
+    return false;
+}
+
+/* Does a round make one product, by warpgroups, and nothing else of its sums? */
+static bool has_flight(Pipeline *p)
+{
+    const Ast *product = NULL;
+    for (uint32_t i = 0; i < p->body->count; i++) {
+        const Ast *stmt = p->body->kid[i];
+        const Ast *e = stmt->kind == AST_ExprStmt ? KID(stmt, ExprStmt, expr) : NULL;
+        bool mma = e && e->kind == AST_Call && e->call && e->call->kind == CALL_BUILTIN &&
+                   e->call->builtin == BUILTIN_MMA;
+        if (mma && product) return false;
+        if (mma) product = e;
+    }
+    return product && p->stages >= 3 && by_warpgroups(p, product);
+}
+
 void pipeline_take_engines(Pipeline *p)
 {
     Lower *l = p->l;
@@ -43,6 +83,7 @@ void pipeline_take_engines(Pipeline *p)
     p->engines = true;
     p->engines = all_are_boxes(p);
     if (!p->engines) return;
+    if (has_flight(p)) p->ahead = p->stages - 2;
     lower_at(l, p->moves.data[0].node);
     p->full = lower_new_mbarriers(l, "full", p->stages);
     p->phases = ir_new_var(l->k, lower_name(l, "phases"), (IrType){ELEM_U32, 1}, true);

@@ -160,6 +160,9 @@ int64_t mapping_slot(const Mapping *m, int64_t worker, const int64_t *coords);
 /* Some owner of a task (the lowest worker), its slot in *step; -1 if nobody. */
 int64_t mapping_owner(const Mapping *m, const int64_t *coords, int64_t *step);
 bool mapping_equal(const Mapping *a, const Mapping *b); /* as functions */
+/* Of rank 2: is each worker's part that of the first of its `unit` plus that of its place there in
+ * `fragment`? */
+bool mapping_units_agree(const Mapping *m, const Mapping *fragment, int64_t unit);
 /* Whether the worker parts of coordinates `dim_a` of a and `dim_b` of b are one function of w. */
 bool mapping_same_workers(const Mapping *a, const Mapping *b, int dim_a, int dim_b);
 /* The slot rule. In a loop over m a tile over n is indexed by e_i = task[dims[i]] + offsets[i]

@@ -231,3 +231,16 @@ bool mapping_disjoint(const Mapping *m)
 {
     return !mapping_has_replicas(m) && mapping_covers(m);
 }
+
+bool mapping_units_agree(const Mapping *m, const Mapping *f, int64_t unit)
+{
+    int64_t first[2], worker[2], lane[2];
+    for (int64_t w = 0; w < m->workers; w++) {
+        mapping_eval_worker(m, w - w % unit, first);
+        mapping_eval_worker(m, w, worker);
+        mapping_eval_worker(f, w % unit, lane);
+        for (int d = 0; d < 2; d++)
+            if (worker[d] != first[d] + lane[d]) return false;
+    }
+    return true;
+}

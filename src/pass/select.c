@@ -146,19 +146,6 @@ bool select_has_units(Select *s, const IrStmt *tasks, int64_t unit)
     return tasks->tasks->mapping->workers % unit == 0;
 }
 
-bool select_lanes_agree(const Mapping *m, const Mapping *f, int64_t unit)
-{
-    int64_t first[2], worker[2], lane[2];
-    for (int64_t w = 0; w < m->workers; w++) {
-        mapping_eval_worker(m, w - w % unit, first);
-        mapping_eval_worker(m, w, worker);
-        mapping_eval_worker(f, w % unit, lane);
-        for (int d = 0; d < 2; d++)
-            if (worker[d] != first[d] + lane[d]) return false;
-    }
-    return true;
-}
-
 const IrExpr *select_unit_part(IrKernel *k, const IrStmt *tasks, int64_t unit, int dim)
 {
     const IrExpr *number = ir_binary(k, IR_DIV, tasks->args[0], ir_index(k, unit));
@@ -173,6 +160,7 @@ static void walk_inside(Select *s, IrStmt *stmt)
     PassScope *scope = &s->scope;
     int64_t first = scope->first, count = scope->count;
     struct PassWorkers *workers = scope->workers;
+    if (stmt->kind == IR_STMT_FOR) s->flight = select_flight(s, stmt);
     if (stmt->kind == IR_STMT_FOR) pass_scope_for(scope, stmt);
     if (stmt->kind == IR_STMT_TASKS) pass_scope_tasks(scope, stmt);
     if (stmt->kind == IR_STMT_ROLE) {
@@ -197,8 +185,13 @@ static void walk(Select *s, IrBlock *block)
         bool tasks = stmt->kind == IR_STMT_TASKS;
         if (!s->copies && tasks && stmt->flags & IR_MMA && select_product(s, stmt, block)) continue;
         if (s->copies && tasks && stmt->flags & IR_COPY && select_copy(s, stmt, block)) continue;
+        SelectFlight outer = s->flight;
+        s->flight.taken = false;
         if (!tasks || !(stmt->flags & IR_MMA)) walk_inside(s, stmt);
         VEC_PUSH(s->k->arena, block->stmts, stmt);
+        if (stmt->kind == IR_STMT_FOR && s->flight.taken)
+            ir_append(s->k, block, IR_STMT_ORDER)->builtin = BUILTIN_WGMMA_WAIT;
+        s->flight = outer;
     }
 }
 

@@ -6,8 +6,17 @@
 
 enum { SELECT_WARP = 32, SELECT_WARPGROUP = 128 };
 
+/* The loop of a pipeline that fills a stage when the round after the one that read it has begun,
+ * so that a product may be under way that long; NULL: not in one. */
+typedef struct SelectFlight {
+    const IrStmt *loop, *product; /* the loop's only one */
+    Map touched, filled;          /* tensors: by all else in the loop; by copy engines */
+    bool taken;
+} SelectFlight;
+
 typedef struct Select {
     PassContext *ctx;
+    SelectFlight flight;
     IrKernel *k;
     PassScope scope;
     PassFacts facts;
@@ -52,6 +61,13 @@ const IrExpr *select_corner(Select *s, const SelectOperand *operand, const IrExp
 /* Appends what a task loop flagged IR_MMA becomes; false, and the reason reported, if it stays. */
 bool select_product(Select *s, const IrStmt *tasks, IrBlock *to);
 
+/* ---- select_flight.c ------------------------------------------------------------------------- */
+/* What the loop lets be under way. */
+SelectFlight select_flight(Select *s, const IrStmt *loop);
+/* May this product, whose sums and factors these are, go on after its round? */
+bool select_may_fly(Select *s, const IrStmt *tasks, const IrTensor *sums, const IrTensor *a,
+                    const IrTensor *b);
+
 /* ---- select_unroll.c ------------------------------------------------------------------------- */
 /* Unrolls the loops marked so that have instructions in them. */
 void select_unroll(IrKernel *k, IrBlock *block);
@@ -75,8 +91,6 @@ const IrExpr *select_own_slot(IrKernel *k, const IrStmt *tasks, const IrTensor *
                               const IrExpr *const *index);
 /* Are its workers threads in order, whole units (warps, warpgroups) of them? */
 bool select_has_units(Select *s, const IrStmt *tasks, int64_t unit);
-/* Is each worker's part that of its unit's first plus that of its thread in `fragment`? */
-bool select_lanes_agree(const Mapping *m, const Mapping *fragment, int64_t unit);
 /* Coordinate `dim` of the part of the running thread's unit. */
 const IrExpr *select_unit_part(IrKernel *k, const IrStmt *tasks, int64_t unit, int dim);
 /* An instruction written by hand that does not fit. */

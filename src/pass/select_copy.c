@@ -121,7 +121,7 @@ static bool move(Select *s, Copy *c, IrBlock *to)
     c->reason = "the group is not made of whole warps";
     if (!select_has_units(s, c->tasks, SELECT_WARP)) return false;
     c->reason = "the lanes of two warps lie differently";
-    if (!select_lanes_agree(m, m, SELECT_WARP)) return false;
+    if (!mapping_units_agree(m, m, SELECT_WARP)) return false;
     o->fragment = m;
     o->load = c->memory;
     o->tiles = 1;

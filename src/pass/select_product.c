@@ -156,7 +156,7 @@ static void measure(const Mapping *m, Grid *g)
 static bool find_grid(const Mapping *m, Grid *g)
 {
     const Mapping *f = g->in->acc;
-    if (m->steps % f->steps || !select_lanes_agree(m, f, f->workers)) return false;
+    if (m->steps % f->steps || !mapping_units_agree(m, f, f->workers)) return false;
     measure(m, g);
     if (g->tiles[0] * g->tiles[1] * f->steps != m->steps) return false;
     for (int64_t r = 0; r < g->tiles[0]; r++)
@@ -368,9 +368,11 @@ static const IrExpr *fragment_place(IrKernel *k, const SelectOperand *o, const I
 }
 
 /* Products begin after what was done with their registers, and end before what comes. */
-static void order(IrKernel *k, IrBlock *to, Builtin builtin)
+static IrStmt *order(IrKernel *k, IrBlock *to, Builtin builtin)
 {
-    ir_append(k, to, IR_STMT_ORDER)->builtin = builtin;
+    IrStmt *s = ir_append(k, to, IR_STMT_ORDER);
+    s->builtin = builtin;
+    return s;
 }
 
 static const IrExpr *factor_place(Product *p, const SelectOperand *o, const IrExpr *tile)
@@ -412,8 +414,11 @@ static void emit(Product *p, const Grid *g, IrBlock *to)
     bool waits = g->in->acc->workers == SELECT_WARPGROUP && !(p->tasks->flags & IR_ASYNC);
     if (waits) order(k, to, BUILTIN_WGMMA_FENCE);
     emit_products(p, g, to);
-    if (waits) order(k, to, BUILTIN_WGMMA_COMMIT);
-    if (waits) order(k, to, BUILTIN_WGMMA_WAIT);
+    if (!waits) return;
+    bool flies = !g->in->a && !g->in->b &&
+                 select_may_fly(p->s, p->tasks, p->sums, p->a->tensor, p->b->tensor);
+    order(k, to, BUILTIN_WGMMA_COMMIT);
+    order(k, to, BUILTIN_WGMMA_WAIT)->imm = flies;
 }
 
 void select_refuse(Select *s, const IrStmt *tasks, const IrTensor *tile, const char *reason)

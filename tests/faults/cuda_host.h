@@ -58,6 +58,18 @@ struct Wait {
     }
 };
 
+// `hd_wgmma_wait<n>();` likewise.
+struct ProductWait {
+    bool weak;
+    template <int Groups> void groups() const
+    {
+        if (weak)
+            hd_wgmma_wait<Groups + 1>();
+        else
+            hd_wgmma_wait<Groups>();
+    }
+};
+
 } // namespace hd_fault
 
 #define HD_FAULT_STATE(kind)                                                                       \
@@ -89,9 +101,11 @@ struct Wait {
 #define hd_tma_wait HD_FAULT_UNLESS("tma-wait") hd_tma_wait
 #define hd_wgmma_fence() HD_FAULT_UNLESS("wgmma-fence") hd_wgmma_fence()
 #define hd_wgmma_commit() HD_FAULT_UNLESS("wgmma-commit") hd_wgmma_commit()
-#define hd_wgmma_wait HD_FAULT_UNLESS("wgmma-wait") hd_wgmma_wait
 #define hd_async_copy HD_FAULT_STATE("copy"), hd_async_copy
 #define hd_async_commit() HD_FAULT_UNLESS("commit") hd_async_commit()
+#define hd_wgmma_wait                                                                              \
+    for (int fault = HD_FAULT_STATE("wgmma-wait"), once = 1; once && fault != 2; once = 0)         \
+    hd_fault::ProductWait{fault == 3}.groups
 #define hd_async_wait                                                                              \
     for (int fault = HD_FAULT_STATE("wait"), once = 1; once && fault != 2; once = 0)               \
     hd_fault::Wait{fault == 3}.groups

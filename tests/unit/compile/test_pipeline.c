@@ -94,6 +94,71 @@ static void unaligned_round(void **state)
 }
 
 /* Implicit GEMM: the left tile is gathered by a task loop. */
+static const char product[] =
+    "import std.mma.wgmma (D)\n"
+    "kernel tile(a: f16[m, k], b: f16[k, n], c: out f16[m, n])\n"
+    "    launch grid(cdiv(m, 64), cdiv(n, 128)), block(128)\n"
+    "{\n"
+    "    shared sa: f16[64, 64] layout swizzle, sb: f16[64, 128] layout swizzle\n"
+    "    reg acc: f32[64, 128] over D(128) = 0\n"
+    "    for p0 in range(0, k, 64) pipeline(%d) {\n"
+    "        copy(sa, a.tile(64, 64) at (block.x * 64, p0) else 0)\n"
+    "        copy(sb, b.tile(64, 128) at (p0, block.y * 128) else 0)\n"
+    "        mma(acc, sa, sb)\n"
+    "        %s\n"
+    "    }\n"
+    "    copy(c.tile(64, 128) at (block.x * 64, block.y * 128), f16(acc))\n"
+    "}\n";
+
+static int waits_after(const char *from, const char *end, int groups)
+{
+    char text[64];
+    snprintf(text, sizeof text, "wgmma.wait_group.sync.aligned %d;", groups);
+    return count_between(from, end, text);
+}
+
+static void check_products(const RuntimeNvrtcResult *r, bool flies)
+{
+    const char *end, *from = ptx_function(r->ptx, "tile_0_0", &end);
+    PtxReport report = ptx_report(r->log, "tile_0_0");
+    assert_int_equal(report.spill_stores + report.spill_loads + report.stack, 0);
+    assert_null(strstr(r->log, "serialized"));
+    assert_int_equal(count_between(from, end, "wgmma.mma_async"), 4);
+    assert_int_equal(count_between(from, end, "wgmma.commit_group"), 1);
+    assert_int_equal(count_between(from, end, "mbarrier.try_wait"), 1);
+    assert_int_equal(count_between(from, end, "bar.sync"), 2);
+    assert_int_equal(count_between(from, end, "fence.proxy.async"), 1);
+    assert_int_equal(waits_after(from, end, 1), flies);
+    assert_int_equal(waits_after(from, end, 0), 1);
+}
+
+static void check_flight(const RuntimeNvrtcResult *r, int arch)
+{
+    (void)arch;
+    check_products(r, true);
+}
+
+static void check_no_flight(const RuntimeNvrtcResult *r, int arch)
+{
+    (void)arch;
+    check_products(r, false);
+}
+
+/* A product is waited for in the next round, unless there are too few stages or its sums are used.
+ */
+static void products_under_way(void **state)
+{
+    static const int archs[] = {90};
+    char text[sizeof product + 64];
+    (void)state;
+    snprintf(text, sizeof text, product, 3, "");
+    for_archs(text, archs, 1, check_flight);
+    snprintf(text, sizeof text, product, 2, "");
+    for_archs(text, archs, 1, check_no_flight);
+    snprintf(text, sizeof text, product, 3, "for (i, j) in acc { acc[i, j] *= 0.5 }");
+    for_archs(text, archs, 1, check_no_flight);
+}
+
 static const char gather[] =
     "import std.mma.m16n8k16 (C)\n"
     "kernel conv(x: f16[n, h, w, ci], f: f16[co, r, s, ci],\n"
@@ -148,8 +213,8 @@ static void round_of_gather(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(round_of_128),
-                                       cmocka_unit_test(unaligned_round),
-                                       cmocka_unit_test(round_of_gather)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(round_of_128), cmocka_unit_test(unaligned_round),
+        cmocka_unit_test(products_under_way), cmocka_unit_test(round_of_gather)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
