@@ -14,6 +14,7 @@ void target_cpu_vector_type(CWriter *w, IrType type)
 
 static bool is_array(IrType type)
 {
+    if (type.lanes & (type.lanes - 1)) return true; /* GNU C has powers of two only */
     return cfamily_is_narrow(type.elem) && type.elem != ELEM_TF32;
 }
 

@@ -18,7 +18,8 @@
         return r;                                                                                  \
     }
 #define HD_VECTORS(n, T)                                                                           \
-    HD_VECTOR(n, T, 2) HD_VECTOR(n, T, 4) HD_VECTOR(n, T, 8) HD_VECTOR(n, T, 16)
+    HD_VECTOR(n, T, 2)                                                                             \
+    HD_LANES(n, T, 3) HD_VECTOR(n, T, 4) HD_VECTOR(n, T, 8) HD_VECTOR(n, T, 16)
 HD_VECTORS(f32, float)
 HD_VECTORS(f64, double)
 HD_VECTORS(i8, int8_t)
@@ -31,7 +32,7 @@ HD_VECTORS(i64, int64_t)
 HD_VECTORS(u64, uint64_t)
 HD_VECTORS(tf32, hd_tf32)
 #define HD_NARROW_VECTORS(n, T)                                                                    \
-    HD_LANES(n, T, 2) HD_LANES(n, T, 4) HD_LANES(n, T, 8) HD_LANES(n, T, 16)
+    HD_LANES(n, T, 2) HD_LANES(n, T, 3) HD_LANES(n, T, 4) HD_LANES(n, T, 8) HD_LANES(n, T, 16)
 HD_NARROW_VECTORS(f16, hd_f16)
 HD_NARROW_VECTORS(bf16, hd_bf16)
 HD_NARROW_VECTORS(f8e4m3, hd_f8e4m3)

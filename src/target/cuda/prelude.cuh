@@ -601,9 +601,9 @@ HD_FN double hd_min_f64(double a, double b) { return a != a || b != b ? a + b : 
 HD_FN double hd_max_f64(double a, double b) { return a != a || b != b ? a + b : fmax(a, b); }
 
 // ---- vectors ------------------------------------------------------------------------------------
-// Lanes beside one another, aligned to the whole so that one access moves them.
+// Lanes beside one another, aligned to the whole so that one access moves them; but for three.
 template <class T, int N> struct hd_vec {
-    alignas(sizeof(T) * N) T lane[N];
+    alignas(sizeof(T) * (N & (N - 1) ? 1 : N)) T lane[N];
 };
 
 template <class T, int N> HD_FN hd_vec<T, N> hd_splat(T x)
