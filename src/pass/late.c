@@ -9,7 +9,7 @@
  */
 #include "pass/internal.h"
 
-enum { MOST_NEST = 6, ROUND_REGISTERS = 30, COPY_REGISTERS = 16 };
+enum { MOST_NEST = 6, ROUND_REGISTERS = 40, COPY_REGISTERS = 16 };
 
 /* A copy: short loops that stand alone in each other around one store. */
 typedef struct Copy {
