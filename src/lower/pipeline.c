@@ -168,7 +168,7 @@ void pipeline_copy_ahead(Pipeline *p, const IrExpr *at, IrBlock *into)
 }
 
 /* if rounds·step < hi - at { copies of the round at + rounds·step, to stage `number` }; commit. */
-static void copies(Pipeline *p, const IrExpr *at, const IrExpr *rounds, const IrExpr *number)
+static IrStmt *copies(Pipeline *p, const IrExpr *at, const IrExpr *rounds, const IrExpr *number)
 {
     Lower *l = p->l;
     IrKernel *k = l->k;
@@ -182,14 +182,14 @@ static void copies(Pipeline *p, const IrExpr *at, const IrExpr *rounds, const Ir
     VEC_PUSH(l->arena, p->early, ((Early){some->body, first_tensor}));
     lower_at(l, p->node);
     if (!p->engines) {
-        some->flags |= IR_ASYNC;
         ir_append(k, l->block, IR_STMT_COMMIT);
-        return;
+        return some;
     }
     IrBlock *outer = l->block;
     l->block = some->body;
     pipeline_load(p, number);
     l->block = outer;
+    return some;
 }
 
 static void prologue(Pipeline *p)
@@ -304,7 +304,8 @@ static void steady(Pipeline *p)
     const IrExpr *read = lower_pin(l, lower_name(l, "free"), before(p, was));
     const IrExpr *next = ir_binary(k, IR_ADD, was, one);
     ir_set(k, l->block, stage, ir_select(k, ir_binary(k, IR_EQ, was, last), ir_index(k, 0), next));
-    copies(p, at, ir_index(k, p->ahead), read);
+    IrStmt *some = copies(p, at, ir_index(k, p->ahead), read);
+    if (!p->engines) some->flags |= IR_ASYNC;
     const IrExpr *full = lower_pin(l, lower_name(l, "full"), was);
     if (p->engines) pipeline_await(p, full);
     bind_stage(p, full);

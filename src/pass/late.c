@@ -9,7 +9,7 @@
  */
 #include "pass/internal.h"
 
-enum { MOST_NEST = 6, ROUND_REGISTERS = 40, COPY_REGISTERS = 16 };
+enum { MOST_NEST = 6, ROUND_REGISTERS = 30, WIDE_ROUND_REGISTERS = 80, COPY_REGISTERS = 16 };
 
 /* A copy: short loops that stand alone in each other around one store. */
 typedef struct Copy {
@@ -222,7 +222,7 @@ static bool visit(void *user, IrStmt *s)
 
 bool pass_late(PassContext *ctx)
 {
-    int64_t round = ctx->options->index_bits / 32 * ROUND_REGISTERS;
+    int64_t round = ctx->options->index_bits > 32 ? WIDE_ROUND_REGISTERS : ROUND_REGISTERS;
     Late l = {ctx->k, pass_registers_left(ctx) - round};
     ir_walk(ctx->k->body, visit, &l);
     return true;
