@@ -385,7 +385,8 @@ static bool add_instance(Compile *s, const CompileOptions *options, const Symbol
 static bool build_kernel(Compile *s, const CompileOptions *o, const TargetModule *m,
                          const Symbol *kernel, TargetKernel *out)
 {
-    out->instances = NEW_ARRAY(s->arena, TargetInstance, (size_t)m->arch_count + 1);
+    TargetInstance *instances = NEW_ARRAY(s->arena, TargetInstance, (size_t)m->arch_count + 1);
+    *out = (TargetKernel){.instances = instances}; /* where one that failed may have been */
     for (int i = 0; i < m->arch_count; i++)
         if (!add_instance(s, o, kernel, m->archs[i], out)) return false;
     return !o->cpu || add_instance(s, o, kernel, 0, out);

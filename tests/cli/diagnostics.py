@@ -61,3 +61,25 @@ def all_errors_of_a_file_come_in_one_run_without_cascades():
     rows = json.loads(check(text, "--diagnostics=json", want=WRONG).err)
     assert [r["line"] for r in rows if r["code"] == "E0101"] == list(range(1, 51))
     assert {r["code"] for r in rows} <= {"E0101", "W0103"}
+
+
+@test
+def a_kernel_with_an_error_leaves_the_others_whole():
+    """Whatever the passes and lowering find, of each of several kernels, and in every verb."""
+    mistakes = [("E0451", "if thread < 32 { sync }"), ("E0452", "if thread < 32 { return }\n    sync"),
+                ("E0451", "on thread[0] { sync }"), ("E0302", "for i in spatial(32) on thread { y[i] = 1 }"),
+                ("E0302", "reg r: f32[32] over spatial(32) = 0\n    copy(y, r)")]
+    good = 'kernel good(y: out f32[64]) launch grid(1), block(64) { y[thread] = 1 }\n' \
+           'test "t" { check good()[0] == 1 }\n'
+    head = "kernel bad%d(y: out f32[64]) launch grid(1), block(64) {\n    %s\n}\n"
+    wrong = [head % (i, body) for i, (_, body) in enumerate(mistakes)]
+    for text in [*wrong, "".join(wrong), wrong[0] + good + wrong[1]]:
+        file = write("some.hd", text + good.replace("good", "last"))
+        found = sorted(codes(hdc("check", file, "--diagnostics=json", want=WRONG)))
+        for call in (["test", file, "--device=cpu"], ["test", file, "--device=cpu", "--check"],
+                     *([file, f"--emit={kind}"] for kind in ("c", "cu", "ir", "manifest")),
+                     [file, "--target=cpu", "-o", folder() / "x.so"],
+                     [file, "--target=cpu,cuda", "--arch=sm_80,sm_90a", "-o", folder() / "x.so"]):
+            result = hdc(*call, "--diagnostics=json", want=WRONG)
+            assert sorted(codes(result)) == found, (call, found, result.message)
+    assert found == ["E0451", "E0452"], found
