@@ -16,8 +16,8 @@
  * Where the copy engines copy, there are no groups: the stage's mbarrier is waited for after the
  * round's copies have been asked for (pipeline_tma.c). Where products may go on for a round more,
  * round p copies to where round p - 2 read, for a round that is one less ahead.
- * With n = 1, and on a CPU where copies land at once, it is the plain loop; what is said about a
- * pipeline is checked all the same. */
+ * With n = 1, and on a CPU where copies land at once, nothing overlaps: it is the plain loop, with
+ * barriers around each copy. What is said about a pipeline is checked all the same. */
 #include "lower/pipeline.h"
 
 /* ---- stages ------------------------------------------------------------------------------------
@@ -226,6 +226,18 @@ static bool writes_stage(void *user, IrStmt *s)
     return !w->found;
 }
 
+/* A copy in its place: a task loop has the barriers that the verb has. */
+static void in_place(Pipeline *p, const Move *m)
+{
+    Lower *l = p->l;
+    const Ast *stmt = p->body->kid[m->at];
+    lower_at(l, stmt);
+    if (m->loop) lower_barrier(l, true);
+    lower_stmt(l, stmt);
+    lower_at(l, stmt);
+    if (m->loop) lower_barrier(l, true);
+}
+
 /* The body without the copies made ahead (`all`: with them), which writes to none of the stages. */
 static void rest_of_body(Pipeline *p, bool all)
 {
@@ -235,7 +247,8 @@ static void rest_of_body(Pipeline *p, bool all)
         Writes w = {.p = p};
         size_t first = l->block->stmts.len;
         const Move *m = pipeline_move_at(p, i);
-        if (!m || all) lower_stmt(l, p->body->kid[i]);
+        if (!m) lower_stmt(l, p->body->kid[i]);
+        if (m && all) in_place(p, m);
         for (; !m && first < l->block->stmts.len && !w.found; first++) {
             IrStmt *s = l->block->stmts.data[first];
             if (!writes_stage(&w, s)) break;
