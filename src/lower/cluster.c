@@ -20,7 +20,8 @@ void lower_launch_cluster(Lower *l, const Ast *launch)
         lower_error(l, LAUNCH, node->span, "a resident grid has no clusters");
         return;
     }
-    if (!lower_needs_arch(l, node, "cluster", 90)) return;
+    l->cluster = blocks;
+    if (blocks == 1 || !lower_needs_arch(l, node, "cluster", 90)) return;
     k->cluster = blocks;
     k->waits = true;
     const IrExpr *rest = ir_binary(k, IR_MOD, k->grid[0], ir_index(k, blocks));
@@ -41,7 +42,7 @@ void lower_launch_cluster(Lower *l, const Ast *launch)
 
 bool lower_has_cluster(Lower *l, const Ast *node, const char *what)
 {
-    if (l->k->cluster) return true;
+    if (l->cluster) return true;
     lower_error(l, NO_CLUSTER, node->span, what);
     return false;
 }
@@ -51,7 +52,7 @@ Value lower_cluster_member(Lower *l, const Ast *node)
 {
     const char *name = node->name->text;
     if (!lower_has_cluster(l, node, lower_text(l, "cluster.%s", name))) return value_poison();
-    const IrExpr *blocks = ir_index(l->k, l->k->cluster);
+    const IrExpr *blocks = ir_index(l->k, l->cluster);
     if (strcmp(name, "size") == 0) return value_expr(blocks);
     IrOp op = strcmp(name, "rank") == 0 ? IR_MOD : IR_DIV;
     return value_expr(ir_binary(l->k, op, ir_bid(l->k, 0), blocks));
@@ -89,7 +90,8 @@ Value lower_of_block(Lower *l, const Ast *node, const View *view)
         return value_poison();
     }
     const IrExpr *rank = lower_index(l, block);
-    lower_check_index(l, block, rank, ir_index(l->k, l->k->cluster));
+    lower_check_index(l, block, rank, ir_index(l->k, l->cluster));
+    if (!l->k->cluster) return value_view(view);
     View *result = base_copy(l->arena, view, sizeof *view);
     result->tensor = of_blocks(l, tensor);
     for (int d = tensor->rank; d > 0; d--) {

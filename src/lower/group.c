@@ -26,7 +26,7 @@ void lower_sync(Lower *l, const Ast *node)
     }
     if (group && group->flags & AST_CLUSTER) {
         if (lower_has_cluster(l, node, "sync cluster"))
-            ir_barrier(l->k, l->block, IR_SCOPE_CLUSTER, 0);
+            ir_barrier(l->k, l->block, l->k->cluster ? IR_SCOPE_CLUSTER : IR_SCOPE_BLOCK, 0);
         return;
     }
     if (!group) {

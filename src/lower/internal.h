@@ -106,6 +106,7 @@ struct Lower {
                        */
     int registers[MAX_BLOCK / WARPGROUP_THREADS]; /* of a warpgroup's threads, by `regs`; or 0 */
     const Ast *registers_at;                      /* the last such clause */
+    int64_t cluster;  /* blocks of a cluster, or 0; to the kernel, a single one is no cluster */
     bool in_pipeline; /* `break` leaves a loop that has copies under way */
     int pipelines;    /* such loops that `return` leaves */
     int barriers;     /* of the hardware that are declared */

@@ -232,8 +232,8 @@ static const IrExpr *mask_of(Lower *l, const Ast *args)
 {
     if (args->count < 4 || !lower_has_cluster(l, args->kid[3], "tma.load(…, mask)")) return NULL;
     const IrExpr *mask = lower_index(l, args->kid[3]);
-    lower_check_index(l, args->kid[3], mask, ir_index(l->k, (int64_t)1 << l->k->cluster));
-    return mask;
+    lower_check_index(l, args->kid[3], mask, ir_index(l->k, (int64_t)1 << l->cluster));
+    return l->k->cluster ? mask : NULL;
 }
 
 static void copy(Lower *l, const Ast *call, Builtin builtin)
