@@ -73,6 +73,8 @@ void sema_expect(Sema *s, Ast *e, const Type *want);
 bool sema_adapt(Sema *s, Ast *e, const Type *have, const Type *want);
 bool sema_adapts(Sema *s, const Type *have, const Type *want); /* would a literal type adapt? */
 void sema_mismatch(Sema *s, Ast *e, const Type *have, const Type *want);
+/* Is `e` a constant declared without a type? Then it could be declared as a `want`. */
+void sema_note_const(Sema *s, Diag *diag, const Ast *e, const Type *want);
 void sema_index(Sema *s, Ast *e);
 void sema_condition(Sema *s, Ast *e, const char *what);
 void sema_mapping_expr(Sema *s, Ast *e);

@@ -167,6 +167,14 @@ static bool numeric(const Type *type)
     return sema_type_within(type, MASK_NUM);
 }
 
+void sema_note_const(Sema *s, Diag *diag, const Ast *e, const Type *want)
+{
+    const Symbol *symbol = e->kind == AST_Name ? e->symbol : NULL;
+    if (symbol && symbol->kind == SYMBOL_CONST && !KID(symbol->decl, Const, type))
+        diag_note(s->diags, diag, "or declare `const %s: %s = …`", symbol->name->text,
+                  sema_text(s, want));
+}
+
 void sema_mismatch(Sema *s, Ast *e, const Type *have, const Type *want)
 {
     bool literal = sema_type_literal(s, have);
@@ -179,9 +187,10 @@ void sema_mismatch(Sema *s, Ast *e, const Type *have, const Type *want)
     if (have->kind == TYPE_TENSOR && have->rank > 0 && sema_same(have->of, want))
         diag_note(s->diags, diag, "an element needs %d more %s", have->rank,
                   have->rank == 1 ? "index" : "indices");
-    else if (!literal && numeric(have) && numeric(want))
+    else if (!literal && numeric(have) && numeric(want)) {
         diag_note(s->diags, diag, "conversions are explicit: write `%s(…)`", expected);
-    else if (want->kind == TYPE_VECTOR && (literal || sema_same(have, want->of)))
+        sema_note_const(s, diag, e, want);
+    } else if (want->kind == TYPE_VECTOR && (literal || sema_same(have, want->of)))
         diag_note(s->diags, diag, "`%s(…)` makes a vector of one value", expected);
     else if (numeric(have) && want == s->boolean)
         diag_note(s->diags, diag, "compare it: `… != 0`");

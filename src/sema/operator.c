@@ -66,9 +66,12 @@ static const Type *pair_error(Sema *s, Ast *at, Op op, Ast *left, const Type *lt
                              sema_text(s, lt), sema_text(s, rt));
     diag_label(s->diags, diag, left->span, "%s", sema_text(s, lt));
     diag_label(s->diags, diag, right->span, "%s", sema_text(s, rt));
-    if (sema_type_within(lt, MASK_NUM) && sema_type_within(rt, MASK_NUM))
+    if (sema_type_within(lt, MASK_NUM) && sema_type_within(rt, MASK_NUM)) {
         diag_note(s->diags, diag, "conversions are explicit: write `%s(…)` or `%s(…)`",
                   sema_text(s, lt), sema_text(s, rt));
+        sema_note_const(s, diag, left, rt);
+        sema_note_const(s, diag, right, lt);
+    }
     return s->poison;
 }
 

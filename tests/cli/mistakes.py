@@ -99,6 +99,13 @@ def a_message_names_what_it_is_about():
                        ("y[0, _] = v", ": a view cannot be assigned to"), ("for i in range(thread) { sync }", "|              ------------- this differs")]:
         message = check(HEAD.format(body), want=WRONG).message
         assert text in message, (body, message)
+    for use, notes in [("y[0] = MASK", 1), ("y[0] = y[1] & MASK", 1), ("y[0] = MASK + OTHER", 0), ("y[0] = block.x", 0),
+                       ("y[0] = f32(MASK) > 1.0 ? OTHER : 0", 0)]:
+        text = "const MASK = 0xff\nconst OTHER: u16 = 3\n" \
+            f"kernel k(y: out u32[n]) launch grid(1), block(32) {{ {use} }}\n"
+        message = check(text, want=WRONG).message
+        assert message.count("or declare `const MASK: u32 = …`") == notes, message
+        assert "`const OTHER" not in message, message
     host = check(HEAD.format("y[0, 0] = t") + 'test "t" {\n    var z = zero f32[3]\n}\n', want=WRONG).message
     assert "by `let`" in host, host
 
