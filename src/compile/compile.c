@@ -191,6 +191,7 @@ static int64_t threads_limit(int arch)
 }
 
 enum { ALIGNED = 16, MAX_VARIANTS = 4, DEFAULT_ARCH = 80 };
+enum { MAX_POINTS = 4096 }; /* of a tune space that are looked at */
 
 typedef struct Build {
     const CompileOptions *options;
@@ -353,12 +354,54 @@ static bool add_variants(Compile *s, const CompileOptions *o, const Symbol *kern
            add_variant(s, o, kernel, point, instance, false, 64, 1, &w);
 }
 
+/* At the first point of the tune space that is not excluded, or at the one that is given. */
+static LowerStatus lower_first(Compile *s, Arena *arena, const CompileOptions *o,
+                               const Symbol *kernel, bool cpu, LowerPoint *point, IrKernel **out)
+{
+    LowerOptions lower = {.define_count = o->define_count, .defines = o->defines};
+    LowerStatus status;
+    int points = 0;
+    *point = lower_first_point(s->arena, kernel);
+    if (o->point) memcpy(point->choice, o->point, (size_t)point->count * sizeof *point->choice);
+    do {
+        status = lower_one(s, arena, o, kernel, cpu, 1, point, NULL, out);
+    } while (status == LOWER_EXCLUDED && !o->point && ++points < MAX_POINTS &&
+             lower_next_point(kernel, &lower, point));
+    return status;
+}
+
+/* An architecture that the kernel can be made for, as `--arch` names it; NULL. */
+static const char *allowed_arch(Compile *s, const CompileOptions *options, const Symbol *kernel)
+{
+    static const struct {
+        int arch;
+        const char *text;
+    } tried[] = {{90, "sm_90a"}, {80, "sm_80"}, {100, "sm_100"}, {120, "sm_120"}, {75, "sm_75"}};
+    const char *found = NULL;
+    size_t before = s->diags->list.len;
+    for (size_t i = 0; i < BASE_LEN(tried) && !found; i++) {
+        CompileOptions o = *options;
+        LowerPoint point;
+        IrKernel *k;
+        o.arch = tried[i].arch;
+        s->scratch = base_arena_create(&s->escape);
+        if (lower_first(s, s->scratch, &o, kernel, false, &point, &k) == LOWER_OK)
+            found = tried[i].text;
+        base_arena_destroy(s->scratch);
+        s->scratch = NULL;
+        diag_forget(s->diags, before);
+    }
+    return found;
+}
+
 /* `arch` 0: the CPU */
-static void report_empty(Compile *s, const Symbol *kernel, int arch)
+static void report_empty(Compile *s, const CompileOptions *o, const Symbol *kernel, int arch)
 {
     const char *where = arch ? base_format(s->arena, "for sm_%d", arch) : "on the CPU";
+    const char *other = arch ? allowed_arch(s, o, kernel) : NULL;
     Diag *diag = diag_report(s->diags, DIAG_TUNE_EMPTY, kernel->span, kernel->name->text, where);
-    if (arch) diag_note(s->diags, diag, "`--arch` says what code is made for");
+    if (other)
+        diag_note(s->diags, diag, "the kernel is for other architectures: give `--arch=%s`", other);
 }
 
 /* At the first point of the tune space that the architecture (0: the CPU) allows. */
@@ -368,16 +411,11 @@ static bool add_instance(Compile *s, const CompileOptions *options, const Symbol
     CompileOptions o = *options;
     if (o.arch != arch) o.performance = false; /* told of the first */
     o.arch = arch;
-    LowerPoint point = lower_first_point(s->arena, kernel);
-    if (o.point) memcpy(point.choice, o.point, (size_t)point.count * sizeof *point.choice);
-    LowerOptions lower = {.define_count = o.define_count, .defines = o.defines};
+    LowerPoint point;
     TargetInstance *instance = &out->instances[out->instance_count++];
-    LowerStatus status;
     instance->arch = arch;
-    while ((status = lower_one(s, s->arena, &o, kernel, arch == 0, 1, &point, NULL,
-                               &instance->kernel)) == LOWER_EXCLUDED)
-        if (o.point || !lower_next_point(kernel, &lower, &point)) break;
-    if (status == LOWER_EXCLUDED) report_empty(s, kernel, arch);
+    LowerStatus status = lower_first(s, s->arena, &o, kernel, arch == 0, &point, &instance->kernel);
+    if (status == LOWER_EXCLUDED) report_empty(s, &o, kernel, arch);
     return status == LOWER_OK && add_variants(s, &o, kernel, &point, instance);
 }
 
@@ -467,8 +505,6 @@ CompileStatus compile_module(Compile *s, const CompileOptions *options, TargetMo
 /* ---- checking
  * ------------------------------------------------------------------------------------ */
 
-enum { MAX_POINTS = 4096 }; /* of a tune space that `check` looks at */
-
 /* One point of a tune space, in memory of its own that is given back: a file may have thousands. */
 static LowerStatus check_point(Compile *s, const CompileOptions *o, const Symbol *kernel,
                                const LowerPoint *point)
@@ -497,7 +533,7 @@ static void check_kernel(Compile *s, const CompileOptions *o, const Symbol *kern
         valid |= check_point(s, o, kernel, &point) != LOWER_EXCLUDED;
     } while (s->diags->errors == before && ++points < MAX_POINTS &&
              lower_next_point(kernel, &lower, &point));
-    if (!valid) report_empty(s, kernel, o->cuda ? o->arch : 0);
+    if (!valid) report_empty(s, o, kernel, o->cuda ? o->arch : 0);
 }
 
 static CompileStatus check_work(Compile *s, void *data)

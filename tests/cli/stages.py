@@ -131,7 +131,9 @@ def each_architecture_is_lowered_for_itself():
     hdc(only, "--emit=manifest", "--arch=sm_90a", want=DONE)
     for args in [["--emit=manifest", "--arch=sm_90a,sm_80"], ["--arch=sm_80,sm_90a"]]:
         message = hdc(only, *args, want=WRONG).message
-        assert "E0522" in message and "for sm_80" in message and "`--arch` says" in message, message
+        assert "E0522" in message and "for sm_80" in message and "give `--arch=sm_90a`" in message, message
+    never = write("never.hd", text.replace("(!target_cpu && ", "(!target_cpu && arch < 75 && "))
+    assert "give `--arch" not in hdc(never, want=WRONG).message
     hdc("check", only, "--arch=sm_90a", want=DONE)
     assert "for sm_80" in hdc("check", only, "--arch=sm_90a,sm_80", want=WRONG).message
 
