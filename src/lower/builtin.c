@@ -1,6 +1,67 @@
 /* Built-in functions: mathematics, warp collectives, atomics. */
 #include "lower/internal.h"
 
+/* ---- bits ------------------------------------------------------------------------------------ */
+
+static Elem word_of(IrType type)
+{
+    switch (vocab_elem(type.elem)->bits * type.lanes) {
+    case 8:
+        return ELEM_U8;
+    case 16:
+        return ELEM_U16;
+    case 32:
+        return ELEM_U32;
+    default:
+        return ELEM_U64;
+    }
+}
+
+static const IrExpr *shifted(IrKernel *k, IrOp op, const IrExpr *word, int lane)
+{
+    return ir_binary(k, op, word, ir_int(k, word->type.elem, 4 * lane));
+}
+
+/* Lane 0 of a packed vector is in the lowest bits of its word. */
+static const IrExpr *pack(IrKernel *k, const IrExpr *vector)
+{
+    IrType word = {word_of(vector->type), 1}, nibble = {ELEM_U4, 1};
+    const IrExpr *r = NULL;
+    for (int i = 0; i < vector->type.lanes; i++) {
+        const IrExpr *lane = ir_cast(k, word, ir_cast(k, nibble, ir_lane(k, vector, i)));
+        lane = shifted(k, IR_SHL, lane, i);
+        r = r ? ir_binary(k, IR_BITOR, r, lane) : lane;
+    }
+    return r;
+}
+
+static const IrExpr *unpack(IrKernel *k, IrType to, const IrExpr *word)
+{
+    const IrExpr *lanes[16];
+    for (int i = 0; i < to.lanes; i++)
+        lanes[i] = ir_cast(k, (IrType){to.elem, 1}, shifted(k, IR_SHR, word, i));
+    return ir_vector(k, to, lanes);
+}
+
+/* As values, lanes of half a byte fill a byte each, and a bool is 0 or 1 whatever its byte was. */
+static const IrExpr *bitcast(Lower *l, IrType to, const IrExpr *a)
+{
+    IrKernel *k = l->k;
+    bool from_packed = vocab_elem(a->type.elem)->bits < 8;
+    bool to_packed = vocab_elem(to.elem)->bits < 8;
+    if (from_packed && to_packed && a->type.lanes == to.lanes) return ir_cast(k, to, a);
+    if (from_packed) a = pack(k, lower_pin(l, lower_name(l, "lanes"), a));
+    if (to_packed) {
+        a = ir_bitcast(k, (IrType){word_of(to), 1}, a);
+        return unpack(k, to, lower_pin(l, lower_name(l, "word"), a));
+    }
+    if (to.elem != ELEM_BOOL || to.lanes == 1) return ir_bitcast(k, to, a);
+    a = ir_bitcast(k, (IrType){ELEM_U8, to.lanes}, a);
+    return ir_binary(k, IR_NE, a, ir_splat(k, to.lanes, ir_int(k, ELEM_U8, 0)));
+}
+
+/* ---- mathematics ----------------------------------------------------------------------------- */
+
 static Value math(Lower *l, const Ast *node, int count, const IrExpr *const *args)
 {
     IrKernel *k = l->k;
@@ -9,10 +70,8 @@ static Value math(Lower *l, const Ast *node, int count, const IrExpr *const *arg
         return value_expr(ir_binary(k, IR_MIN, args[0], args[1]));
     case BUILTIN_MAX:
         return value_expr(ir_binary(k, IR_MAX, args[0], args[1]));
-    case BUILTIN_BITCAST: {
-        IrType to = lower_ir_type(l, node->type);
-        return value_expr(ir_bitcast(k, to, args[0]));
-    }
+    case BUILTIN_BITCAST:
+        return value_expr(bitcast(l, lower_ir_type(l, node->type), args[0]));
     case BUILTIN_CDIV: {
         Elem elem = args[0]->type.elem;
         if (ir_is_int(args[1], 0)) {

@@ -1,5 +1,5 @@
-/* Values of several lanes: GNU C's vectors, or arrays of what is no number to C. What those cannot
- * do is done lane by lane. */
+/* Values of several lanes: GNU C's vectors, or arrays of what C does not compute with as it is.
+ * What those cannot do is done lane by lane. */
 #include "target/cpu/cpu.h"
 
 static void put(CWriter *w, const char *text)
@@ -15,6 +15,7 @@ void target_cpu_vector_type(CWriter *w, IrType type)
 static bool is_array(IrType type)
 {
     if (type.lanes & (type.lanes - 1)) return true; /* GNU C has powers of two only */
+    if (type.elem == ELEM_BOOL || cfamily_is_packed(type.elem)) return true;
     return cfamily_is_narrow(type.elem) && type.elem != ELEM_TF32;
 }
 

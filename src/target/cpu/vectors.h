@@ -3,11 +3,11 @@
 #define HD_VECTOR(n, T, lanes)                                                                     \
     typedef T hd_##n##x##lanes __attribute__((vector_size(lanes * sizeof(T))));                    \
     typedef hd_##n##x##lanes hd_##n##x##lanes##_at __attribute__((aligned(sizeof(T)), may_alias));
-/* Of what is no number to C: an array. */
-#define HD_LANES(n, T, lanes)                                                                      \
+/* Of what C does not compute with as it is: an array. */
+#define HD_LANES(name, T, lanes)                                                                   \
     typedef struct __attribute__((may_alias)) {                                                    \
         T lane[lanes];                                                                             \
-    } hd_##n##x##lanes, hd_##n##x##lanes##_at;
+    } name, name##_at;
 #define HD_VECTOR_EACH(n, T, lanes, name, call)                                                    \
     HD_FN hd_##n##x##lanes hd_##name##_##n##x##lanes(hd_##n##x##lanes a, hd_##n##x##lanes b,       \
                                                      hd_##n##x##lanes c)                           \
@@ -19,7 +19,7 @@
     }
 #define HD_VECTORS(n, T)                                                                           \
     HD_VECTOR(n, T, 2)                                                                             \
-    HD_LANES(n, T, 3) HD_VECTOR(n, T, 4) HD_VECTOR(n, T, 8) HD_VECTOR(n, T, 16)
+    HD_LANES(hd_##n##x3, T, 3) HD_VECTOR(n, T, 4) HD_VECTOR(n, T, 8) HD_VECTOR(n, T, 16)
 HD_VECTORS(f32, float)
 HD_VECTORS(f64, double)
 HD_VECTORS(i8, int8_t)
@@ -31,12 +31,17 @@ HD_VECTORS(u32, uint32_t)
 HD_VECTORS(i64, int64_t)
 HD_VECTORS(u64, uint64_t)
 HD_VECTORS(tf32, hd_tf32)
-#define HD_NARROW_VECTORS(n, T)                                                                    \
-    HD_LANES(n, T, 2) HD_LANES(n, T, 3) HD_LANES(n, T, 4) HD_LANES(n, T, 8) HD_LANES(n, T, 16)
-HD_NARROW_VECTORS(f16, hd_f16)
-HD_NARROW_VECTORS(bf16, hd_bf16)
-HD_NARROW_VECTORS(f8e4m3, hd_f8e4m3)
-HD_NARROW_VECTORS(f8e5m2, hd_f8e5m2)
+#define HD_ARRAYS(n, T)                                                                            \
+    HD_LANES(hd_##n##x2, T, 2)                                                                     \
+    HD_LANES(hd_##n##x3, T, 3)                                                                     \
+    HD_LANES(hd_##n##x4, T, 4) HD_LANES(hd_##n##x8, T, 8) HD_LANES(hd_##n##x16, T, 16)
+HD_ARRAYS(bool, bool)
+HD_ARRAYS(i4, hd_i4)
+HD_ARRAYS(u4, hd_u4)
+HD_ARRAYS(f16, hd_f16)
+HD_ARRAYS(bf16, hd_bf16)
+HD_ARRAYS(f8e4m3, hd_f8e4m3)
+HD_ARRAYS(f8e5m2, hd_f8e5m2)
 HD_VECTOR_EACH(f32, float, 2, fma, __builtin_fmaf(a[i], b[i], c[i]))
 HD_VECTOR_EACH(f64, double, 16, fma, __builtin_fma(a[i], b[i], c[i]))
 #if defined(__FMA__) && defined(__x86_64__)
