@@ -251,7 +251,7 @@ typedef struct IrKernel {
     int64_t shared_limit; /* bytes of shared memory that a block may have; 0: no limit */
     bool resident;        /* all blocks at once: `sync grid` allowed */
     bool fast;            /* @fast: approximations and reassociation are welcome */
-    bool waits; /* threads of a block wait for others one by one: at barriers with arrivals */
+    bool waits;           /* threads of a block wait for others one by one, as at mbarriers */
     IrBlock *body;
     VEC(Origin) origins;
     struct IrTable *table; /* hash-consing; private to build.c */

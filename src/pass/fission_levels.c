@@ -42,14 +42,18 @@ static int64_t block_level(const Fission *f, const IrBlock *block, size_t from)
     return level;
 }
 
-/* From barriers and collectives alone. */
-static void raw_levels(Fission *f, IrBlock *block)
+/* From barriers and collectives alone. A role in which threads meet is a piece of the whole group
+ * around it, `count` threads: smaller groups of those do not know statically whether they run it.
+ */
+static void raw_levels(Fission *f, IrBlock *block, int64_t count)
 {
     for (size_t i = 0; block && i < block->stmts.len; i++) {
         IrStmt *s = block->stmts.data[i];
-        raw_levels(f, s->body);
-        raw_levels(f, s->other);
+        bool role = s->kind == IR_STMT_ROLE;
+        raw_levels(f, s->body, role ? s->imm2 : count);
+        raw_levels(f, s->other, count);
         int64_t level = larger(block_level(f, s->body, 0), block_level(f, s->other, 0));
+        if (role && level > 1) level = count;
         fission_set_level(f, s, larger(level, own_level(f, s)));
     }
 }
@@ -96,6 +100,6 @@ static int64_t jumps(Fission *f, const IrBlock *block, const IrStmt *owner, cons
 
 void fission_find_levels(Fission *f, IrBlock *block)
 {
-    raw_levels(f, block);
+    raw_levels(f, block, f->k->block_size);
     jumps(f, block, NULL, NULL);
 }

@@ -33,6 +33,7 @@ typedef struct Uniform {
     Frame *top;
     uint32_t blamed; /* the call whose expansion was reported last */
     bool report, failed;
+    bool meets, leaves, apart; /* of roles: threads meet in one; some jump out of one; note_apart */
 } Uniform;
 
 static void walk(Uniform *u, IrBlock *block);
@@ -131,6 +132,7 @@ static void leave(Uniform *u, const IrStmt *s)
             f->after = width_join(&u->w, f->after, width);
         }
         if (ends) return;
+        u->leaves |= f->stmt->kind == IR_STMT_ROLE;
         width = width_join(&u->w, width, f->width);
         if (f->stmt->kind == IR_STMT_IF && f->width && !cond) cond = f->stmt->args[0];
     }
@@ -243,10 +245,10 @@ static Diag *report(Uniform *u, DiagCode code, const IrStmt *s, int64_t group)
     return diag;
 }
 
-static void report_control(Uniform *u, const IrStmt *s, int64_t group, const Frame *f)
+static void report_control(Uniform *u, const IrStmt *s, int64_t group, const Frame *f,
+                           bool by_control)
 {
     const Left *left = base_map_get(&u->left, base_key(f->stmt));
-    bool by_control = !width_covers(&u->w, f->width, group);
     Chain chain = {.u = u, .group = group};
     if (!by_control) {
         const IrStmt *leaver = left && left->leaver ? left->leaver : f->leaver;
@@ -291,15 +293,43 @@ static int64_t group_of(const Uniform *u, const IrStmt *s)
     return block;
 }
 
+static const Frame *role_around(const Frame *f)
+{
+    while (f && f->stmt->kind != IR_STMT_ROLE) f = f->outer;
+    return f;
+}
+
+/* Notes whether a role in which threads meet is run by some of the group around it (the block, or
+ * a role) at other times than by others. */
+static void note_apart(Uniform *u)
+{
+    for (const Frame *role = role_around(u->top), *outer; role; role = outer) {
+        outer = role_around(role->outer);
+        int64_t first = outer ? outer->stmt->imm : 0;
+        int64_t count = outer ? outer->stmt->imm2 : u->w.k->block_size;
+        u->meets = true;
+        for (const Frame *f = role->outer; f != outer; f = f->outer)
+            u->apart |= !width_spans(&u->w, frame_width(u, f), first, count);
+    }
+}
+
+/* The threads of a role, if it is theirs, need not begin at a multiple of their number. */
+static bool is_same(Uniform *u, int64_t width, int64_t group, const Frame *role)
+{
+    return role ? width_spans(&u->w, width, role->stmt->imm, group)
+                : width_covers(&u->w, width, group);
+}
+
 static void check_sync(Uniform *u, const IrStmt *s)
 {
     int64_t group = group_of(u, s);
+    const Frame *own = role_around(u->top);
+    while (own && own->stmt->imm2 != group) own = role_around(own->outer);
+    note_apart(u);
     for (const Frame *f = u->top; f; f = f->outer) {
         const IrStmt *stmt = f->stmt;
-        bool own_role = stmt->kind == IR_STMT_ROLE && stmt->imm2 == group;
         bool small = stmt->kind == IR_STMT_TASKS && s->kind != IR_STMT_COLLECTIVE &&
                      (group == 0 || stmt->tasks->level < group);
-        if (own_role) continue;
         if (small) {
             Diag *d = report(u, DIAG_SYNC_DIVERGES, s, group);
             diag_label(u->diags, d, pass_span(u->w.k, stmt->origin),
@@ -307,8 +337,9 @@ static void check_sync(Uniform *u, const IrStmt *s)
                        "runs its own tasks");
             return;
         }
-        if (width_covers(&u->w, frame_width(u, f), group)) continue;
-        report_control(u, s, group, f);
+        bool has_own = own && stmt->kind == IR_STMT_ROLE && stmt->imm2 >= group;
+        if (has_own || is_same(u, frame_width(u, f), group, own)) continue;
+        report_control(u, s, group, f, !is_same(u, f->width, group, own));
         return;
     }
 }
@@ -347,11 +378,10 @@ static void note_meeting(Uniform *u, IrStmt *s)
 {
     int64_t group = u->w.k->block_size;
     bool together = true;
-    const Frame *role = u->top;
-    while (role && role->stmt->kind != IR_STMT_ROLE) role = role->outer;
+    const Frame *role = role_around(u->top);
     if (role) group = role->stmt->imm2;
     for (const Frame *f = u->top; f != role && together; f = f->outer)
-        together = width_covers(&u->w, frame_width(u, f), group);
+        together = is_same(u, frame_width(u, f), group, role);
     if (together) s->flags |= IR_TOGETHER;
 }
 
@@ -463,5 +493,7 @@ bool pass_uniform(PassContext *ctx)
     walk(&u, k->body);
     for (size_t i = 0; i < k->vars.len; i++)
         k->vars.data[i]->uniform = width_covers(&u.w, u.w.vars[i], k->block_size);
+    /* Fission splits what whole groups do together; else the CPU runs the threads one by one. */
+    if (ctx->options->target == PASS_FOR_CPU && (u.apart || (u.meets && u.leaves))) k->waits = true;
     return !u.failed;
 }

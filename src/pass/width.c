@@ -62,6 +62,12 @@ bool width_covers(const Widths *w, int64_t width, int64_t group)
                                                                  : width % group == 0;
 }
 
+bool width_spans(const Widths *w, int64_t width, int64_t first, int64_t count)
+{
+    if (width == 0 || width >= w->k->block_size) return true;
+    return first / width == (first + count - 1) / width;
+}
+
 static int64_t constant_or(const IrExpr *e, int64_t otherwise)
 {
     return ir_is_const(e) && vocab_elem_is_int(e->type.elem) ? e->value.i : otherwise;

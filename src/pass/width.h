@@ -28,6 +28,8 @@ void width_lower(Widths *w, int64_t *slot, int64_t to);
 int64_t width_cluster(const IrKernel *k);
 /* Is a value of width `width` the same in all of a group of `group` threads (0: the grid)? */
 bool width_covers(const Widths *w, int64_t width, int64_t group);
+/* And in the `count` threads of the block from `first` on? */
+bool width_spans(const Widths *w, int64_t width, int64_t first, int64_t count);
 /* Width of a coordinate of a task loop. */
 int64_t width_of_task(Widths *w, const IrStmt *tasks, int dim);
 int64_t width_of_collective(Widths *w, const IrStmt *s);

@@ -373,9 +373,12 @@ static int64_t waiting_blocks(const TargetModule *module)
     int64_t most = 0;
     for (int i = 0; i < module->kernel_count; ++i)
         for (int j = 0; j < module->kernels[i].instance_count; ++j) {
-            const IrKernel *k = module->kernels[i].instances[j].kernel;
-            int64_t blocks = k->cluster ? k->cluster : 1;
-            if (k->waits && blocks > most) most = blocks;
+            const TargetInstance *instance = &module->kernels[i].instances[j];
+            for (int v = 0; v < instance->variant_count; ++v) {
+                const IrKernel *k = instance->variants[v].cpu;
+                int64_t blocks = k && k->cluster ? k->cluster : 1;
+                if (k && k->waits && blocks > most) most = blocks;
+            }
         }
     return most;
 }
