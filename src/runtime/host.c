@@ -519,6 +519,19 @@ bool hd_call_bind(HdCall *call, const HdKernelInfo *kernel, const HdArg *args, i
     return false;
 }
 
+static void add_site(HdText *text, const HdSiteInfo *site, const int64_t *values)
+{
+    hd_text_add(text, "%s:%d:%d: ", site->file, site->line, site->column);
+    for (const char *p = site->text; *p; p++) {
+        bool hole = p[0] == '{' && p[1] >= '0' && p[1] <= '3' && p[2] == '}';
+        if (hole)
+            hd_text_add(text, "%" PRId64, values[p[1] - '0']);
+        else
+            hd_text_add(text, "%c", *p);
+        p += hole ? 2 : 0;
+    }
+}
+
 bool hd_trap_fail(const HdInstanceInfo *instance, const HdTrap *trap, HdFailure *failure)
 {
     HdText text = {failure->text, 0, sizeof failure->text};
@@ -526,15 +539,10 @@ bool hd_trap_fail(const HdInstanceInfo *instance, const HdTrap *trap, HdFailure 
     if (trap->site < 0 || trap->site >= instance->site_count)
         return hd_fail(failure, HD_TRAPPED, "the kernel trapped at an unknown place (site %d)",
                        (int)trap->site);
-    const HdSiteInfo *site = &instance->sites[trap->site];
-    hd_text_add(&text, "%s:%d:%d: ", site->file, site->line, site->column);
-    for (const char *p = site->text; *p; p++) {
-        bool hole = p[0] == '{' && p[1] >= '0' && p[1] <= '3' && p[2] == '}';
-        if (hole)
-            hd_text_add(&text, "%" PRId64, trap->value[p[1] - '0']);
-        else
-            hd_text_add(&text, "%c", *p);
-        p += hole ? 2 : 0;
+    add_site(&text, &instance->sites[trap->site], trap->value);
+    for (int i = 0; i < trap->other_count; i++) {
+        hd_text_add(&text, "; ");
+        add_site(&text, &instance->sites[trap->others[i].site], trap->others[i].value);
     }
     return false;
 }

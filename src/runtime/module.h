@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define HD_ABI_VERSION 5
+#define HD_ABI_VERSION 6
 
 /* ---- host expressions: what the host computes at launch -------------------------------------
  * Reverse Polish code over int64, run by `hd_host_eval`, operands inline. Arithmetic is checked:
@@ -71,11 +71,17 @@ typedef struct HdRequireInfo {
     int line;
 } HdRequireInfo;
 
-/* Filled by a kernel that traps; the first trap wins (`state` is claimed atomically). */
+/* Filled by a kernel that traps; the first trap wins (`state` is claimed atomically). A GPU writes
+ * no further than `value`. */
 typedef struct HdTrap {
     int32_t state; /* 0 none, 1 being written, 2 complete */
     int32_t site;  /* index into HdInstanceInfo.sites */
     int64_t value[4];
+    int32_t other_count; /* where threads wait for ever: the other places where some do */
+    struct HdTrapOther {
+        int32_t site;
+        int64_t value[4];
+    } others[7];
 } HdTrap;
 
 /* Where a trap can come from. `text` holds {0} … {3} for the values. */

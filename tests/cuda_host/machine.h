@@ -251,8 +251,14 @@ __attribute__((format(printf, 1, 2))) static void print(const char *format, ...)
     for (int i = 0; i < machine->block; ++i) {
         const MbarrierWait *wait = &machine->waits[i], *last = i ? wait - 1 : nullptr;
         bool again = last && last->at == wait->at && last->line == wait->line;
-        if (wait->at && !again)
-            fprintf(stderr, "%s:%d: thread %d waits\n", wait->file, wait->line, i);
+        if (!wait->at || again) continue;
+        fprintf(stderr, "%s:%d: thread %d waits\n", wait->file, wait->line, i);
+        for (int j = 0; j < machine->mbarrier_count; ++j) {
+            const Mbarrier *b = &machine->mbarriers[j];
+            if (b->address == wait->at)
+                fprintf(stderr, "cuda_host:   its phase lacks %d arrivals and %ld bytes\n",
+                        b->pending, b->bytes);
+        }
     }
     for (int i = 0; i * 32 < machine->block; ++i)
         if (machine->warps[i].arrived)

@@ -472,18 +472,20 @@ HD_FN float hd_range_min_f32(HdRange r)
 }
 
 /* ---- traps ----------------------------------------------------------------------------------- */
-HD_COLD void hd_trap(HdTrap *trap, int site, int64_t a, int64_t b, int64_t c, int64_t d)
+/* True: it is the first. */
+HD_COLD bool hd_trap(HdTrap *trap, int site, int64_t a, int64_t b, int64_t c, int64_t d)
 {
     int32_t none = 0;
     if (!__atomic_compare_exchange_n(&trap->state, &none, 1, false, __ATOMIC_ACQ_REL,
                                      __ATOMIC_ACQUIRE))
-        return;
+        return false;
     trap->site = site;
     trap->value[0] = a;
     trap->value[1] = b;
     trap->value[2] = c;
     trap->value[3] = d;
     __atomic_store_n(&trap->state, 2, __ATOMIC_RELEASE);
+    return true;
 }
 
 HD_FN bool hd_trapped(const HdTrap *trap)

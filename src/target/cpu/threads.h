@@ -485,16 +485,26 @@ HD_COLD void hd_bulk_wait(HdThreads *t, int64_t groups)
 #endif
 }
 
-/* Every thread that is left waits: says so of one that waits at an mbarrier. */
+/* Every thread that is left waits: says so of one at each mbarrier and place. */
 HD_COLD void hd_threads_stuck(HdThreads *t)
 {
+    HdTrap *trap = t->args->trap;
+    int most = (int)(sizeof trap->others / sizeof *trap->others);
+    bool found = false, first = true;
     for (int64_t i = 0; i < t->count; ++i) {
-        if (!t->waits[i].at) continue;
+        int64_t j = 0;
+        while (j < i && (t->waits[j].at != t->waits[i].at || t->waits[j].site != t->waits[i].site))
+            ++j;
+        if (!t->waits[i].at || j < i) continue;
         const HdMbarrier *b = hd_mbarrier(t, t->waits[i].at);
-        hd_trap(t->args->trap, t->waits[i].site, i % t->stride, b->pending, b->bytes, 0);
-        return;
+        if (!found)
+            first = hd_trap(trap, t->waits[i].site, i % t->stride, b->pending, b->bytes, 0);
+        else if (first && trap->other_count < most)
+            trap->others[trap->other_count++] =
+                (struct HdTrapOther){t->waits[i].site, {i % t->stride, b->pending, b->bytes, 0}};
+        found = true;
     }
-    abort();
+    if (!found) abort();
 }
 
 /* ---- blocks ---- */

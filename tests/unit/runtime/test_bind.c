@@ -327,7 +327,7 @@ static void test_trap_text(void **state)
     static const HdSiteInfo sites[] = {
         {"a.hd", 12, 5, "index {0} is out of bounds for extent {1}{4}"}};
     HdInstanceInfo instance = {.site_count = 1, .sites = sites};
-    HdTrap trap = {2, 0, {-7, 64, 0, 0}};
+    HdTrap trap = {.state = 2, .value = {-7, 64}};
     HdFailure failure;
     assert_false(hd_trap_fail(&instance, &trap, &failure));
     assert_string_equal(failure.text, "a.hd:12:5: index -7 is out of bounds for extent 64{4}");

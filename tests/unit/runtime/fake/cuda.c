@@ -165,7 +165,7 @@ static void run(const char *name, void **p)
         if (*(Pointer *)p[7] != 0) z[0] = -2;    /* no sites, no trap record */
     } else if (strcmp(name, "cuda_trap") == 0) { /* x, n, grid, trap */
         HdTrap *trap = (HdTrap *)(uintptr_t) * (Pointer *)p[5];
-        if (trap->state == 0) *trap = (HdTrap){2, 0, {7, *(int64_t *)p[1], 0, 0}};
+        if (trap->state == 0) *trap = (HdTrap){.state = 2, .value = {7, *(int64_t *)p[1]}};
     } else if (strcmp(name, "cuda_resident") == 0) { /* v, rounds, n, grid, trap, barrier */
         uint32_t *barrier = (uint32_t *)(uintptr_t) * (Pointer *)p[7];
         int64_t *v = *(int64_t **)p[0];
