@@ -28,6 +28,15 @@ bool use_color(FILE *file)
     return isatty(fileno(file)) && !(no_color && *no_color);
 }
 
+static ExitStatus internal_error(const char *pass, const char *message)
+{
+    fprintf(stderr,
+            "hdc: internal error%s%s: %s\nThis is a defect of hdc: please report it, with the "
+            "source that caused it.\n",
+            pass ? " in " : "", pass ? pass : "", message);
+    return EXIT_INTERNAL;
+}
+
 ExitStatus report_status(Options *o, Compile *s, CompileStatus status)
 {
     Diags *diags = s ? s->diags : NULL;
@@ -56,15 +65,12 @@ ExitStatus report_status(Options *o, Compile *s, CompileStatus status)
     case COMPILE_INTERNAL:
         break;
     }
-    fprintf(stderr,
-            "hdc: internal error%s%s: %s\nThis is a defect of hdc: please report it, with the "
-            "source that caused it.\n",
-            s->escape.pass ? " in " : "", s->escape.pass ? s->escape.pass : "", s->message);
-    return EXIT_INTERNAL;
+    return internal_error(s->escape.pass, s->message);
 }
 
 ExitStatus report_failure(const HdFailure *failure)
 {
+    if (failure->status == HD_REFUSED) return internal_error(NULL, failure->text);
     fprintf(stderr, "hdc: %s\n", failure->text);
     return failure->status == HD_BAD_CALL ? EXIT_CALL : EXIT_ENVIRONMENT;
 }

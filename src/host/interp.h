@@ -46,7 +46,7 @@ typedef struct Interp {
     HostTimingSink sink; /* set while a bench runs: kernel calls are measured */
     void *sink_user;
     const char *title;
-    const char *built_wrong; /* a module could not be built: the diagnostics say why */
+    CompileStatus built; /* COMPILE_OK until a module could not be built */
 } Interp;
 
 BASE_NORETURN void interp_stop(Interp *in, Span where, const char *fmt, ...) BASE_PRINTF(3, 4);

@@ -12,12 +12,14 @@ static bool is_plain(const Symbol *kernel, const CallInfo *call)
 static void build_failed(Interp *in, const Ast *node, CompileStatus status,
                          const HdFailure *failure)
 {
-    if (status == COMPILE_WRONG) {
-        in->built_wrong = "diagnostics";
-        interp_stop(in, node->span, "the kernel does not compile");
-    }
+    in->built = status;
+    if (status == COMPILE_WRONG) interp_stop(in, node->span, "the kernel does not compile");
     if (status != COMPILE_OK) interp_stop(in, node->span, "%s", in->session->message);
     in->is_skip = failure->status == HD_LACKING;
+    if (failure->status == HD_REFUSED) {
+        in->built = COMPILE_INTERNAL;
+        in->session->message = base_format(in->session->arena, "%s", failure->text);
+    }
     interp_stop(in, node->span, "%s", failure->text);
 }
 

@@ -26,7 +26,7 @@ void interp_destroy(Interp *in)
 bool interp_run(Interp *in, const Ast *body)
 {
     in->is_skip = false;
-    in->built_wrong = NULL;
+    in->built = COMPILE_OK;
     if (setjmp(in->stop.env)) return false;
     interp_block(in, body);
     return true;
@@ -77,7 +77,7 @@ HostReport host_run_tests(Host *host, Compile *s, const CompileOptions *options,
         bool good = interp_run(in, KID(item, Test, body));
         report(in, item, good, out, &r);
         if (!good && in->is_skip) hd_fail(failure, HD_LACKING, "%s", in->message);
-        if (in->built_wrong) *status = COMPILE_WRONG;
+        if (in->built > *status) *status = in->built;
         free_tensors(in);
     }
     interp_destroy(in);
@@ -137,7 +137,7 @@ bool host_run_benches(Host *host, Compile *s, const CompileOptions *options, con
         const Ast *item = items->kid[i];
         if (item->kind == AST_Bench && chosen(item, filter)) good = run_bench(in, item, failure);
     }
-    if (in->built_wrong) *status = COMPILE_WRONG;
+    *status = in->built;
     interp_destroy(in);
     return good;
 }

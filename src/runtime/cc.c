@@ -115,26 +115,54 @@ static bool cc_check(const RuntimeProcess *p, const RuntimeCc *cc, int timeout_s
     return true;
 }
 
+static RuntimeProcess cc_run(Arena *arena, const RuntimeCc *cc, const char *source, size_t len,
+                             const RuntimeCcOptions *options, int timeout_s, const char *output)
+{
+    ArgList args = {0};
+    VEC_PUSH(arena, args, cc->path);
+    cc_add_flags(arena, &args, options);
+    const char *tail[] = {"-x", options->cpp ? "c++" : "c", "-", "-x", "none", "-o", output};
+    for (size_t i = 0; i < BASE_LEN(tail); i++) VEC_PUSH(arena, args, tail[i]);
+    for (size_t i = 0; i < BASE_LEN(cc_libraries); i++) VEC_PUSH(arena, args, cc_libraries[i]);
+    VEC_PUSH(arena, args, NULL);
+    return runtime_process_run(arena, args.data, source, len, timeout_s);
+}
+
+/* Whether it is the text that the compiler refuses: what the text includes and no more does compile
+ * where that is, with the same options. */
+static bool cc_works(Arena *arena, const RuntimeCc *cc, const char *source, size_t len,
+                     const RuntimeCcOptions *options, int timeout_s, const char *output)
+{
+    static const char include[] = "#include";
+    Sb text = base_sb(arena);
+    const char *end = source + len, *next;
+    for (const char *line = source; line < end; line = next) {
+        const char *stop = memchr(line, '\n', (size_t)(end - line));
+        next = stop ? stop + 1 : end;
+        size_t width = (size_t)(next - line);
+        if (width > sizeof include && memcmp(line, include, sizeof include - 1) == 0)
+            base_sb_mem(&text, line, width);
+    }
+    RuntimeProcess p = cc_run(arena, cc, text.data, text.len, options, timeout_s, output);
+    return !p.error && !p.timed_out && p.exit_code == 0;
+}
+
 bool runtime_cc_build(Arena *arena, const RuntimeCc *cc, const char *source, size_t len,
                       const RuntimeCcOptions *options, const char *path, const char **log,
                       HdFailure *failure)
 {
-    ArgList args = {0};
     int timeout_s = options->timeout_s > 0 ? options->timeout_s : CC_TIMEOUT_S;
     char *temporary = base_format(arena, "%s.XXXXXX", path);
     int fd = mkstemp(temporary);
     if (fd < 0) return hd_fail(failure, HD_FAILED, "cannot write %s: %s", path, strerror(errno));
     fchmod(fd, 0755);
     close(fd);
-    VEC_PUSH(arena, args, cc->path);
-    cc_add_flags(arena, &args, options);
-    const char *tail[] = {"-x", options->cpp ? "c++" : "c", "-", "-x", "none", "-o", temporary};
-    for (size_t i = 0; i < BASE_LEN(tail); i++) VEC_PUSH(arena, args, tail[i]);
-    for (size_t i = 0; i < BASE_LEN(cc_libraries); i++) VEC_PUSH(arena, args, cc_libraries[i]);
-    VEC_PUSH(arena, args, NULL);
-    RuntimeProcess p = runtime_process_run(arena, args.data, source, len, timeout_s);
+    RuntimeProcess p = cc_run(arena, cc, source, len, options, timeout_s, temporary);
     if (log) *log = p.output;
     bool ok = cc_check(&p, cc, timeout_s, failure);
+    bool ended = !p.error && !p.timed_out && p.exit_code < 128; /* else by a signal */
+    if (!ok && ended && cc_works(arena, cc, source, len, options, timeout_s, temporary))
+        failure->status = HD_REFUSED;
     if (ok && rename(temporary, path) != 0)
         ok = hd_fail(failure, HD_FAILED, "cannot write %s: %s", path, strerror(errno));
     if (!ok) unlink(temporary);

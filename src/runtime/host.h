@@ -23,6 +23,7 @@ typedef enum {
     HD_TRAPPED,  /* the kernel trapped: out of bounds, a failed assert, … */
     HD_LACKING,  /* the environment: no driver, no device, no code for it */
     HD_FAILED,   /* the device or the system refused: out of memory, launch failure */
+    HD_REFUSED,  /* a compiler that works refuses emitted text: a defect of hdc */
 } HdStatus;
 
 typedef struct HdFailure {

@@ -246,7 +246,8 @@ bool runtime_nvrtc_compile(RuntimeNvrtc *nvrtc, Arena *arena, const char *source
     bool ok =
         error == 0 && nvrtc_collect(nvrtc, arena, program, !options->no_cubin, result, failure);
     if (error)
-        hd_fail(failure, HD_FAILED, "NVRTC refuses the program (%s %d): %s",
+        hd_fail(failure, error == NVRTC_COMPILATION_ERROR ? HD_REFUSED : HD_FAILED,
+                "NVRTC refuses the program (%s %d): %s",
                 error == NVRTC_COMPILATION_ERROR ? "compilation error" : "error", error,
                 nvrtc_complaint(arena, result->log));
     nvrtc->api.destroy(&program);

@@ -15,7 +15,7 @@ TIMEOUT = 120
 SANITIZED = "asan" in HDC
 tests = []
 scratch = tempfile.mkdtemp(prefix="hd-cli-")
-DONE, WRONG, CALL, ENVIRONMENT = 0, 1, 2, 3
+DONE, WRONG, CALL, ENVIRONMENT, INTERNAL = 0, 1, 2, 3, 4
 
 
 class Skip(Exception):

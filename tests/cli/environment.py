@@ -190,3 +190,18 @@ def without_a_compiler_a_driver_or_nvrtc():
     result = hdc(file, "-o", where / "libadd.so", HD_NVRTC="/nonexistent", want=DONE)
     assert "CPU only" in result.message
     hdc("run", file, "n=4", HD_LIBCUDA="/nonexistent", want=DONE)  # no GPU: the CPU
+
+
+@test
+def a_compiler_that_refuses_the_text():
+    """What the C compiler does not take is an internal error, unless it takes nothing at all."""
+    where = folder()
+    file = write("add.hd", ADD, where)
+    picky = write("picky", "#!/bin/sh\ncase $(cat) in *add*) echo no such thing; exit 1;; esac\n", where)
+    os.chmod(picky, 0o755)
+    for args in [["run", file, "n=4", "--device=cpu"], ["test", file, "--device=cpu"],
+                 [file, "--target=cpu", "-o", where / "x.so"]]:
+        process = subprocess.run([HDC, *map(str, args)], capture_output=True, timeout=TIMEOUT,
+                                 env=environment(HD_CC=picky, HD_CACHE_DIR=where / "cache"))
+        assert process.returncode == INTERNAL and b"no such thing" in process.stderr, (args, process)
+        assert args[0] != "test" or b"FAIL" in process.stdout and b"0 passed, 2 failed\n" in process.stdout, process

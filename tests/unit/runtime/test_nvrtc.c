@@ -68,7 +68,7 @@ static void test_complaints(void **state)
     assert_non_null(strstr(r.log, "broken.hd(7)"));
     assert_non_null(strstr(failure.text, "broken.hd(7)"));
     assert_non_null(strstr(failure.text, "nonsense"));
-    assert_int_equal(failure.status, HD_FAILED);
+    assert_int_equal(failure.status, HD_REFUSED);
     options.arch = 42;
     assert_false(
         runtime_nvrtc_compile(nvrtc, f->arena, source, "saxpy.cu", &options, &r, &failure));
