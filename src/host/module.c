@@ -58,7 +58,7 @@ static HdLoadedModule *build_cuda_host(Host *host, Compile *s, const CompileOpti
     o.cpu = false;
     o.cuda = true;
     *status = COMPILE_OK;
-    if (!dir) {
+    if (!dir || !base_file_exists(base_path_join(s->arena, dir, "cuda_host.h"))) {
         hd_fail(failure, HD_LACKING, "set HD_CUDA_HOST to the source tree's tests/cuda_host");
         return NULL;
     }

@@ -128,12 +128,12 @@ static RuntimeProcess cc_run(Arena *arena, const RuntimeCc *cc, const char *sour
     return runtime_process_run(arena, args.data, source, len, timeout_s);
 }
 
-/* Whether it is the text that the compiler refuses: what the text includes and no more does compile
- * where that is, with the same options. */
+/* Whether it is the text that the compiler refuses: the headers of the system that the text
+ * includes, and no more, do compile where that is, with the same options. */
 static bool cc_works(Arena *arena, const RuntimeCc *cc, const char *source, size_t len,
                      const RuntimeCcOptions *options, int timeout_s, const char *output)
 {
-    static const char include[] = "#include";
+    static const char include[] = "#include <";
     Sb text = base_sb(arena);
     const char *end = source + len, *next;
     for (const char *line = source; line < end; line = next) {

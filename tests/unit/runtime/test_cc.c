@@ -73,7 +73,7 @@ static void test_build(void **state)
     assert_non_null(strstr(failure.text, "kernel.hd"));
     assert_non_null(strstr(failure.text, "nonsense"));
     assert_int_equal(failure.status, HD_REFUSED);
-    assert_false(build(f, &cc, "#include \"no such header\"\n", options, path, &failure));
+    assert_false(build(f, &cc, "#include <no such header>\n", options, path, &failure));
     assert_int_equal(failure.status, HD_LACKING);
     assert_false(base_file_exists(path));
     assert_int_equal(rmdir(f->dir), 0); /* nothing is left behind */
