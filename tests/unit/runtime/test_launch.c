@@ -130,7 +130,7 @@ static void test_open_failures(void **state)
     HdModuleInfo old = {.abi = 99, .name = "old"};
     assert_null(hd_rt_module_create(runtime, &old, &failure));
     assert_string_equal(failure.text,
-                        "module old speaks version 99 of the interface, this runtime 5");
+                        "module old speaks version 99 of the interface, this runtime 6");
     HdModuleInfo empty = {.abi = HD_ABI_VERSION, .name = "empty"};
     HdLoadedModule *module = hd_rt_module_create(runtime, &empty, &failure);
     HdDevice *cpu = hd_rt_device(runtime, "cpu", &failure);
