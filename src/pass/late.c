@@ -152,7 +152,7 @@ static void store_half(Late *l, const Copy *c, const IrTensor *held, IrBlock *to
 {
     enum { MOST_LANES = 16 };
     IrKernel *k = l->k;
-    const IrExpr *at, *lanes[MOST_LANES];
+    const IrExpr *at, *lanes[MOST_LANES] = {NULL};
     PassClone clone = pass_clone_begin(k);
     IrBlock *body = open_loops(l, c, &clone, to, &at);
     for (int lane = 0; lane < c->lanes; lane++) {

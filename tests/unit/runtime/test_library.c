@@ -54,7 +54,9 @@ static int setup(void **state)
     l.plain = hd_rt_module_build(l.runtime, arena, source, strlen(source), &options, &failure);
     must(l.plain != NULL, &failure);
     const HdModuleInfo *info = hd_rt_module_info(l.plain);
-    static const char *const docs[5] = {"Adds.\nHostile: */ int x; /*", NULL, NULL, "", NULL};
+    const char **docs = NEW_ARRAY(arena, const char *, (size_t)info->kernel_count);
+    docs[0] = "Adds.\nHostile: */ int x; /*";
+    docs[3] = "";
     l.header = base_format(arena, "%s/sample.h", l.base.dir);
     const char *header = runtime_library_header(arena, info, docs);
     assert_int_equal(base_file_write(l.header, header, strlen(header)), 0);
