@@ -168,26 +168,22 @@ const Symbol *compile_find_kernel(const Compile *s, const char *name)
 /* ---- lowering and passes ------------------------------------------------------------------------
  */
 
-/* Shared memory a block may use, by architecture (CUDA C++ Programming Guide, "Compute
- * Capabilities", maximum amount of shared memory per thread block). */
-static int64_t shared_limit(int arch)
-{
-    if (arch < 80) return 64 * 1024;
-    if (arch == 80 || arch == 87) return 163 * 1024;
-    if (arch == 90 || arch == 100 || arch == 103) return 227 * 1024;
-    return 99 * 1024;
-}
+/* What a multiprocessor has (CUDA C++ Programming Guide, "Compute Capabilities"), by architecture;
+ * those that are not named are like the last. */
+typedef struct Multiprocessor {
+    int arch;
+    int shared_kib, reserved_kib; /* that a block may use, and that it takes beside */
+    int threads;
+} Multiprocessor;
 
-/* Of a multiprocessor: what it keeps of its shared memory for each block, and its threads. */
-static int64_t shared_reserved(int arch)
+static Multiprocessor multiprocessor(int arch)
 {
-    return arch < 80 ? 0 : 1024;
-}
-
-static int64_t threads_limit(int arch)
-{
-    if (arch < 80) return 1024;
-    return arch == 80 || arch == 90 || arch == 100 || arch == 103 ? 2048 : 1536;
+    static const Multiprocessor known[] = {
+        {75, 64, 0, 1024},   {80, 163, 1, 2048},  {87, 163, 1, 1536}, {90, 227, 1, 2048},
+        {100, 227, 1, 2048}, {103, 227, 1, 2048}, {0, 99, 1, 1536}};
+    size_t i = 0;
+    while (known[i].arch && known[i].arch != arch) i++;
+    return known[i];
 }
 
 enum { ALIGNED = 16, MAX_VARIANTS = 4, DEFAULT_ARCH = 80 };
@@ -209,13 +205,14 @@ static LowerStatus lower_one(Compile *s, Arena *arena, const CompileOptions *o,
                              const Symbol *kernel, bool cpu, int alignment, const LowerPoint *point,
                              const Swizzles *swizzles, IrKernel **out)
 {
+    Multiprocessor machine = multiprocessor(o->arch);
     LowerOptions lower = {.cpu = cpu,
                           .check = o->check,
                           .arch = cpu ? 0 : o->arch,
                           .alignment = cpu ? 0 : alignment,
-                          .shared_limit = cpu ? 0 : shared_limit(o->arch),
-                          .shared_reserved = shared_reserved(o->arch),
-                          .threads_limit = threads_limit(o->arch),
+                          .shared_limit = cpu ? 0 : machine.shared_kib * 1024,
+                          .shared_reserved = machine.reserved_kib * 1024,
+                          .threads_limit = machine.threads,
                           .swizzle_bytes = swizzles ? swizzles->bytes : NULL,
                           .swizzle_count = swizzles ? swizzles->count : 0,
                           .define_count = o->define_count,
@@ -437,7 +434,7 @@ static TargetModule *make_module(Compile *s, const CompileOptions *o)
     m->name = base_path_stem(s->arena, strcmp(path, "<stdin>") == 0 ? "stdin" : path);
     m->check = o->check;
     m->shared_arch = o->arch ? o->arch : DEFAULT_ARCH;
-    m->shared_limit = shared_limit(m->shared_arch);
+    m->shared_limit = multiprocessor(m->shared_arch).shared_kib * 1024;
     if (!o->cuda) return m;
     m->arch_count = o->arch_count ? o->arch_count : 1;
     m->archs = o->arch_count ? o->archs : &m->shared_arch;

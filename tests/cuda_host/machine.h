@@ -7,13 +7,18 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#ifndef __x86_64__
-#include <ucontext.h>
-#endif
+
+// The coroutines' switch is that of emitted C.
+#define HD_COLD static inline
+extern "C" {
+#include "../../src/target/cpu/context.h"
+}
+#undef HD_COLD
 
 // What copy engines know of a tensor: the first dimension is the fastest, strides count elements
 // (0: row-major).
@@ -49,60 +54,6 @@ enum Meet {
 struct Index {
     unsigned int x, y, z;
 };
-
-// ---- contexts: a stack and the place to go on --------------------------------------------------
-#ifdef __x86_64__
-typedef void *Context;
-extern "C" void hd_host_switch(Context *from, Context to);
-asm(R"(
-.text
-.p2align 4
-.local hd_host_switch
-.type hd_host_switch, @function
-hd_host_switch:
-    pushq %rbp
-    pushq %rbx
-    pushq %r12
-    pushq %r13
-    pushq %r14
-    pushq %r15
-    movq %rsp, (%rdi)
-    movq %rsi, %rsp
-    popq %r15
-    popq %r14
-    popq %r13
-    popq %r12
-    popq %rbx
-    popq %rbp
-    ret
-)");
-static inline void context_make(Context *c, char *stack, void (*entry)())
-{
-    void **top = (void **)(stack + STACK) - 2;
-    top[0] = (void *)entry; // where `ret` goes; the stack is then as after a call
-    top[1] = nullptr;
-    memset(top - 6, 0, 6 * sizeof *top);
-    *c = top - 6;
-}
-static inline void context_switch(Context *from, Context *to)
-{
-    hd_host_switch(from, *to);
-}
-#else
-typedef ucontext_t Context;
-static inline void context_make(Context *c, char *stack, void (*entry)())
-{
-    getcontext(c);
-    c->uc_stack.ss_sp = stack;
-    c->uc_stack.ss_size = STACK;
-    c->uc_link = nullptr;
-    makecontext(c, entry, 0);
-}
-static inline void context_switch(Context *from, Context *to)
-{
-    swapcontext(from, to);
-}
-#endif
 
 // ---- the state of one operating-system thread
 // ----------------------------------------------------
@@ -172,7 +123,7 @@ struct Cluster {
     uint64_t random;
 };
 struct Machine {
-    Context scheduler, contexts[MAX_THREADS];
+    HdContext scheduler, contexts[MAX_THREADS];
     int turn[MAX_THREADS]; // meetings of the thread's warp it has been to
     char *stacks;
     unsigned char *shared;
@@ -269,7 +220,7 @@ __attribute__((format(printf, 1, 2))) static void print(const char *format, ...)
 // ---- switching ---------------------------------------------------------------------------------
 static void leave()
 {
-    context_switch(&machine->contexts[machine->current], &machine->scheduler);
+    hd_context_switch(&machine->contexts[machine->current], &machine->scheduler);
 }
 static void wake_in(Machine *m, int thread)
 {
@@ -514,7 +465,7 @@ static void run_block(Machine *m, long number)
         m->products[i].groups = 0;
         m->copies[i].count = 0;
         m->copies[i].groups = 0;
-        context_make(&m->contexts[i], m->stacks + (size_t)i * STACK, thread_main);
+        hd_context_make(&m->contexts[i], m->stacks + (size_t)i * STACK, STACK, thread_main);
         wake(i);
     }
     // In every other block copies may be made long before they are waited for.
@@ -527,7 +478,7 @@ static void run_block(Machine *m, long number)
         int at = choose(m);
         m->current = m->ready[at];
         m->ready[at] = m->ready[--m->ready_count];
-        context_switch(&m->scheduler, &m->contexts[m->current]);
+        hd_context_switch(&m->scheduler, &m->contexts[m->current]);
     }
     if (!m->over && m->done < m->block) fail("some threads wait for ever");
     if (!m->over && m->bulk_count) {
