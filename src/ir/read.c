@@ -313,6 +313,7 @@ static bool read_header_line(IrReader *r)
 static bool finish(IrReader *r)
 {
     IrKernel *k = r->k;
+    if (!k->block_size) return ir_read_fail(r, "the kernel's header has no `block`");
     for (size_t i = 0; i < k->tensors.len; i++)
         if (!k->tensors.data[i]) return ir_read_fail(r, "tensor %zu is missing", i);
     for (size_t i = 0; i < k->vars.len; i++) {

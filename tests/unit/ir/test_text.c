@@ -335,6 +335,8 @@ static void test_errors(void **state)
     assert_memory_equal(error, "line 11: ", 9);
     assert_null(read_text(s, "", &error));
     assert_non_null(error);
+    assert_null(read_text(s, "kernel k\ngrid 1, 1, 1\n{\n}\n", &error));
+    assert_string_equal(error, "line 5: the kernel's header has no `block`");
     Sb deep = base_sb(s->arena);
     for (int i = 0; i < 100000; i++) base_sb_char(&deep, '(');
     char *body = base_format(s->arena, "let x.0: index = %s\n", base_sb_text(&deep));
