@@ -9,7 +9,7 @@ const Verb verbs[] = {
     {"check", verb_check, "check FILE…", "everything but code"},
     {"run", verb_run, "run FILE.hd ENTRY [m=512 …] [--in a=x.npy] [--out c=c.npy]",
      "run one kernel"},
-    {"test", verb_test, "test PATH… [--filter TEXT]", "run the tests in the sources"},
+    {"test", verb_test, "test PATH… [--filter TEXT] [--jobs N]", "run the tests in the sources"},
     {"bench", verb_bench, "bench PATH… [--json F] | bench --compare A B",
      "run the benches in the sources"},
     {"map", verb_map, "map 'EXPR' [--shape 64,8] [--workers 128] [--json] [--svg F]",

@@ -142,6 +142,13 @@ static bool flag_option(Options *o, const char *arg)
     return false;
 }
 
+static int64_t count_of(const char *name, int argc, char **argv, int *at)
+{
+    int64_t n = number(value_of(name, argc, argv, at), name);
+    if (n < 1 || n > INT32_MAX) options_die_call("%s wants a number from 1", name);
+    return n;
+}
+
 static bool is_verb(const Options *o, const char *verb)
 {
     return o->verb && strcmp(o->verb, verb) == 0;
@@ -168,6 +175,8 @@ static void option(Options *o, int argc, char **argv, int *at)
         add_archs(o, value_of("--arch", argc, argv, at));
     else if (is(arg, "--workers"))
         o->workers = number(value_of("--workers", argc, argv, at), "--workers");
+    else if (is(arg, "--jobs"))
+        o->jobs = count_of("--jobs", argc, argv, at);
     else if (is(arg, "--seed"))
         o->seed = (uint64_t)number(value_of("--seed", argc, argv, at), "--seed");
     else if (is(arg, "--in"))

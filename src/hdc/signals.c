@@ -1,6 +1,7 @@
 /* A signal that ends hdc ends the programs that it runs too: C compilers and what they started in
  * turn. Each of them is a process group of its own, so that a time limit can end it whole; a
- * terminal's Ctrl-C therefore reaches hdc alone. Linux tells a thread's children in a file; all of
+ * terminal's Ctrl-C therefore reaches hdc alone, and those of its children that are hdc (jobs.h),
+ * which pass the signal on in the same way. Linux tells a thread's children in a file; all of
  * hdc's are started by its first thread. */
 #include <fcntl.h>
 #include <signal.h>
@@ -19,7 +20,7 @@ static void end_children(const char *text, ssize_t len)
             pid = pid * 10 + (text[i] - '0');
             continue;
         }
-        if (pid > 1) kill(-pid, SIGKILL);
+        if (pid > 1 && kill(-pid, SIGKILL) != 0) kill(pid, SIGTERM);
         pid = 0;
     }
 }

@@ -92,13 +92,14 @@ bool host_measure(Host *host, HdLoadedModule *module, const char *kernel, const 
 
 typedef struct HostReport {
     int passed, failed, skipped;
+    char running[120]; /* the title of the test that runs, for who finds its process dead */
 } HostReport;
 
 /* Runs every `test` of the main file whose title contains `filter` (NULL: all); reports a line each
- * to `out`. A module that cannot be built shows in *status; *failure says what a skipped test
- * lacked. */
-HostReport host_run_tests(Host *host, Compile *session, const CompileOptions *options,
-                          const char *filter, FILE *out, CompileStatus *status, HdFailure *failure);
+ * to `out` and keeps *report, zeroed by the caller, up to date. The status is that of modules which
+ * could not be built; *failure says what a skipped test lacked. */
+CompileStatus host_run_tests(Host *host, Compile *session, const CompileOptions *options,
+                             const char *filter, FILE *out, HostReport *report, HdFailure *failure);
 
 typedef struct HostTiming {
     const char *title; /* of the bench, with the loop's value: "square, s = 512" */

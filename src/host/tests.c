@@ -63,25 +63,26 @@ static void report(Interp *in, const Ast *test, bool good, FILE *out, HostReport
             test->name->text, at.source ? at.source->path : file, at.line, at.column, in->message);
 }
 
-HostReport host_run_tests(Host *host, Compile *s, const CompileOptions *options, const char *filter,
-                          FILE *out, CompileStatus *status, HdFailure *failure)
+CompileStatus host_run_tests(Host *host, Compile *s, const CompileOptions *options,
+                             const char *filter, FILE *out, HostReport *r, HdFailure *failure)
 {
-    HostReport r = {0};
-    *status = COMPILE_OK;
+    CompileStatus status = COMPILE_OK;
     Interp *in = interp_create(host, s, options);
     const Ast *items = KID(s->program->main->file, File, items);
     for (uint32_t i = 0; i < items->count; i++) {
         const Ast *item = items->kid[i];
         if (item->kind != AST_Test || !chosen(item, filter)) continue;
         in->random = host->seed;
+        snprintf(r->running, sizeof r->running, "%s", item->name->text);
         bool good = interp_run(in, KID(item, Test, body));
-        report(in, item, good, out, &r);
+        report(in, item, good, out, r);
         if (!good && in->is_skip) hd_fail(failure, HD_LACKING, "%s", in->message);
-        if (in->built > *status) *status = in->built;
+        if (in->built > status) status = in->built;
         free_tensors(in);
     }
+    r->running[0] = '\0';
     interp_destroy(in);
-    return r;
+    return status;
 }
 
 /* ---- benches

@@ -11,6 +11,9 @@
 
 typedef struct HdCpuPool HdCpuPool;
 
+/* How many CPUs this process may use. */
+int hd_cpu_processors(void);
+
 /* `threads` 0: $HD_NUM_THREADS, else the CPUs this process may use. NULL when memory runs out.
  * Threads start at the first launch that has work for them. A pool serves one launch at a time
  * (callers queue), and survives `fork` in the child. */

@@ -24,15 +24,20 @@ struct HdCpuPool {
     HdCpuWorker *workers;
 };
 
+int hd_cpu_processors(void)
+{
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
+    long n = sysconf(_SC_NPROCESSORS_ONLN); /* more of them than a cpu_set_t has room for */
+    return n < 1 ? 1 : (int)n;
+}
+
 static int pool_default_threads(void)
 {
     const char *text = getenv("HD_NUM_THREADS");
     long n = text ? strtol(text, NULL, 10) : 0;
-    if (n >= 1) return n > POOL_MAX_THREADS ? POOL_MAX_THREADS : (int)n;
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) == 0) n = CPU_COUNT(&set);
-    if (n < 1) n = sysconf(_SC_NPROCESSORS_ONLN);
-    return n < 1 ? 1 : n > POOL_MAX_THREADS ? POOL_MAX_THREADS : (int)n;
+    if (n < 1) n = hd_cpu_processors();
+    return n > POOL_MAX_THREADS ? POOL_MAX_THREADS : (int)n;
 }
 
 static void pool_reset(HdCpuPool *pool)

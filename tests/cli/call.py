@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HDC = os.environ.get("HDC", str(ROOT / "build" / "hdc"))
@@ -122,23 +123,29 @@ def read_npy(path):
     return head["shape"], list(struct.unpack(f"<{len(data) // 4}f", data))
 
 
+def name_of(function):
+    return f"{function.__module__}: {function.__name__.replace('_', ' ')}"
+
+
+def run_one(function):
+    """The word that says how it went, and the lines to print."""
+    name = name_of(function)
+    try:
+        function()
+        return "ok", f"ok   {name}"
+    except Skip as why:
+        return "skip", f"skip {name}: {why}"
+    except Exception:
+        return "FAIL", f"FAIL  {name}\n{traceback.format_exc(limit=-2)}"
+
+
 def run_all(text):
-    passed = failed = skipped = 0
-    for function in tests:
-        name = f"{function.__module__}: {function.__name__.replace('_', ' ')}"
-        if text not in name:
-            continue
-        try:
-            function()
-            passed += 1
-            print(f"ok   {name}", flush=True)
-        except Skip as why:
-            skipped += 1
-            print(f"skip {name}: {why}", flush=True)
-        except Exception:
-            failed += 1
-            print(f"FAIL  {name}\n{traceback.format_exc(limit=-2)}", flush=True)
+    count = {"ok": 0, "skip": 0, "FAIL": 0}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for word, lines in pool.map(run_one, [f for f in tests if text in name_of(f)]):
+            count[word] += 1
+            print(lines, flush=True)
     subprocess.run(["chmod", "-R", "u+w", scratch])
     shutil.rmtree(scratch, ignore_errors=True)
-    print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
-    return 1 if failed else 0
+    print(f"{count['ok']} passed, {count['FAIL']} failed" + (f", {count['skip']} skipped" if count["skip"] else ""))
+    return 1 if count["FAIL"] else 0

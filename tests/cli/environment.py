@@ -121,8 +121,9 @@ def a_signal_ends_the_compilers_too():
     file, pids = write("add.hd", ADD, where), where / "pids"
     slow = write("slow", f"#!/bin/sh\nsleep 600 & echo $$ $! > {pids}.new; mv {pids}.new {pids}; wait\n", where)
     os.chmod(slow, 0o755)
-    for number in [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]:
-        process = subprocess.Popen([HDC, "run", file, "n=4", "--device=cpu"], stdout=subprocess.DEVNULL,
+    run, test_ = ["run", file, "n=4"], ["test", file]
+    for call, number in [(run, signal.SIGTERM), (run, signal.SIGINT), (run, signal.SIGHUP), (test_, signal.SIGTERM)]:
+        process = subprocess.Popen([HDC, *call, "--device=cpu"], stdout=subprocess.DEVNULL,
                                    stderr=subprocess.DEVNULL,
                                    env=environment(HD_CC=slow, HD_CACHE_DIR=where / "cache"))
         assert wait_until(pids.exists), "the compiler was never started"

@@ -47,10 +47,46 @@ def a_wrong_call_is_2_and_says_so_on_stderr():
              ["run", file, "add", "n=4", "--in", "z=1"], ["run", file, "add", "n=4", "--in", "x"],
              ["run", file, "add", "n=4", "--device=nope"], ["run", file, "add", "n=4", "--seed=x"],
              ["map", "spatial(2)", "--shape=0"], ["map", "spatial(2)", "--workers=x"],
-             ["map", "spatial(2)", "--workers=-1"], [file, "-o"], [file, "-o", "-", "--target=cpu"]]
+             ["map", "spatial(2)", "--workers=-1"], ["test", file, "--jobs=0"], [file, "-o"], [file, "-o", "-", "--target=cpu"]]
     for args in calls:
         result = hdc(*args, want=CALL)
         assert result.out == b"" and result.err, args
+
+
+CRASH = """
+kernel far(x: f32[n], y: out f32[n])
+    launch grid(1), block(1)
+{
+    y[1000000000] = x[0]
+}
+test "before" { check 1 == 1 }
+test "writes far away" {
+    let y = far(zero f32[1])
+    check y[0] == 0.0
+}
+"""
+
+
+@test
+def a_kernel_that_crashes_fails_its_test_and_no_other():
+    where = folder()
+    bad, good = write("crash.hd", CRASH, where), write("add.hd", ADD, where)
+    result = hdc("test", bad, good, "--device=cpu", want=WRONG)
+    lines = result.text.splitlines()
+    assert lines[0] == f"ok    {bad}: before" and lines[1] == f"FAIL  {bad}: writes far away", lines
+    assert lines[-1] == "3 passed, 1 failed", lines
+    assert SANITIZED or "signal 11" in lines[2] and "--check" in lines[3], lines
+
+
+@test
+def files_are_tested_at_the_same_time_and_reported_in_order():
+    where = folder()
+    files = [write(f"{name}.hd", ADD, where) for name in "abcdefgh"]
+    wanted = [f"ok    {file}: {title}" for file in files for title in ["sum", "nothing"]] + ["16 passed, 0 failed"]
+    for jobs in [[], ["--jobs=1"], ["--jobs", "3"]]:
+        assert hdc("test", where, "--device=cpu", *jobs, want=DONE).text.splitlines() == wanted
+    message = hdc("test", where, "--device=cuda:99", want=CALL).message
+    assert message.count("hdc: ") == 1, message
 
 
 @test
