@@ -30,29 +30,14 @@ typedef enum {
 } IrStmtKind;
 
 enum { IR_PURE = 1, IR_COMMUTES = 2, IR_MEMORY = 4 }; /* of an op's row */
-enum IrFlags {
-    IR_GUARDED = 1,    /* LOAD: guard and other value follow; STORE: guard follows */
-    IR_LINEAR = 2,     /* LOAD, STORE, ATOMIC: one linear element offset instead of indices */
-    IR_UNROLL = 4,     /* FOR: unrolled by the target's compiler */
-    IR_ELIDABLE = 8,   /* BARRIER: placed by the compiler around a verb */
-    IR_AUTO = 16,      /* TASKS: mapping was chosen by `auto` */
-    IR_PROVED = 32,    /* LOAD, STORE: bounds proved; --check need not look */
-    IR_COPY = 64,      /* TASKS: came from the verb copy */
-    IR_ONCE = 128,     /* any statement, CPU: run once for the block, not by each of its threads */
-    IR_THREADS = 256,  /* FOR, CPU: iterations are threads between barriers: independent */
-    IR_TOGETHER = 512, /* FOR, TASKS: all threads of the block come to it, with the same extents */
-    IR_STREAM = 2048,  /* FOR, CPU: copies elements in a row out, past the cache */
-    IR_AGREED = 1024,  /* STORE to a tile: a verb made the value the same for all its owners */
-    IR_MMA = 4096,     /* TASKS: a matrix product, see IrInstruction */
-    IR_ASYNC = 8192,   /* TASKS, STORE of a LOAD: an asynchronous copy, there after WAIT; IF in a
-                          FOR: copies that may end with the round; MBARRIER: tells of copies, not
-                          of what threads have done; FOR: a round fills the stage that the last but
-                          one has read */
-    IR_FORCED = 16384, /* TASKS: of an instruction written by hand, `text` (IR_MMA: its PTX;
-                          IR_COPY: "ldmatrix", "stmatrix"); another choice is an error */
-    IR_PREFETCH = 32768, /* FOR, CPU: loads elements in a row, only to have them near */
-    IR_CACHE = 7 << 24,  /* LOAD, STORE, BULK of a parameter: a number, the Cache hint */
+
+/* Flags of statements and of LOAD. */
+enum {
+#define FLAG(id, bit, text, kinds) IR_##id = 1 << (bit),
+#include "ir/flags.def"
+#undef FLAG
 };
+enum { IR_CACHE = 7 << 24 }; /* LOAD, STORE, BULK of a parameter: a number, the Cache hint */
 
 static inline Cache ir_cache(uint32_t flags)
 {

@@ -3,14 +3,13 @@
 
 #include <inttypes.h>
 
-const IrWord ir_flag_words[] = {
-    {"unroll", IR_UNROLL},     {"elidable", IR_ELIDABLE},
-    {"auto", IR_AUTO},         {"copy", IR_COPY},
-    {"once", IR_ONCE},         {"threads", IR_THREADS},
-    {"together", IR_TOGETHER}, {"agreed", IR_AGREED},
-    {"stream", IR_STREAM},     {"mma", IR_MMA},
-    {"async", IR_ASYNC},       {"forced", IR_FORCED},
-    {"prefetch", IR_PREFETCH}, {NULL, 0},
+const IrFlagInfo ir_flags[] = {
+#define OF(kind) (UINT32_C(1) << IR_STMT_##kind)
+#define FLAG(id, bit, text, kinds) {text, IR_##id, kinds},
+#include "ir/flags.def"
+#undef FLAG
+#undef OF
+    {0},
 };
 const char *const ir_scope_words[5] = {"warp", "group", "block", "cluster", "grid"};
 const char *const ir_order_words[4] = {"relaxed", "acquire", "release", "acq_rel"};
@@ -291,8 +290,8 @@ static void print_stmt(IrPrinter *p, const IrStmt *s)
     base_sb_indent(p->out, p->depth);
     StmtPrinter printer = stmt_printers[s->kind];
     (printer ? printer : print_plain)(p, s);
-    for (const IrWord *w = ir_flag_words; w->text; w++)
-        if (s->flags & w->flag) base_sb_printf(p->out, " %s", w->text);
+    for (const IrFlagInfo *f = ir_flags; f->flag; f++)
+        if (s->flags & f->flag && *f->text) base_sb_printf(p->out, " %s", f->text);
     ir_print_line_end(p);
     if (s->body) {
         base_sb_str(p->out, " {\n");

@@ -445,13 +445,11 @@ static IrStmtKind find_stmt(IrReader *r)
 
 static void read_flags(IrReader *r, IrStmt *s)
 {
-    for (const IrWord *w = ir_flag_words; w->text;)
-        if (ir_read_accept(r, w->text)) {
-            s->flags |= w->flag;
-            w = ir_flag_words;
-        } else {
-            w++;
-        }
+    for (const IrFlagInfo *f = ir_flags; f->flag;) {
+        bool found = *f->text && ir_read_accept(r, f->text);
+        if (found) s->flags |= f->flag;
+        f = found ? ir_flags : f + 1;
+    }
 }
 
 static bool read_bodies(IrReader *r, IrStmt *s)

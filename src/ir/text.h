@@ -26,11 +26,12 @@
 
 #include "ir/nodes.h"
 
-typedef struct IrWord {
+/* The columns of flags.def; the row with no flag ends. */
+typedef struct IrFlagInfo {
     const char *text;
-    uint32_t flag;
-} IrWord;
-extern const IrWord ir_flag_words[]; /* of statements, after their operands; NULL text ends */
+    uint32_t flag, kinds; /* kinds: bit IrStmtKind of each */
+} IrFlagInfo;
+extern const IrFlagInfo ir_flags[];
 extern const char *const ir_scope_words[5];
 extern const char *const ir_order_words[4];
 extern const char *const ir_space_words[5];

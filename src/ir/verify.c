@@ -218,7 +218,6 @@ static bool check_collective(IrVerifier *v, const IrStmt *s)
     if (vote || s->builtin == BUILTIN_BALLOT)
         RULE(has_type(s->args[0], ELEM_BOOL), "the operand is no bool");
     RULE(same_type(s->var->type, want), "the variable has not the result's type");
-    RULE(!(s->flags & IR_GUARDED), "a collective has no guard");
     return true;
 }
 
@@ -349,7 +348,7 @@ static const Check checks[IR_STMT_COUNT] = {
     [IR_STMT_ORDER] = check_order,
 };
 
-/* What the row of stmts.def says. */
+/* What the rows of stmts.def and flags.def say. */
 static bool check_row(IrVerifier *v, const IrStmt *s)
 {
     const Row *row = &rows[s->kind];
@@ -363,6 +362,8 @@ static bool check_row(IrVerifier *v, const IrStmt *s)
     RULE(row->other == PART_OPT || (s->other != NULL) == (row->other == PART_BLOCK), "%s else",
          s->other ? "a needless" : "no");
     RULE(s->count >= 0 && (s->count == 0 || s->args), "no operands");
+    for (const IrFlagInfo *f = ir_flags; f->flag; f++)
+        RULE(!(s->flags & f->flag) || f->kinds >> s->kind & 1, "has the flag `%s`", f->text);
     if (s->tensor && !ir_verify_tensor_use(v, s, s->tensor)) return false;
     return row->var != USE_USE || in_scope(v, s);
 }

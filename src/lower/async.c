@@ -62,7 +62,7 @@ typedef struct Mark {
     Lower *l;
     const Ast *node;
     const IrTensor *to;
-    uint32_t flags; /* of its loops; IR_ASYNC: of its stores, too */
+    uint32_t flags; /* of its task loops; IR_ASYNC: of its stores, too */
     const char *text;
 } Mark;
 
@@ -82,8 +82,10 @@ static void append_marked(Lower *l, IrBlock *made, Mark mark)
     for (size_t i = 0; i < made->stmts.len; i++) {
         IrStmt *s = made->stmts.data[i];
         if (s->kind == IR_STMT_BARRIER) continue;
-        s->flags |= mark.flags;
-        s->text = mark.text;
+        if (s->kind == IR_STMT_TASKS) {
+            s->flags |= mark.flags;
+            s->text = mark.text;
+        }
         VEC_PUSH(l->arena, l->block->stmts, s);
     }
 }

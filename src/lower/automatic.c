@@ -201,7 +201,6 @@ void lower_auto_loop(Lower *l, const Ast *node, const Value *domain, const Lower
     IrTasks *tasks = base_copy(l->arena, stmt->tasks, sizeof *tasks);
     tasks->mapping = m;
     stmt->tasks = tasks;
-    stmt->flags |= IR_AUTO;
     lower_task_args(l, stmt, team->worker);
     for (int d = 0; d < rank; d++)
         if (m->shape[d] > 0) tasks->vars[d]->hi = m->shape[d] - 1;

@@ -268,7 +268,7 @@ void lower_async(Lower *l, const Ast *call);                 /* built-ins of cla
 void lower_order(Lower *l, Builtin builtin, int64_t groups); /* wgmma.fence and the like */
 /* Do copies land later than they are made? Else they are plain, and nothing is waited for. */
 bool lower_is_async(const Lower *l);
-/* A copy without its barriers, its loops flagged; IR_ASYNC: its stores, too. */
+/* A copy without its barriers, its task loops flagged; IR_ASYNC: its stores, too. */
 void lower_copy_by(Lower *l, const Ast *call, const View *dst, const Value *src, uint32_t flags,
                    const char *text);
 /* A task loop that copies to the tensor, likewise. */

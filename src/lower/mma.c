@@ -128,7 +128,7 @@ static void product_loop(Lower *l, const Product *p)
     IrType type = {p->acc->tensor->elem, 1};
     IrBlock *outer = l->block;
     IrStmt *tasks = lower_open_tasks(l, lower_over(l, p->acc, NULL), 1, index);
-    tasks->flags |= IR_MMA | (p->text ? IR_FORCED : 0) | (p->begun ? IR_ASYNC : 0);
+    tasks->flags |= IR_MMA | (p->text ? IR_FORCED : 0) | (p->begun ? IR_BEGUN : 0);
     tasks->text = p->text;
     IrVar *var = ir_new_var(k, lower_name(l, "p"), (IrType){ELEM_INDEX, 1}, false);
     IrStmt *loop = ir_for(k, l->block, var, ir_index(k, 0), p->a->extents[1], ir_index(k, 1));

@@ -310,7 +310,7 @@ static void steady(Pipeline *p)
     ir_let(k, l->block, stage, last);
     IrStmt *loop = open_loop(p, &at);
     l->block = loop->body;
-    if (p->ahead < p->stages - 1) loop->flags |= IR_ASYNC;
+    if (p->ahead < p->stages - 1) loop->flags |= IR_SPARE;
     if (!p->engines) wait_for(l, p->stages - 2);
     lower_barrier(l, false);
     const IrExpr *was = ir_var(k, stage);
@@ -318,7 +318,7 @@ static void steady(Pipeline *p)
     const IrExpr *next = ir_binary(k, IR_ADD, was, one);
     ir_set(k, l->block, stage, ir_select(k, ir_binary(k, IR_EQ, was, last), ir_index(k, 0), next));
     IrStmt *some = copies(p, at, ir_index(k, p->ahead), read);
-    if (!p->engines) some->flags |= IR_ASYNC;
+    if (!p->engines) some->flags |= IR_AHEAD;
     const IrExpr *full = lower_pin(l, lower_name(l, "full"), was);
     if (p->engines) pipeline_await(p, full);
     bind_stage(p, full);

@@ -120,7 +120,7 @@ void pipeline_load(Pipeline *p, const IrExpr *stage)
     l->block = ir_if(k, l->block, first, false)->body;
     for (size_t i = 0; i < p->boxes.len; i++) bytes += bytes_of(&p->boxes.data[i]);
     const IrExpr *operands[] = {stage, ir_index(k, bytes)};
-    lower_mbarrier_do(l, BUILTIN_MBARRIER_EXPECT, p->full, 2, operands)->flags |= IR_ASYNC;
+    lower_mbarrier_do(l, BUILTIN_MBARRIER_EXPECT, p->full, 2, operands)->flags |= IR_TRANSFER;
     const IrExpr *full = ir_load(k, p->full, 1, &stage, NULL, NULL);
     for (size_t i = 0; i < p->boxes.len; i++) lower_bulk(l, &p->boxes.data[i], full, NULL);
     l->block = outer;

@@ -195,7 +195,7 @@ static void copy_auto(Lower *l, const Ast *node, const View *dst, const Value *s
     IrBlock *outer = l->block;
     const IrExpr *index[MAX_RANK], *in = NULL;
     IrStmt *stmt = lower_open_tasks(l, m, 1, index);
-    stmt->flags |= IR_COPY | IR_AUTO;
+    stmt->flags |= IR_COPY;
     for (int d = 0; d < dst->rank; d++) {
         const IrExpr *extent = dst->extents[d];
         if (ir_is_const(extent) && m->shape[d] == extent->value.i) continue;

@@ -91,7 +91,7 @@ static void meet(Barriers *b, const IrStmt *s)
     for (size_t i = 0; i < b->k->tensors.len; i++) {
         const IrTensor *t = b->k->tensors.data[i];
         if (t->space != IR_SHARED && !(t->space == IR_PARAM && t->written)) continue;
-        if ((!waits && !(s->flags & IR_ASYNC)) || both) check_access(b, t, READ | WRITE);
+        if ((!waits && !(s->flags & IR_TRANSFER)) || both) check_access(b, t, READ | WRITE);
         if (waits && !(s->flags & IR_TOGETHER)) b->state.now[i] |= READ | WRITE;
     }
 }

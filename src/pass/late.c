@@ -214,7 +214,7 @@ static bool visit(void *user, IrStmt *s)
     if (s->kind != IR_STMT_FOR) return true;
     for (size_t i = 0, count = s->body->stmts.len; i < count; i++) {
         IrStmt *some = s->body->stmts.data[i];
-        bool ahead = some->kind == IR_STMT_IF && some->flags & IR_ASYNC && !some->other;
+        bool ahead = some->kind == IR_STMT_IF && some->flags & IR_AHEAD && !some->other;
         if (ahead && works(s->body, i + 1) && !jumps(s->body)) split(user, s->body, some);
     }
     return true;

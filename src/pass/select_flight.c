@@ -35,7 +35,7 @@ SelectFlight select_flight(Select *s, const IrStmt *loop)
     Arena *arena = s->k->arena;
     SelectFlight f = {.touched = base_map(arena), .filled = base_map(arena)};
     const IrBlock *body = loop->body;
-    if (loop->kind != IR_STMT_FOR || !(loop->flags & IR_ASYNC)) return f;
+    if (loop->kind != IR_STMT_FOR || !(loop->flags & IR_SPARE)) return f;
     for (size_t i = 0; i < body->stmts.len; i++) {
         const IrStmt *stmt = body->stmts.data[i];
         if (stmt->kind == IR_STMT_TASKS && stmt->flags & IR_MMA) f.product = stmt;

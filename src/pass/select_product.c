@@ -302,7 +302,7 @@ static bool fits(Product *p, const IrInstruction *in, Grid *g)
     Arena *arena = p->s->k->arena;
     const char *forced = p->tasks->flags & IR_FORCED ? p->tasks->text : NULL;
     bool named = !forced || strcmp(forced, in->text) == 0 ||
-                 (p->tasks->flags & IR_ASYNC && in->acc->workers == SELECT_WARPGROUP);
+                 (p->tasks->flags & IR_BEGUN && in->acc->workers == SELECT_WARPGROUP);
     if (!named || !has_types(p, in) || !has_factor(in, in->a) || !has_factor(in, in->b))
         return false;
     if (p->depth % in->depth)
@@ -411,7 +411,7 @@ static void emit(Product *p, const Grid *g, IrBlock *to)
 {
     IrKernel *k = p->s->k;
     ir_set_origin(k, p->tasks->origin);
-    bool waits = g->in->acc->workers == SELECT_WARPGROUP && !(p->tasks->flags & IR_ASYNC);
+    bool waits = g->in->acc->workers == SELECT_WARPGROUP && !(p->tasks->flags & IR_BEGUN);
     if (waits) order(k, to, BUILTIN_WGMMA_FENCE);
     emit_products(p, g, to);
     if (!waits) return;

@@ -452,15 +452,15 @@ static void visit(Uniform *u, IrStmt *s)
     case IR_STMT_SCOPE:
         walk_inside(u, s);
         break;
+    case IR_STMT_MBARRIER:
+        if (u->report) note_meeting(u, s);
+        if (u->report && s->tensor->barrier) check_named(u, s);
+        break;
     case IR_STMT_AWAIT:
     case IR_STMT_COMMIT:
     case IR_STMT_WAIT:
     case IR_STMT_MACHINE:
     case IR_STMT_ORDER:
-    case IR_STMT_MBARRIER:
-        if (u->report) note_meeting(u, s);
-        if (u->report && s->kind == IR_STMT_MBARRIER && s->tensor->barrier) check_named(u, s);
-        break;
     case IR_STMT_BULK:
     case IR_STMT_BULK_COMMIT:
     case IR_STMT_BULK_WAIT:

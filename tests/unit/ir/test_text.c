@@ -101,7 +101,7 @@ static const char everything[] =
     "copy {\n"
     "        store acc.5[r.12, q.13] = bitcast.f32(i32(r.12))\n"
     "    }\n"
-    "    tasks (w.14) in spatial(4) on tid / 32 level 32 auto {\n"
+    "    tasks (w.14) in spatial(4) on tid / 32 level 32 {\n"
     "        barrier warp\n"
     "    }\n"
     "    while x.1 < 3.5:f32 {\n"
@@ -165,7 +165,7 @@ static const char engines[] =
     "shared inout turn.4: u64[2] arrivals 128 barrier 14\n"
     "{\n"
     "    role 0, 128 registers 40 {\n"
-    "        mbarrier expect full.3[1] (1024)\n"
+    "        mbarrier expect full.3[1] (1024) transfer\n"
     "        bulk load a.0[bid.x * 8, 0; evict_first] (8, 64, s.2[1, 0, 0], full.3[1]) 3\n"
     "        mbarrier arrive full.3[0] ()\n"
     "        mbarrier arrive turn.4[0] ()\n"
@@ -210,6 +210,9 @@ static void test_engines(void **state)
         {"barrier 14", "barrier 15"},
         {"mbarrier sync turn.4[1] ()", "mbarrier sync turn.4[1] (0)"},
         {"waits\n", ""},
+        {"transfer", "async"},
+        {"bulk_commit", "bulk_commit transfer"},
+        {"registers 40", "registers 40 ahead"},
     };
     check_broken(*state, engines, BASE_LEN(broken), broken);
 }
