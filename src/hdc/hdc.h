@@ -36,7 +36,7 @@ typedef struct Options {
     const char *print_after, *stop_after, *compare;
     VEC(int) archs;
     VEC(DiagCode) silenced; /* -Wno-CODE */
-    int64_t workers, jobs;  /* jobs 0: not given */
+    int64_t workers, jobs;  /* jobs 0: all in this process */
     uint64_t seed;
     bool check, diagnostics_json, verbose, time_passes, warnings_as_errors, json_flag, fmt_check;
     bool shuffle, generic, help, performance; /* -Wperf */

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "runtime/cpu.h"
+
 void options_die_call(const char *fmt, ...)
 {
     va_list args;
@@ -145,7 +147,7 @@ static bool flag_option(Options *o, const char *arg)
 static int64_t count_of(const char *name, int argc, char **argv, int *at)
 {
     int64_t n = number(value_of(name, argc, argv, at), name);
-    if (n < 1 || n > INT32_MAX) options_die_call("%s wants a number from 1", name);
+    if (n < 0 || n > INT32_MAX) options_die_call("%s wants a number from 0", name);
     return n;
 }
 
@@ -218,6 +220,7 @@ static bool looks_like_assignment(const char *arg)
 bool options_parse(Options *o, int argc, char **argv)
 {
     o->seed = 1;
+    o->jobs = hd_cpu_processors();
     bool rest = false;
     for (int i = 1; i < argc; i++) {
         const char *arg = argv[i];

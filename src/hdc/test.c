@@ -7,7 +7,6 @@
 #include "hdc/hdc.h"
 #include "hdc/jobs.h"
 #include "hdc/paths.h"
-#include "runtime/cpu.h"
 
 /* What the process of a file tells, in memory that it shares with its parent. */
 typedef struct Outcome {
@@ -91,6 +90,13 @@ static bool file_ended(void *user, size_t i, int status)
     return !stops;
 }
 
+/* Without other processes, for debuggers and tools that look into one. */
+static void test_here(Options *o, TestRun *run, size_t count)
+{
+    for (size_t i = 0; i < count && !run->stopped; i++)
+        file_ended(run, i, W_EXITCODE(test_file(o, run->files[i], &run->outcomes[i]), 0));
+}
+
 static ExitStatus summary(const TestRun *run)
 {
     const HostReport *total = &run->total;
@@ -113,8 +119,9 @@ ExitStatus verb_test(Options *o)
         return EXIT_ENVIRONMENT;
     }
     size_t mine;
-    int most = o->jobs ? (int)o->jobs : hd_cpu_processors();
-    if (jobs_split(files.len, most, file_ended, &run, &mine))
+    if (o->jobs == 0)
+        test_here(o, &run, files.len);
+    else if (jobs_split(files.len, (int)o->jobs, file_ended, &run, &mine))
         return test_file(o, files.data[mine], &run.outcomes[mine]);
     ExitStatus status = run.stopped ? run.worst : summary(&run);
     munmap(run.outcomes, bytes);

@@ -47,7 +47,7 @@ def a_wrong_call_is_2_and_says_so_on_stderr():
              ["run", file, "add", "n=4", "--in", "z=1"], ["run", file, "add", "n=4", "--in", "x"],
              ["run", file, "add", "n=4", "--device=nope"], ["run", file, "add", "n=4", "--seed=x"],
              ["map", "spatial(2)", "--shape=0"], ["map", "spatial(2)", "--workers=x"],
-             ["map", "spatial(2)", "--workers=-1"], ["test", file, "--jobs=0"], [file, "-o"], [file, "-o", "-", "--target=cpu"]]
+             ["map", "spatial(2)", "--workers=-1"], ["test", file, "--jobs=-1"], ["test", file, "--jobs=x"], [file, "-o"], [file, "-o", "-", "--target=cpu"]]
     for args in calls:
         result = hdc(*args, want=CALL)
         assert result.out == b"" and result.err, args
@@ -83,7 +83,7 @@ def files_are_tested_at_the_same_time_and_reported_in_order():
     where = folder()
     files = [write(f"{name}.hd", ADD, where) for name in "abcdefgh"]
     wanted = [f"ok    {file}: {title}" for file in files for title in ["sum", "nothing"]] + ["16 passed, 0 failed"]
-    for jobs in [[], ["--jobs=1"], ["--jobs", "3"]]:
+    for jobs in [[], ["--jobs=0"], ["--jobs=1"], ["--jobs", "3"]]:
         assert hdc("test", where, "--device=cpu", *jobs, want=DONE).text.splitlines() == wanted
     message = hdc("test", where, "--device=cuda:99", want=CALL).message
     assert message.count("hdc: ") == 1, message
