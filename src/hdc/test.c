@@ -94,7 +94,7 @@ static bool file_ended(void *user, size_t i, int status)
 static void test_here(Options *o, TestRun *run, size_t count)
 {
     for (size_t i = 0; i < count && !run->stopped; i++)
-        file_ended(run, i, W_EXITCODE(test_file(o, run->files[i], &run->outcomes[i]), 0));
+        file_ended(run, i, W_EXITCODE((int)test_file(o, run->files[i], &run->outcomes[i]), 0));
 }
 
 static ExitStatus summary(const TestRun *run)
