@@ -98,6 +98,8 @@ const IrExpr *ir_tensor_elements(IrKernel *k, const IrTensor *t); /* the same as
  * store, which land at once: not IR_ASYNC, no load from a parameter, another width, or with
  * something other than zeros where the load's guard is false. */
 int ir_async_bytes(const IrStmt *store);
+/* What a PRINT's text says up to its next `{}`, past which *text moves; NULL after the last. */
+const char *ir_print_piece(Arena *arena, const char **text);
 
 /* ---- statements: appended to a block ----------------------------------------------------------
  */

@@ -161,8 +161,8 @@ struct IrStmt {
     IrOrder order;
     IrScope scope;
     const IrTasks *tasks;
-    const char *text; /* TRAP: what was violated; PRINT: pieces, `{}` where an operand goes;
-                         MACHINE: the PTX; TASKS: IR_FORCED */
+    const char *text; /* TRAP: what was violated; PRINT: see ir_print_piece; MACHINE: the PTX;
+                         TASKS: IR_FORCED */
 };
 
 /* ---- origins: an append-only table; index 0 is "none" --------------------------------------- */

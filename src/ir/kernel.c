@@ -34,6 +34,18 @@ int ir_async_bytes(const IrStmt *store)
     return bits == 32 || bits == 64 || bits == 128 ? bits / 8 : 0;
 }
 
+const char *ir_print_piece(Arena *arena, const char **text)
+{
+    Sb piece = base_sb(arena);
+    const char *at = *text;
+    for (; *at && strncmp(at, "{}", 2) != 0; at++) {
+        at += strncmp(at, "{{", 2) == 0;
+        base_sb_char(&piece, *at);
+    }
+    *text = *at ? at + 2 : NULL;
+    return base_sb_text(&piece);
+}
+
 uint32_t ir_origin(IrKernel *k, OriginKind kind, Span span, uint32_t parent, const char *pass)
 {
     VEC_PUSH(k->arena, k->origins, (Origin){span, parent, kind, pass});

@@ -318,7 +318,7 @@ static bool check_print(IrVerifier *v, const IrStmt *s)
 {
     RULE(s->text, "has no text");
     int places = 0;
-    for (const char *at = s->text; (at = strstr(at, "{}")); at += 2) places++;
+    for (const char *at = s->text; ir_print_piece(v->k->arena, &at), at;) places++;
     RULE(places == s->count, "has %d places for %d operands", places, s->count);
     return true;
 }

@@ -303,7 +303,8 @@ static void lower_print(Lower *l, const Ast *node)
         const Ast *arg = args->kid[i];
         if (i) base_sb_char(&text, ' ');
         if (arg->kind == AST_Str) {
-            base_sb_mem(&text, arg->name->text, arg->name->len);
+            for (const char *c = arg->name->text; *c; c++)
+                base_sb_printf(&text, *c == '{' ? "{%c" : "%c", *c);
         } else {
             count += print_operand(l, lower_expr(l, arg), &text, operands + count);
         }

@@ -88,18 +88,15 @@ static void print(CWriter *w, const IrStmt *s)
 {
     cfamily_open(w);
     put(w, "{ HdLine hd_line = {0};");
-    const char *text = s->text ? s->text : "";
-    for (int i = 0;; ++i) {
-        const char *hole = i < s->count ? strstr(text, "{}") : NULL;
-        size_t len = hole ? (size_t)(hole - text) : strlen(text);
-        if (len) {
+    const char *text = s->text;
+    for (int i = 0; text; ++i) {
+        const char *piece = ir_print_piece(w->kernel->arena, &text);
+        if (*piece) {
             put(w, " hd_put_text(&hd_line, ");
-            cfamily_string(w->out, base_strndup(w->kernel->arena, text, len));
+            cfamily_string(w->out, piece);
             put(w, ");");
         }
-        if (!hole) break;
-        print_operand(w, s->args[i]);
-        text = hole + 2;
+        if (text) print_operand(w, s->args[i]);
     }
     cfamily_close(w, " args->print(args->print_state, hd_line.text); }");
 }

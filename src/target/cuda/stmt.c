@@ -410,15 +410,11 @@ static void print_operand(CWriter *w, const IrExpr *e)
 static void print(CWriter *w, const IrStmt *s)
 {
     Sb format = base_sb(w->kernel->arena);
-    const char *text = s->text ? s->text : "";
-    for (int hole = 0; *text; ++text) {
-        if (text[0] == '{' && text[1] == '}' && hole < s->count) {
-            print_format(&format, s->args[hole++]);
-            ++text;
-        } else {
-            base_sb_str(&format, *text == '%' ? "%" : "");
-            base_sb_char(&format, *text);
-        }
+    const char *text = s->text;
+    for (int i = 0; text; ++i) {
+        for (const char *c = ir_print_piece(w->kernel->arena, &text); *c; ++c)
+            base_sb_printf(&format, *c == '%' ? "%%%c" : "%c", *c);
+        if (text) print_format(&format, s->args[i]);
     }
     base_sb_char(&format, '\n');
     cfamily_open(w);
