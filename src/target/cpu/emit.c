@@ -385,19 +385,14 @@ static int64_t waiting_blocks(const TargetModule *module)
 
 void target_cpu_emit(Arena *arena, TargetModule *module, Sb *out)
 {
-    base_sb_str(out, target_text(TEXT_CPU_PRELUDE));
-    base_sb_str(out, target_text(TEXT_CPU_VECTORS));
-    base_sb_str(out, target_text(TEXT_CPU_ROWS));
-    base_sb_str(out, target_text(TEXT_CPU_ATOMICS));
-    base_sb_str(out, target_text(TEXT_CPU_APPROX));
+    for (int i = TEXT_CPU_PRELUDE; i <= TEXT_CPU_APPROX; ++i) base_sb_str(out, target_text(i));
     base_sb_char(out, '\n');
     if (module->check) base_sb_str(out, target_text(TEXT_CPU_WATCH));
     if (module->check) base_sb_str(out, "#define HD_WATCHED 1\n");
     int64_t waiting = waiting_blocks(module);
     if (waiting) base_sb_printf(out, "#define HD_MOST_BLOCKS %lld\n", (long long)waiting);
-    if (waiting) base_sb_str(out, target_text(TEXT_CPU_CLOCKS));
-    if (waiting) base_sb_str(out, target_text(TEXT_CPU_CONTEXT));
-    if (waiting) base_sb_str(out, target_text(TEXT_CPU_THREADS));
+    for (int i = TEXT_CPU_CLOCKS; waiting && i <= TEXT_CPU_BLOCKS; ++i)
+        base_sb_str(out, target_text(i));
     for (int i = 0; i < module->kernel_count; ++i) {
         TargetKernel *kernel = &module->kernels[i];
         for (int j = 0; j < kernel->instance_count; ++j) {

@@ -136,11 +136,7 @@ static void split(Pieces *p, const char *text)
 void target_cuda_prelude(Arena *arena, const char *text, size_t len, Sb *out)
 {
     Pieces p = {.arena = arena, .used = base_map(arena)};
-    split(&p, target_text(TEXT_CUDA_PRELUDE));
-    split(&p, target_text(TEXT_CUDA_APPROX));
-    split(&p, target_text(TEXT_CUDA_SYNC));
-    split(&p, target_text(TEXT_CUDA_MMA));
-    split(&p, target_text(TEXT_CUDA_CACHE));
+    for (int i = TEXT_CUDA_PRELUDE; i <= TEXT_CUDA_CACHE; ++i) split(&p, target_text(i));
     use_words(&p, text, len);
     bool *needed = NEW_ARRAY(arena, bool, p.list.len + 1);
     for (size_t i = p.list.len; i-- > 0;) {
