@@ -16,4 +16,34 @@ bool compile_is_complete(const CompileOptions *o, const Symbol *kernel);
 /* Appends what could be given to make it one, " -D T=f16", without what `out` has already. */
 void compile_example(const CompileOptions *o, const Symbol *kernel, Sb *out);
 
+/* ---- one variant of a kernel (variant.c) ----------------------------------------------------- */
+
+enum { COMPILE_ALIGNED = 16 }; /* bytes that tensors begin at multiples of, in the fast variant */
+
+/* A kernel at a point of its tune space, for one target. */
+typedef struct CompileVariant {
+    const CompileOptions *options;
+    Arena *arena; /* of its IR */
+    const Symbol *kernel;
+    const LowerPoint *point;
+    bool cpu;
+    int index_bits, alignment;
+} CompileVariant;
+
+/* What the swizzles that the compiler chooses keep together, for the first tensors that have one.
+ */
+typedef struct CompileSwizzles {
+    int count;
+    int bytes[8];
+} CompileSwizzles;
+
+int compile_shared_limit(int arch); /* bytes of shared memory that a block may use */
+/* As lowered, before any pass. */
+LowerStatus compile_lower(Compile *s, const CompileVariant *v, const CompileSwizzles *swizzles,
+                          IrKernel **out);
+/* After all passes. The aligned variant of CUDA, which comes first, chooses *swizzles, empty
+ * before; the others keep to them. */
+LowerStatus compile_variant(Compile *s, const CompileVariant *v, CompileSwizzles *swizzles,
+                            IrKernel **out);
+
 #endif
