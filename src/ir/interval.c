@@ -67,8 +67,16 @@ static int64_t quotient(bool floors, int64_t a, int64_t b)
     return floors ? base_floor_div(a, b) : a / b;
 }
 
+/* What numbers divide by that are not below 0. Integers divided by 0 give 0, which quotients by 1
+ * and more allow for; what indices give, nobody uses. */
+static Interval divisors(Interval a, Interval b)
+{
+    return (Interval){b.lo == 0 && a.lo >= 0 ? 1 : b.lo, b.hi < 1 ? 1 : b.hi};
+}
+
 static Interval range_div(bool floors, IrType type, Interval a, Interval b)
 {
+    b = divisors(a, b);
     if (b.lo < 1) return ir_type_range(type);
     return hull4(quotient(floors, a.lo, b.lo), quotient(floors, a.lo, b.hi),
                  quotient(floors, a.hi, b.lo), quotient(floors, a.hi, b.hi));
@@ -76,6 +84,7 @@ static Interval range_div(bool floors, IrType type, Interval a, Interval b)
 
 static Interval range_mod(bool floors, IrType type, Interval a, Interval b)
 {
+    b = divisors(a, b);
     if (b.lo < 1) return ir_type_range(type);
     if (a.lo >= 0 && a.hi < b.lo) return a;
     int64_t top = infinite(b.hi) ? b.hi : b.hi - 1;

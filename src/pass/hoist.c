@@ -272,15 +272,23 @@ static const IrExpr *place(Hoist *h, const IrExpr *e, int depth)
 
 static void move_block(Hoist *h, IrBlock *block, bool loop, bool unrolled);
 
+/* What operand `i` of a statement is for, as a name. */
+static const char *operand_hint(const Hoist *h, const IrStmt *s, int i)
+{
+    bool access = s->kind == IR_STMT_STORE || s->kind == IR_STMT_ATOMIC;
+    if (access && i) return "value";
+    if (access || s->kind == IR_STMT_BULK)
+        return base_format(h->k->arena, "%s_at", s->tensor->name->text);
+    if (s->kind == IR_STMT_IF) return "inside";
+    return s->var ? s->var->name->text : "x";
+}
+
 static void move_stmt(Hoist *h, IrStmt *s)
 {
     ir_set_origin(h->k, s->origin);
     const IrExpr **args = NEW_ARRAY(h->k->arena, const IrExpr *, (size_t)s->count + 1);
-    bool access = s->kind == IR_STMT_STORE || s->kind == IR_STMT_ATOMIC;
     for (int i = 0; i < s->count; i++) {
-        h->hint = s->var ? s->var->name->text : "x";
-        if (access)
-            h->hint = i ? "value" : base_format(h->k->arena, "%s_at", s->tensor->name->text);
+        h->hint = operand_hint(h, s, i);
         args[i] = place(h, s->args[i], h->depth);
     }
     s->args = args;
