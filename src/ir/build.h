@@ -104,7 +104,8 @@ const char *ir_print_piece(Arena *arena, const char **text);
 /* ---- statements: appended to a block ----------------------------------------------------------
  */
 IrBlock *ir_new_block(IrKernel *k);
-IrStmt *ir_append(IrKernel *k, IrBlock *b, IrStmtKind kind); /* origin filled */
+IrStmt *ir_append(IrKernel *k, IrBlock *b, IrStmtKind kind);   /* origin filled */
+void ir_splice(IrKernel *k, IrBlock *to, const IrBlock *from); /* all its statements; or NULL */
 IrStmt *ir_let(IrKernel *k, IrBlock *b, IrVar *var, const IrExpr *value);
 IrStmt *ir_set(IrKernel *k, IrBlock *b, IrVar *var, const IrExpr *value);
 IrStmt *ir_store(IrKernel *k, IrBlock *b, const IrTensor *t, const IrExpr *const *index,

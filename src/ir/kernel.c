@@ -102,6 +102,12 @@ static IrStmt *new_stmt(IrKernel *k, IrStmtKind kind)
     return s;
 }
 
+void ir_splice(IrKernel *k, IrBlock *to, const IrBlock *from)
+{
+    for (size_t i = 0; from && i < from->stmts.len; i++)
+        VEC_PUSH(k->arena, to->stmts, from->stmts.data[i]);
+}
+
 IrStmt *ir_append(IrKernel *k, IrBlock *b, IrStmtKind kind)
 {
     IrStmt *s = new_stmt(k, kind);

@@ -248,8 +248,7 @@ static void strided_loops(Lower *l, const Strided *s, const IrExpr *worker, cons
     } else {
         ir_let(k, l->block, s->lane, ir_index(k, 0));
     }
-    for (size_t i = 0; i < s->body->stmts.len; i++)
-        VEC_PUSH(l->arena, l->block->stmts, s->body->stmts.data[i]);
+    ir_splice(l->k, l->block, s->body);
 }
 
 static void strided_grid(Lower *l, const Ast *node, const IrExpr *total, const IrExpr *worker,

@@ -192,8 +192,7 @@ Value lower_inline(Lower *l, const Ast *body, const Type *result)
     l->pipelines = pipelines;
     l->in_pipeline = in_pipeline;
     if (!ret.label) {
-        for (size_t i = 0; i < inner->stmts.len; i++)
-            VEC_PUSH(l->arena, outer->stmts, inner->stmts.data[i]);
+        ir_splice(l->k, outer, inner);
         return ret.value;
     }
     for (int i = 0; i < ret.var_count; i++) {

@@ -154,8 +154,7 @@ void lower_bound_cluster(Lower *l, const Ast *decl)
     Found first = outermost(l, body, 1), last = outermost(l, body, -1);
     lower_at(l, decl);
     if (first == REACHING) ir_barrier(l->k, whole, IR_SCOPE_CLUSTER, 0);
-    for (size_t i = 0; i < body->stmts.len; i++)
-        VEC_PUSH(l->arena, whole->stmts, body->stmts.data[i]);
+    ir_splice(l->k, whole, body);
     if (last == REACHING) ir_barrier(l->k, whole, IR_SCOPE_CLUSTER, 0);
     *body = *whole;
 }

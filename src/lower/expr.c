@@ -147,17 +147,12 @@ static const IrExpr *branch(Lower *l, const Ast *node, IrBlock **block)
     return e;
 }
 
-static void splice(Lower *l, IrBlock *to, const IrBlock *from)
-{
-    for (size_t i = 0; i < from->stmts.len; i++) VEC_PUSH(l->arena, to->stmts, from->stmts.data[i]);
-}
-
 static const IrExpr *choose(Lower *l, const IrExpr *cond, const IrExpr *a, IrBlock *a_block,
                             const IrExpr *b, IrBlock *b_block)
 {
     if (hoistable(a_block) && hoistable(b_block)) {
-        splice(l, l->block, a_block);
-        splice(l, l->block, b_block);
+        ir_splice(l->k, l->block, a_block);
+        ir_splice(l->k, l->block, b_block);
         return ir_select(l->k, cond, a, b);
     }
     IrVar *var = ir_new_var(l->k, lower_name(l, "chosen"), a->type, true);
@@ -166,9 +161,9 @@ static const IrExpr *choose(Lower *l, const IrExpr *cond, const IrExpr *a, IrBlo
                                                          : scalar_int(a->type.elem, 0));
     ir_let(l->k, l->block, var, a->type.lanes > 1 ? ir_splat(l->k, a->type.lanes, start) : start);
     IrStmt *split = ir_if(l->k, l->block, cond, true);
-    splice(l, split->body, a_block);
+    ir_splice(l->k, split->body, a_block);
     ir_set(l->k, split->body, var, a);
-    splice(l, split->other, b_block);
+    ir_splice(l->k, split->other, b_block);
     ir_set(l->k, split->other, var, b);
     return ir_var(l->k, var);
 }
@@ -180,7 +175,7 @@ static const IrExpr *logical(Lower *l, const Ast *node, const IrExpr *left)
     IrBlock *block, *none = ir_new_block(l->k);
     const IrExpr *right = branch(l, KID(node, Binary, right), &block);
     if (block->stmts.len == 0 || ir_is_const(left)) {
-        splice(l, l->block, block);
+        ir_splice(l->k, l->block, block);
         return ir_binary(l->k, is_and ? IR_AND : IR_OR, left, right);
     }
     return is_and ? choose(l, left, right, block, ir_bool(l->k, false), none)

@@ -89,8 +89,7 @@ void pipeline_take_engines(Pipeline *p)
     p->phases = ir_new_var(l->k, lower_name(l, "phases"), (IrType){ELEM_U32, 1}, true);
     IrBlock *first = ir_new_block(l->k), *body = l->k->body;
     ir_let(l->k, first, p->phases, ir_int(l->k, ELEM_U32, 0));
-    for (size_t i = 0; i < body->stmts.len; i++)
-        VEC_PUSH(l->arena, first->stmts, body->stmts.data[i]);
+    ir_splice(l->k, first, body);
     body->stmts = first->stmts;
     lower_at(l, p->node);
 }

@@ -92,7 +92,7 @@ static bool one_alone(const IrStmt *loop, int64_t *at)
     return branch && only_at(last->args[0], loop->var, at);
 }
 
-static bool try_loop(IrKernel *k, IrStmt *s, IrBlock *to);
+static bool try_loop(void *user, IrStmt *s, IrBlock *to);
 
 /* The body for one value of the counter, in place of the loop. */
 static void run_at(IrKernel *k, IrStmt *loop, int64_t at, IrBlock *to)
@@ -101,21 +101,20 @@ static void run_at(IrKernel *k, IrStmt *loop, int64_t at, IrBlock *to)
     pass_clone_bind(&c, loop->var, ir_index(k, at));
     IrBlock *copy = ir_new_block(k);
     pass_clone_into(&c, copy, loop->body);
-    pass_replace_stmts(k, copy, try_loop);
+    pass_replace_stmts(k, copy, try_loop, k);
     for (size_t i = 0; i < copy->stmts.len; i++) {
         IrStmt *s = copy->stmts.data[i];
         bool decided = s->kind == IR_STMT_IF && ir_is_const(s->args[0]) && s->args[0]->value.i;
-        if (!decided) {
+        if (decided)
+            ir_splice(k, to, s->body);
+        else
             VEC_PUSH(k->arena, to->stmts, s);
-            continue;
-        }
-        for (size_t j = 0; j < s->body->stmts.len; j++)
-            VEC_PUSH(k->arena, to->stmts, s->body->stmts.data[j]);
     }
 }
 
-static bool try_loop(IrKernel *k, IrStmt *s, IrBlock *to)
+static bool try_loop(void *user, IrStmt *s, IrBlock *to)
 {
+    IrKernel *k = user;
     int64_t lo, step, trip, at;
     if (s->kind != IR_STMT_FOR || s->var->type.elem != ELEM_INDEX) return false;
     if (!pass_const_loop(s, &lo, &step, &trip) || trip < 1) return false;
@@ -136,6 +135,6 @@ static bool try_loop(IrKernel *k, IrStmt *s, IrBlock *to)
 bool pass_alone(PassContext *ctx)
 {
     if (ctx->k->waits) return true;
-    if (!ctx->options->check) pass_replace_stmts(ctx->k, ctx->k->body, try_loop);
+    if (!ctx->options->check) pass_replace_stmts(ctx->k, ctx->k->body, try_loop, ctx->k);
     return true;
 }

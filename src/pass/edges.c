@@ -167,10 +167,12 @@ static void drop_guards(Nest *n)
     }
 }
 
-static bool split(IrKernel *k, const PassFacts *facts, IrBlock *to, IrStmt *loop)
+static bool split(void *user, IrStmt *loop, IrBlock *to)
 {
+    const PassFacts *facts = user;
+    IrKernel *k = facts->k;
     Nest n = {.k = k, .facts = facts};
-    if (!find_nest(&n, loop)) return false;
+    if (loop->kind != IR_STMT_FOR || !find_nest(&n, loop)) return false;
     for (size_t i = 0; i < n.body->stmts.len; i++) {
         const IrStmt *s = n.body->stmts.data[i];
         pass_any_operand(s, find_guards, &n);
@@ -187,23 +189,9 @@ static bool split(IrKernel *k, const PassFacts *facts, IrBlock *to, IrStmt *loop
     return true;
 }
 
-static void walk(IrKernel *k, const PassFacts *facts, IrBlock *block)
-{
-    if (!block) return;
-    IrBlock old = *block;
-    memset(&block->stmts, 0, sizeof block->stmts);
-    for (size_t i = 0; i < old.stmts.len; i++) {
-        IrStmt *s = old.stmts.data[i];
-        if (s->kind == IR_STMT_FOR && split(k, facts, block, s)) continue;
-        walk(k, facts, s->body);
-        walk(k, facts, s->other);
-        VEC_PUSH(k->arena, block->stmts, s);
-    }
-}
-
 bool pass_edges(PassContext *ctx)
 {
     PassFacts facts = pass_facts(ctx->k, ctx->options);
-    walk(ctx->k, &facts, ctx->k->body);
+    pass_replace_stmts(ctx->k, ctx->k->body, split, &facts);
     return true;
 }

@@ -12,7 +12,7 @@
 enum { UNROLL_STEPS = 16 };
 
 /* ---- task loops ------------------------------------------------------------------------------ */
-static void expand_block(IrKernel *k, IrBlock *block);
+static bool expand_tasks(void *user, IrStmt *tasks, IrBlock *to);
 
 /* Replaces the `kind` statements that leave this body by LEAVE of `label`; true if there were any.
  */
@@ -115,8 +115,10 @@ static void name_worker_parts(IrKernel *k, IrBlock *to, const IrStmt *tasks, con
     }
 }
 
-static void expand_tasks(IrKernel *k, IrBlock *to, IrStmt *tasks)
+static bool expand_tasks(void *user, IrStmt *tasks, IrBlock *to)
 {
+    if (tasks->kind != IR_STMT_TASKS) return false;
+    IrKernel *k = user;
     const Mapping *m = tasks->tasks->mapping;
     const IrExpr *parts[MAPPING_MAX_RANK], *counters[MAPPING_MAX_DIGITS];
     ir_set_origin(k, tasks->origin);
@@ -133,26 +135,9 @@ static void expand_tasks(IrKernel *k, IrBlock *to, IrStmt *tasks)
     }
     if (m->time_count == 0 && leave_instead(tasks->body, IR_STMT_CONTINUE, next))
         body = region(k, body, next);
-    expand_block(k, tasks->body);
-    for (size_t i = 0; i < tasks->body->stmts.len; i++)
-        VEC_PUSH(k->arena, body->stmts, tasks->body->stmts.data[i]);
-}
-
-static void expand_block(IrKernel *k, IrBlock *block)
-{
-    if (!block) return;
-    IrBlock old = *block;
-    memset(&block->stmts, 0, sizeof block->stmts);
-    for (size_t i = 0; i < old.stmts.len; i++) {
-        IrStmt *s = old.stmts.data[i];
-        if (s->kind == IR_STMT_TASKS) {
-            expand_tasks(k, block, s);
-            continue;
-        }
-        expand_block(k, s->body);
-        expand_block(k, s->other);
-        VEC_PUSH(k->arena, block->stmts, s);
-    }
+    pass_replace_stmts(k, tasks->body, expand_tasks, k);
+    ir_splice(k, body, tasks->body);
+    return true;
 }
 
 /* ---- slots ----------------------------------------------------------------------------------- */
@@ -298,8 +283,7 @@ static void unroll_loop(Slots *s, IrBlock *to, IrStmt *loop)
 static void unroll_marked(Slots *s, IrBlock *block)
 {
     if (!block) return;
-    IrBlock old = *block;
-    memset(&block->stmts, 0, sizeof block->stmts);
+    IrBlock old = pass_take(block);
     for (size_t i = 0; i < old.stmts.len; i++) {
         IrStmt *stmt = old.stmts.data[i];
         unroll_marked(s, stmt->body);
@@ -326,7 +310,7 @@ static void find_slots(Slots *s, IrBlock *block, int64_t first, int64_t threads)
 
 bool pass_expand_block(IrKernel *k, Diags *diags, IrBlock *block, int64_t first, int64_t threads)
 {
-    expand_block(k, block);
+    pass_replace_stmts(k, block, expand_tasks, k);
     Slots s = {.scope = pass_scope_begin(k), .diags = diags};
     s.fits = base_map(k->arena);
     find_slots(&s, block, first, threads);

@@ -38,10 +38,9 @@ static void thread_loop(Fission *f, const IrBlock *in, const Group *g, IrBlock *
     IrKernel *k = f->k;
     IrBlock body = {0};
     if (f->who) ir_set(k, &body, f->who, ir_tid(k));
-    for (size_t i = 0; i < in->stmts.len; i++) VEC_PUSH(k->arena, body.stmts, in->stmts.data[i]);
+    ir_splice(k, &body, in);
     if (g->count == 1) {
-        for (size_t i = 0; i < body.stmts.len; i++)
-            VEC_PUSH(k->arena, out->stmts, body.stmts.data[i]);
+        ir_splice(k, out, &body);
         return;
     }
     const IrExpr *stop = g->limit, *limit = fission_take_limit(f, &body);
@@ -100,8 +99,7 @@ static bool retarget(Fission *f, const IrBlock *run, IrBlock *block, IrVar *labe
 {
     if (!block) return false;
     bool any = false;
-    IrBlock old = *block;
-    memset(&block->stmts, 0, sizeof block->stmts);
+    IrBlock old = pass_take(block);
     for (size_t i = 0; i < old.stmts.len; i++) {
         IrStmt *s = old.stmts.data[i];
         if (s->kind == IR_STMT_LEAVE && s->var != label && !has_region(run, s->var)) {
@@ -308,8 +306,7 @@ static IrBlock *region_body(Fission *f, IrStmt *s, const Group *g)
     r.left = ir_new_var(k, pass_make_name(k, "left"), (IrType){ELEM_BOOL, 1}, true);
     IrBlock body = {0};
     ir_let(k, &body, r.left, ir_bool(k, false));
-    for (size_t i = 0; i < s->body->stmts.len; i++)
-        VEC_PUSH(k->arena, body.stmts, s->body->stmts.data[i]);
+    ir_splice(k, &body, s->body);
     f->regions = &r;
     IrBlock *made = process_into(f, &body, g);
     f->regions = r.outer;

@@ -305,8 +305,7 @@ static void replace_bodies(Fission *f, IrStmt *s)
 static void replace_block(Fission *f, IrBlock *block)
 {
     if (!block) return;
-    IrBlock old = *block;
-    memset(&block->stmts, 0, sizeof block->stmts);
+    IrBlock old = pass_take(block);
     for (size_t i = 0; i < old.stmts.len; i++) {
         IrStmt *s = old.stmts.data[i];
         ir_set_origin(f->k, s->origin);

@@ -280,8 +280,7 @@ const IrExpr *fission_take_limit(Fission *f, IrBlock *body)
     if (limit && rest) last->args[0] = rest;
     if (limit && !rest) {
         body->stmts.len--;
-        for (size_t i = 0; i < last->body->stmts.len; i++)
-            VEC_PUSH(f->k->arena, body->stmts, last->body->stmts.data[i]);
+        ir_splice(f->k, body, last->body);
     }
     return limit;
 }

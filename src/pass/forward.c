@@ -276,8 +276,7 @@ static void rewrite(Forward *f, const IrBlock *block, size_t from, size_t end)
         if (!last && s->body) pass_map_block(f->k, s->body, compute, f);
         if (!last && s->other) pass_map_block(f->k, s->other, compute, f);
     }
-    IrBlock old = *f->loop->body;
-    memset(&f->loop->body->stmts, 0, sizeof old.stmts);
+    IrBlock old = pass_take(f->loop->body);
     for (size_t i = 0; i < old.stmts.len; i++)
         if (old.stmts.data[i] != f->store)
             VEC_PUSH(f->k->arena, f->loop->body->stmts, old.stmts.data[i]);
@@ -339,10 +338,9 @@ static void forward_block(Forward *f, IrBlock *block, const bool *later)
 }
 
 /* A loop that makes nothing any more. */
-static bool try_idle(IrKernel *k, IrStmt *s, IrBlock *to)
+static bool try_idle(void *user, IrStmt *s, IrBlock *to)
 {
-    (void)k;
-    (void)to;
+    (void)user, (void)to;
     return is_plain(s) && !has_store(s);
 }
 
@@ -352,6 +350,6 @@ bool pass_forward(PassContext *ctx)
     if (ctx->options->check || k->resident) return true;
     Forward f = {.k = k, .operand = NEW_ARRAY(k->arena, bool, k->tensors.len + 1)};
     forward_block(&f, k->body, NEW_ARRAY(k->arena, bool, k->tensors.len + 1));
-    pass_replace_stmts(k, k->body, try_idle);
+    pass_replace_stmts(k, k->body, try_idle, NULL);
     return true;
 }

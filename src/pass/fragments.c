@@ -196,8 +196,7 @@ static void do_nest(Nest *n)
 static void walk(PassContext *ctx, IrBlock *block)
 {
     if (!block) return;
-    IrBlock old = *block;
-    memset(&block->stmts, 0, sizeof block->stmts);
+    IrBlock old = pass_take(block);
     for (size_t i = 0; i < old.stmts.len; i++) {
         IrStmt *s = old.stmts.data[i];
         Nest n = {.ctx = ctx, .before = block};

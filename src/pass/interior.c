@@ -113,8 +113,9 @@ static void drop_guards(IrBlock *block)
     }
 }
 
-static bool try_loop(IrKernel *k, IrStmt *loop, IrBlock *to)
+static bool try_loop(void *user, IrStmt *loop, IrBlock *to)
 {
+    IrKernel *k = user;
     Interior in = {.k = k, .scope = pass_scope_begin(k), .defined = base_map(k->arena)};
     if (loop->kind != IR_STMT_FOR || !(loop->flags & IR_THREADS)) return false;
     if (define(&in, loop) > MOST_STMTS) return false;
@@ -140,6 +141,6 @@ static bool try_loop(IrKernel *k, IrStmt *loop, IrBlock *to)
 bool pass_interior(PassContext *ctx)
 {
     if (ctx->k->waits) return true;
-    if (!ctx->options->check) pass_replace_stmts(ctx->k, ctx->k->body, try_loop);
+    if (!ctx->options->check) pass_replace_stmts(ctx->k, ctx->k->body, try_loop, ctx->k);
     return true;
 }

@@ -26,8 +26,9 @@ IrVar *pass_new_let(IrKernel *k, IrBlock *b, const Name *name, const IrExpr *val
 void pass_map_block(IrKernel *k, IrBlock *block, IrReplace replace, void *user);
 /* Offers each statement, outer before inner, to `try`, which may append what replaces it to `to`
  * and return true; what it refuses stays, and its blocks are gone through. */
-typedef bool (*PassTry)(IrKernel *k, IrStmt *s, IrBlock *to);
-void pass_replace_stmts(IrKernel *k, IrBlock *block, PassTry try);
+typedef bool (*PassTry)(void *user, IrStmt *s, IrBlock *to);
+void pass_replace_stmts(IrKernel *k, IrBlock *block, PassTry try, void *user);
+IrBlock pass_take(IrBlock *block); /* all that it holds; it is empty then */
 void pass_map_stmt(IrKernel *k, IrStmt *stmt, IrReplace replace, void *user); /* own operands */
 
 /* A copy of statements with variables replaced. `values`: variable id + 1 to the expression that

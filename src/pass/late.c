@@ -182,9 +182,8 @@ static void halve(Late *l, const Copy *c, IrBlock *first, IrBlock *second)
 static void split(Late *l, IrBlock *body, IrStmt *some)
 {
     IrKernel *k = l->k;
-    IrBlock *end = ir_new_block(k), old = *some->body;
+    IrBlock *end = ir_new_block(k), old = pass_take(some->body);
     int64_t left = room(l, &old);
-    memset(&some->body->stmts, 0, sizeof some->body->stmts);
     for (size_t i = 0; i < old.stmts.len; i++) {
         Copy c;
         IrStmt *s = old.stmts.data[i];

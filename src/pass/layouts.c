@@ -31,8 +31,7 @@ static void inline_lets(Layouts *l, IrBlock *to, IrBlock *block);
 static void inline_body(Layouts *l, IrBlock *block)
 {
     if (!block) return;
-    IrBlock old = *block;
-    memset(&block->stmts, 0, sizeof block->stmts);
+    IrBlock old = pass_take(block);
     inline_lets(l, block, &old);
 }
 

@@ -136,25 +136,16 @@ static const IrStmt *only_tasks(const Logical *l, const IrStmt *loop)
     return body->stmts.len ? VEC_LAST(body->stmts) : NULL;
 }
 
-static void rewrite_tasks(Logical *l, IrBlock *block)
+static bool rewrite_tasks(void *user, IrStmt *s, IrBlock *to)
 {
-    if (!block) return;
-    IrBlock old = *block;
-    memset(&block->stmts, 0, sizeof block->stmts);
-    for (size_t i = 0; i < old.stmts.len; i++) {
-        IrStmt *s = old.stmts.data[i];
-        if (is_candidate(l, s)) {
-            ir_set_origin(l->k, s->origin);
-            logical_nest(l->k, s, block);
-            continue;
-        }
-        const IrStmt *tasks = only_tasks(l, s);
-        ir_set_origin(l->k, s->origin);
-        if (tasks && logical_block(l->k, s, tasks, block)) continue;
-        rewrite_tasks(l, s->body);
-        rewrite_tasks(l, s->other);
-        VEC_PUSH(l->k->arena, block->stmts, s);
+    const Logical *l = user;
+    const IrStmt *tasks = only_tasks(l, s);
+    ir_set_origin(l->k, s->origin);
+    if (is_candidate(l, s)) {
+        logical_nest(l->k, s, to);
+        return true;
     }
+    return tasks && logical_block(l->k, s, tasks, to);
 }
 
 bool pass_logical(PassContext *ctx)
@@ -172,6 +163,6 @@ bool pass_logical(PassContext *ctx)
         drop_candidates(&l);
     } while (l.changed);
     replace_tiles(&l);
-    rewrite_tasks(&l, k->body);
+    pass_replace_stmts(k, k->body, rewrite_tasks, &l);
     return true;
 }

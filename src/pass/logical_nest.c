@@ -123,8 +123,7 @@ static const IrExpr *decide(void *user, const IrExpr *e)
 static void prune(IrKernel *k, IrBlock *block)
 {
     if (!block) return;
-    IrBlock old = *block;
-    memset(&block->stmts, 0, sizeof block->stmts);
+    IrBlock old = pass_take(block);
     for (size_t i = 0; i < old.stmts.len; i++) {
         IrStmt *s = old.stmts.data[i];
         prune(k, s->body);
@@ -140,8 +139,7 @@ static void prune(IrKernel *k, IrBlock *block)
             VEC_PUSH(k->arena, block->stmts, s);
         } else {
             const IrBlock *taken = guard->value.i ? s->body : s->other;
-            for (size_t j = 0; taken && j < taken->stmts.len; j++)
-                VEC_PUSH(k->arena, block->stmts, taken->stmts.data[j]);
+            ir_splice(k, block, taken);
         }
     }
 }
@@ -223,8 +221,7 @@ static void nest_loops(Nest *n, int level, const IrBlock *body, IrBlock *to)
 {
     IrKernel *k = n->k;
     if (level == n->rank) {
-        for (size_t i = 0; i < body->stmts.len; i++)
-            VEC_PUSH(k->arena, to->stmts, body->stmts.data[i]);
+        ir_splice(k, to, body);
         return;
     }
     int dim = n->order[level];

@@ -357,8 +357,7 @@ static void share(Prefetch *p, const Worker *w, const Row *row, int64_t begin, i
 static void insert(Prefetch *p, Worker *w, double before)
 {
     if (w->piece) cut(p, w->loop, w->piece);
-    IrBlock old = *w->loop->body;
-    memset(&w->loop->body->stmts, 0, sizeof old.stmts);
+    IrBlock old = pass_take(w->loop->body);
     for (int i = 0; i < p->row_count; i++) {
         const Row *row = &p->rows[i];
         int64_t line = LINE_BYTES / vocab_elem_bytes(row->load->tensor->elem);
@@ -367,8 +366,7 @@ static void insert(Prefetch *p, Worker *w, double before)
         int64_t end = round_up(most * (before + w->work) / p->work, line);
         if (begin < end) share(p, w, row, begin, end, w->loop->body);
     }
-    for (size_t i = 0; i < old.stmts.len; i++)
-        VEC_PUSH(p->k->arena, w->loop->body->stmts, old.stmts.data[i]);
+    ir_splice(p->k, w->loop->body, &old);
 }
 
 /* Strip for strip, where the row is short enough. */
@@ -377,15 +375,13 @@ static void ask_for_strips(Prefetch *p, const Row *row)
     IrKernel *k = p->k;
     IrStmt *loop = row->asker;
     if (!loop) return;
-    IrBlock old = *loop->body;
-    memset(&loop->body->stmts, 0, sizeof old.stmts);
+    IrBlock old = pass_take(loop->body);
     int64_t most = MOST_BYTES / vocab_elem_bytes(row->load->tensor->elem);
     const IrExpr *near = ir_binary(k, IR_LE, row->hi, ir_index(k, most));
     ir_set_origin(k, loop->origin);
     request(p, row, ir_var(k, loop->var), loop->args[2]->value.i,
             ir_is_const(near) ? loop->body : ir_if(k, loop->body, near, false)->body);
-    for (size_t i = 0; i < old.stmts.len; i++)
-        VEC_PUSH(k->arena, loop->body->stmts, old.stmts.data[i]);
+    ir_splice(k, loop->body, &old);
 }
 
 static void prefetch(PassContext *ctx, IrBlock *block, const IrExpr *guard)

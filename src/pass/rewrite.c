@@ -219,16 +219,22 @@ int64_t pass_most_trips(const IrStmt *loop)
     return (hi - lo - 1) / loop->args[2]->value.i + 1;
 }
 
-void pass_replace_stmts(IrKernel *k, IrBlock *block, PassTry try)
+IrBlock pass_take(IrBlock *block)
+{
+    IrBlock all = *block;
+    *block = (IrBlock){0};
+    return all;
+}
+
+void pass_replace_stmts(IrKernel *k, IrBlock *block, PassTry try, void *user)
 {
     if (!block) return;
-    IrBlock old = *block;
-    memset(&block->stmts, 0, sizeof block->stmts);
+    IrBlock old = pass_take(block);
     for (size_t i = 0; i < old.stmts.len; i++) {
         IrStmt *s = old.stmts.data[i];
-        if (try(k, s, block)) continue;
-        pass_replace_stmts(k, s->body, try);
-        pass_replace_stmts(k, s->other, try);
+        if (try(user, s, block)) continue;
+        pass_replace_stmts(k, s->body, try, user);
+        pass_replace_stmts(k, s->other, try, user);
         VEC_PUSH(k->arena, block->stmts, s);
     }
 }

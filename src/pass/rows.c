@@ -186,8 +186,7 @@ static void walk_loop(Rows *r, IrStmt *s, IrBlock *to, Map *arrays)
     note_own(&a->own, s);
     ir_walk(s->body, note_own, &a->own);
     walk(r, s->body);
-    for (size_t i = 0; i < s->body->stmts.len; i++)
-        VEC_PUSH(arena, a->head.stmts, s->body->stmts.data[i]);
+    ir_splice(r->k, &a->head, s->body);
     *s->body = a->head;
     r->depth--;
 }
@@ -195,10 +194,9 @@ static void walk_loop(Rows *r, IrStmt *s, IrBlock *to, Map *arrays)
 static void walk(Rows *r, IrBlock *block)
 {
     if (!block) return;
-    IrBlock old = *block;
+    IrBlock old = pass_take(block);
     Map *arrays = NEW(r->k->arena, Map);
     *arrays = base_map(r->k->arena);
-    memset(&block->stmts, 0, sizeof block->stmts);
     for (size_t i = 0; i < old.stmts.len; i++) {
         IrStmt *s = old.stmts.data[i];
         if (r->depth) keep_operands(r, s);

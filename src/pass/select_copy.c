@@ -139,8 +139,7 @@ static bool move(Select *s, Copy *c, IrBlock *to)
     if (!done) s->k->tensors.len = tensors;
     if (!done) return false;
     if (c->computed) fill_tile(s, c, to);
-    for (size_t i = 0; i < made->stmts.len; i++)
-        VEC_PUSH(s->k->arena, to->stmts, made->stmts.data[i]);
+    ir_splice(s->k, to, made);
     return true;
 }
 

@@ -349,7 +349,7 @@ static bool move_matrices(Select *s, SelectOperand *o, const Matrices *m, IrBloc
         if (s->ctx->options->check) check_row(s, o, m, &calls[i], body);
         append_call(s, o, m, &calls[i], slot, body);
     }
-    for (size_t i = 0; i < made->stmts.len; i++) VEC_PUSH(k->arena, to->stmts, made->stmts.data[i]);
+    ir_splice(k, to, made);
     return true;
 }
 

@@ -209,28 +209,18 @@ static void split_lines(Inner *in, IrBlock *to)
     copy_line(in, line, ir_binary(k, IR_ADD, from, at), at, second->body);
 }
 
-/* What a WHILE does may be done to the same elements again and again. */
-static void stream_block(Stream *s, IrBlock *block)
+static bool stream_stmt(void *user, IrStmt *stmt, IrBlock *to)
 {
-    if (!block) return;
-    IrBlock old = *block;
-    memset(&block->stmts, 0, sizeof block->stmts);
-    for (size_t i = 0; i < old.stmts.len; i++) {
-        IrStmt *stmt = old.stmts.data[i];
-        Inner in = {.s = s, .loop = stmt};
-        if (stmt->kind == IR_STMT_FOR && is_stream(&in)) {
-            if (is_plain_copy(&in))
-                flag_copy(&in, block);
-            else
-                split_lines(&in, block);
-            continue;
-        }
-        if (stmt->kind != IR_STMT_WHILE) {
-            stream_block(s, stmt->body);
-            stream_block(s, stmt->other);
-        }
-        VEC_PUSH(s->k->arena, block->stmts, stmt);
-    }
+    Inner in = {.s = user, .loop = stmt};
+    bool repeats = stmt->kind == IR_STMT_WHILE; /* the same elements, perhaps, again and again */
+    if (!repeats && (stmt->kind != IR_STMT_FOR || !is_stream(&in))) return false;
+    if (repeats)
+        VEC_PUSH(in.s->k->arena, to->stmts, stmt);
+    else if (is_plain_copy(&in))
+        flag_copy(&in, to);
+    else
+        split_lines(&in, to);
+    return true;
 }
 
 bool pass_stream(PassContext *ctx)
@@ -240,6 +230,6 @@ bool pass_stream(PassContext *ctx)
     if (ctx->options->check || k->resident) return true;
     Stream s = {.k = k, .bad = NEW_ARRAY(k->arena, bool, k->tensors.len + 1)};
     ir_walk(k->body, note_stmt, &s);
-    if (!s.waiting) stream_block(&s, k->body);
+    if (!s.waiting) pass_replace_stmts(k, k->body, stream_stmt, &s);
     return true;
 }

@@ -480,11 +480,14 @@ static void lift_lets(Group *g, IrBlock *to)
 }
 
 /* The widest grouping that widens something; false if there is none. */
-static bool try_loop(PassContext *ctx, const PassFacts *facts, IrBlock *to, IrStmt *loop)
+static bool try_loop(void *user, IrStmt *loop, IrBlock *to)
 {
     int64_t lo, step;
-    Group g = {.ctx = ctx, .facts = *facts, .loop = loop, .body = loop->body, .counter = loop->var};
-    if (!pass_const_loop(loop, &lo, &step, &g.trip)) return false;
+    Group g = *(const Group *)user;
+    g.loop = loop;
+    g.body = loop->body;
+    g.counter = loop->var;
+    if (loop->kind != IR_STMT_FOR || !pass_const_loop(loop, &lo, &step, &g.trip)) return false;
     if (!(loop->flags & IR_UNROLL) && g.trip > WIDEST) return false;
     if (lo != 0 || step != 1 || loop->body->stmts.len == 0) return false;
     const IrStmt *only = loop->body->stmts.data[0];
@@ -507,20 +510,6 @@ static bool try_loop(PassContext *ctx, const PassFacts *facts, IrBlock *to, IrSt
         return true;
     }
     return false;
-}
-
-static void walk(PassContext *ctx, const PassFacts *facts, IrBlock *block)
-{
-    if (!block) return;
-    IrBlock old = *block;
-    memset(&block->stmts, 0, sizeof block->stmts);
-    for (size_t i = 0; i < old.stmts.len; i++) {
-        IrStmt *s = old.stmts.data[i];
-        if (s->kind == IR_STMT_FOR && try_loop(ctx, facts, block, s)) continue;
-        walk(ctx, facts, s->body);
-        walk(ctx, facts, s->other);
-        VEC_PUSH(ctx->k->arena, block->stmts, s);
-    }
 }
 
 /* ---- vectors of neighbours ---------------------------------------------------------------------
@@ -586,9 +575,9 @@ static bool report_slow(void *user, IrStmt *s)
 
 bool pass_vectors(PassContext *ctx)
 {
-    PassFacts facts = pass_facts(ctx->k, ctx->options);
-    walk(ctx, &facts, ctx->k->body);
-    pass_map_block(ctx->k, ctx->k->body, load_together, &facts);
+    Group any = {.ctx = ctx, .facts = pass_facts(ctx->k, ctx->options)};
+    pass_replace_stmts(ctx->k, ctx->k->body, try_loop, &any);
+    pass_map_block(ctx->k, ctx->k->body, load_together, &any.facts);
     Slow slow = {ctx, base_map(ctx->k->arena)};
     if (!ctx->options->performance) return true;
     ir_walk(ctx->k->body, note_async, &slow);

@@ -54,11 +54,10 @@ static const IrExpr *uncut(void *user, const IrExpr *e)
     return NULL;
 }
 
-static bool try_empty(IrKernel *k, IrStmt *s, IrBlock *to)
+static bool try_empty(void *user, IrStmt *s, IrBlock *to)
 {
     int64_t lo, step, trip;
-    (void)k;
-    (void)to;
+    (void)user, (void)to;
     return s->kind == IR_STMT_FOR && pass_const_loop(s, &lo, &step, &trip) && trip == 0;
 }
 
@@ -78,7 +77,7 @@ static void make_versions(Whole *w)
     pass_clone_into(&c, branch->body, old);
     branch->other->stmts = old->stmts;
     pass_map_block(k, branch->body, uncut, w);
-    pass_replace_stmts(k, branch->body, try_empty);
+    pass_replace_stmts(k, branch->body, try_empty, NULL);
 }
 
 bool pass_whole(PassContext *ctx)
