@@ -147,6 +147,8 @@ static bool value_of_var(Leaf *leaf, const IrVar *var, int64_t *value)
         *value += step * c->example;
         return true;
     }
+    const IrExpr *known = base_map_get(&leaf->l->scope.values, key(var)); /* in a loop's bounds */
+    if (known) return eval(leaf, known, value);
     bool same = var->uniform || base_map_get(&leaf->l->agreed, key(var));
     if (!same || !leaf->examples) return false;
     *value = example_of(var->lo, var->hi, var->multiple, var->id, c->example);

@@ -211,7 +211,7 @@ GOAL = {"mm f16": 0.8, "mm bf16": 0.8, "mm f32": 0.9, "attention 64": 0.7, "atte
 GOAL_COPY = 0.85
 
 FILES = {"mm f32, tiled": "square", "mm f32, double buffered": "square", "mm f16, hopper": "hopper",
-         "mm f16, hopper pairs": "hopper",
+         "mm f16, hopper pairs": "hopper", "mm f16, hopper ping-pong": "hopper",
          "vector add f32": "memory", "transpose f32": "memory", "sum f32": "memory"}  # others: peers
 
 # Title of the bench: (work of size s, unit, {peer: maker}); unit 1e12 FLOP or 1e9 bytes. What has a
@@ -221,6 +221,7 @@ TABLE = {
                        {CUBLAS: mm("float16", square), "Triton": mm_triton("float16", square)}),
     "mm f16, hopper": (flops(square), 1e12, {CUBLAS: mm_turned("float16", square)}),
     "mm f16, hopper pairs": (flops(square), 1e12, {CUBLAS: mm_turned("float16", square)}),
+    "mm f16, hopper ping-pong": (flops(square), 1e12, {CUBLAS: mm_turned("float16", square)}),
     "mm f32, double buffered": (flops(square), 1e12, {CUBLAS: mm("float32", square)}),
     "mm f32, tiled": (flops(square), 1e12, {CUBLAS: mm("float32", square)}),
     "attention 128": (lambda s: 2 * 16 * s * s * 128, 1e12, {"SDPA": sdpa(128)}),
