@@ -21,15 +21,6 @@ typedef struct Nest {
 } Nest;
 
 /* ---- nests ----------------------------------------------------------------------------------- */
-static bool straight(const IrBlock *body)
-{
-    for (size_t i = 0; i < body->stmts.len; i++) {
-        IrStmtKind kind = body->stmts.data[i]->kind;
-        if (kind != IR_STMT_LET && kind != IR_STMT_SET && kind != IR_STMT_STORE) return false;
-    }
-    return body->stmts.len > 0;
-}
-
 static bool find_nest(Nest *n, IrStmt *loop)
 {
     int64_t lo, step, steps = 1;
@@ -41,7 +32,7 @@ static bool find_nest(Nest *n, IrStmt *loop)
         n->loops[n->count++] = loop;
         n->body = loop->body;
         bool single = n->body->stmts.len == 1 && n->body->stmts.data[0]->kind == IR_STMT_FOR;
-        if (!single) return straight(n->body);
+        if (!single) return pass_is_straight(n->body);
         loop = n->body->stmts.data[0];
     }
     return false;

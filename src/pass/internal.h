@@ -64,6 +64,7 @@ bool pass_any_below(IrBlock *block, PassTest test, void *user);
 bool pass_any_operand(const IrStmt *stmt, PassTest test, void *user);
 bool pass_uses_var(const IrExpr *e, const IrVar *var);
 bool pass_const_loop(const IrStmt *loop, int64_t *lo, int64_t *step, int64_t *trip);
+bool pass_is_straight(const IrBlock *body);  /* not empty: LET, SET and STORE alone */
 int64_t pass_most_trips(const IrStmt *loop); /* of a FOR; 0 if no bound is known */
 
 /* ---- affine forms (affine.c) ----------------------------------------------------------------- */

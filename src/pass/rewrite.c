@@ -212,6 +212,15 @@ bool pass_const_loop(const IrStmt *loop, int64_t *lo, int64_t *step, int64_t *tr
     return *step > 0;
 }
 
+bool pass_is_straight(const IrBlock *body)
+{
+    for (size_t i = 0; i < body->stmts.len; i++) {
+        IrStmtKind kind = body->stmts.data[i]->kind;
+        if (kind != IR_STMT_LET && kind != IR_STMT_SET && kind != IR_STMT_STORE) return false;
+    }
+    return body->stmts.len > 0;
+}
+
 int64_t pass_most_trips(const IrStmt *loop)
 {
     int64_t lo = loop->args[0]->lo, hi = loop->args[1]->hi;
