@@ -36,7 +36,8 @@ static bool is_momentary(void *user, const IrExpr *e)
 void pass_scope_let(PassScope *s, const IrStmt *let)
 {
     const IrExpr *value = let->args[0];
-    if (let->var->mutable || !vocab_elem_is_int(value->type.elem)) return;
+    bool integer = vocab_elem_is_int(value->type.elem) && value->type.lanes == 1;
+    if (let->var->mutable || !integer) return;
     if (ir_any(value, is_momentary, NULL)) return;
     base_map_put(&s->values, key(let->var), (void *)(uintptr_t)pass_resolve(s, value));
 }

@@ -184,7 +184,8 @@ static void walk(Select *s, IrBlock *block)
         if (stmt->kind == IR_STMT_LET) pass_scope_let(&s->scope, stmt);
         bool tasks = stmt->kind == IR_STMT_TASKS;
         if (!s->copies && tasks && stmt->flags & IR_MMA && select_product(s, stmt, block)) continue;
-        if (s->copies && tasks && stmt->flags & IR_COPY && select_copy(s, stmt, block)) continue;
+        bool copy = s->copies && tasks && stmt->flags & IR_COPY;
+        if (copy && (select_copy(s, stmt, block) || select_exchange(s, stmt, block))) continue;
         SelectFlight outer = s->flight;
         s->flight.taken = false;
         if (!tasks || !(stmt->flags & IR_MMA)) walk_inside(s, stmt);

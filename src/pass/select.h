@@ -100,4 +100,8 @@ void select_refuse(Select *s, const IrStmt *tasks, const IrTensor *tile, const c
 /* Copies between shared memory and register tiles. */
 bool select_copy(Select *s, const IrStmt *tasks, IrBlock *to);
 
+/* ---- select_exchange.c ----------------------------------------------------------------------- */
+/* Copies from register tiles to global memory, after lanes have exchanged words. */
+bool select_exchange(Select *s, const IrStmt *tasks, IrBlock *to);
+
 #endif

@@ -303,13 +303,12 @@ static bool async_store(CWriter *w, const IrStmt *s)
 }
 
 /* hd_store_streaming<T>(&x[…], value) */
-static void hinted_store(CWriter *w, const IrStmt *s, int count, const IrExpr *offset)
+static void hinted_store(CWriter *w, const IrStmt *s, const IrExpr *value, const IrExpr *offset)
 {
-    const IrExpr *value = s->args[count];
     base_sb_printf(w->out, "hd_store_%s<", vocab_cache(ir_cache(s->flags))->text);
     cfamily_type(w, value->type);
     put(w, ">(");
-    if (value->type.lanes > 1) {
+    if (value->type.lanes > 1 || value->type.elem != s->tensor->elem) {
         put(w, "(");
         cfamily_type(w, value->type);
         put(w, " *)");
@@ -342,18 +341,20 @@ static bool store(CWriter *w, const IrStmt *s)
         cfamily_close(w, ");");
         return true;
     }
+    const IrExpr *value = s->args[count]; /* the bits of a vector go to memory as they are: */
+    if (lanes > 1 && value->op == IR_BITCAST) value = value->args[0];
     if (hinted) {
-        hinted_store(w, s, count, offset);
+        hinted_store(w, s, value, offset);
         return true;
     }
     if (lanes > 1) {
         put(w, "*(");
-        cfamily_type(w, s->args[count]->type);
+        cfamily_type(w, value->type);
         put(w, " *)&");
     }
     cfamily_element(w, t, offset);
     put(w, " = ");
-    cfamily_expr(w, s->args[count], C_ANY);
+    cfamily_expr(w, value, C_ANY);
     cfamily_close(w, ";");
     return true;
 }

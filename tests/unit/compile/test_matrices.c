@@ -107,15 +107,23 @@ static void tile_of_128(void **state)
     for_archs(source, archs, BASE_LEN(archs), check_owners);
 }
 
-/* Sums on their way to memory: straight, a lane's two elements at a time; through shared memory, in
- * whole lines of 16 bytes a thread. */
+/* Sums on their way to memory: after pairs of lanes have exchanged words, in whole sectors, or, of
+ * bytes, after two such steps; through shared memory, in whole lines of 16 bytes a thread. */
 static const char stores[] =
     "import std.mma.m16n8k16 (C)\n"
-    "kernel straight(x: f32[1], c: out f16[m, n])\n"
+    "kernel straight(x: f32[m, n], c: out f16[m, n])\n"
     "    launch grid(cdiv(m, 128), cdiv(n, 128)), block(128)\n"
     "{\n"
-    "    reg acc: f32[128, 128] over spatial(2, 2) * repeat(4, 8) * C = x[0]\n"
+    "    reg acc: f32[128, 128] over spatial(2, 2) * repeat(4, 8) * C\n"
+    "    copy(acc, x.tile(128, 128) at (block.x * 128, block.y * 128) else 0)\n"
     "    copy(c.tile(128, 128) at (block.x * 128, block.y * 128), f16(acc))\n"
+    "}\n"
+    "kernel bytes(x: f32[m, n], c: out i8[m, n])\n"
+    "    launch grid(cdiv(m, 128), cdiv(n, 128)), block(128)\n"
+    "{\n"
+    "    reg acc: f32[128, 128] over spatial(2, 2) * repeat(4, 8) * C\n"
+    "    copy(acc, x.tile(128, 128) at (block.x * 128, block.y * 128) else 0)\n"
+    "    copy(c.tile(128, 128) at (block.x * 128, block.y * 128), i8(acc))\n"
     "}\n"
     "kernel through(x: f32[1], c: out f16[m, n])\n"
     "    launch grid(cdiv(m, 128), cdiv(n, 128)), block(128)\n"
@@ -125,12 +133,25 @@ static const char stores[] =
     "    copy(c.tile(128, 128) at (block.x * 128, block.y * 128), f16(acc)) via s\n"
     "}\n";
 
+static void check_exchange(const RuntimeNvrtcResult *r, const char *entry, int wide, int shuffles)
+{
+    assert_int_equal(count(r->ptx, entry, "st.global.v2"), wide);
+    assert_int_equal(count(r->ptx, entry, "st.global"), wide);
+    assert_int_equal(count(r->ptx, entry, "shfl.sync.bfly.b32"), shuffles);
+    assert_false(ptx_has(r->ptx, entry, ".local"));
+    PtxReport report = ptx_report(r->log, entry);
+    assert_int_equal(report.spill_stores + report.spill_loads + report.stack, 0);
+}
+
 static void check_stores(const RuntimeNvrtcResult *r, int arch)
 {
-    static const char straight[] = "straight_0_0", through[] = "through_0_0";
-    /* 128 x 128 elements by 128 threads; inside, and at the edges. */
-    assert_int_equal(count(r->ptx, straight, "st.global"), 2 * 64);
-    assert_int_equal(count(r->ptx, straight, "st.global.v4"), 0);
+    static const char through[] = "through_0_0";
+    /* 128 x 128 elements by 128 threads: 8 bytes a store; half a shuffle for a word and step. */
+    check_exchange(r, "straight_0_0", 32, 32);
+    check_exchange(r, "bytes_0_0", 16, 32);
+    /* Where rows are not known to be aligned, as they lie. */
+    assert_false(ptx_has(r->ptx, "straight_0_1", "shfl"));
+    assert_false(ptx_has(r->ptx, "bytes_0_2", "shfl"));
     assert_int_equal(count(r->ptx, through, "st.global.v4"), 16);
     assert_int_equal(count(r->ptx, through, "st.global"), 16);
     assert_int_equal(count(r->ptx, through, "ld.shared.v4"), 16);

@@ -8,9 +8,9 @@ static const Op operators[IR_OP_COUNT] = {
     [IR_NE] = OP_NE,         [IR_LT] = OP_LT,   [IR_LE] = OP_LE,         [IR_GT] = OP_GT,
     [IR_GE] = OP_GE};
 static const Builtin functions[IR_OP_COUNT] = {
-    [IR_FMA] = BUILTIN_FMA,     [IR_SQRT] = BUILTIN_SQRT,        [IR_ABS] = BUILTIN_ABS,
-    [IR_FLOOR] = BUILTIN_FLOOR, [IR_CEIL] = BUILTIN_CEIL,        [IR_TRUNC] = BUILTIN_TRUNC,
-    [IR_RINT] = BUILTIN_RINT,   [IR_COPYSIGN] = BUILTIN_COPYSIGN};
+    [IR_FMA] = BUILTIN_FMA,     [IR_SQRT] = BUILTIN_SQRT,         [IR_ABS] = BUILTIN_ABS,
+    [IR_FLOOR] = BUILTIN_FLOOR, [IR_CEIL] = BUILTIN_CEIL,         [IR_TRUNC] = BUILTIN_TRUNC,
+    [IR_RINT] = BUILTIN_RINT,   [IR_COPYSIGN] = BUILTIN_COPYSIGN, [IR_PRMT] = BUILTIN_PRMT};
 
 static InterpValue fail(Interp *in, const char *what)
 {
@@ -186,9 +186,21 @@ static InterpValue eval_operator(Interp *in, int64_t t, const IrExpr *e)
             ok = scalar_math(functions[e->op], args, (int)e->count, &r.lane[l]);
         else if (e->op == IR_CAST)
             r.lane[l] = scalar_cast(e->type.elem, args[0]), ok = true;
-        else if (e->op == IR_BITCAST)
-            ok = scalar_bitcast(e->type.elem, args[0], &r.lane[l]);
         if (!ok) fail(in, "undefined operation");
+    }
+    return r;
+}
+
+/* The bits of all lanes together, the first lane lowest. */
+static InterpValue eval_bitcast(Interp *in, int64_t t, const IrExpr *e)
+{
+    InterpValue from = interp_eval(in, t, e->args[0]), r = {0};
+    int old = vocab_elem(e->args[0]->type.elem)->bits, new = vocab_elem(e->type.elem)->bits;
+    for (int l = 0; l < e->type.lanes; l++) {
+        uint64_t bits = 0;
+        for (int at = l * new; at < (l + 1) * new; at += old < new ? old : new)
+            bits |= scalar_bits(from.lane[at / old]) >> at % old << (at - l * new);
+        r.lane[l] = scalar_from_bits(e->type.elem, new < 64 ? bits &((1ull << new) - 1) : bits);
     }
     return r;
 }
@@ -228,6 +240,8 @@ InterpValue interp_eval(Interp *in, int64_t t, const IrExpr *e)
         return one(interp_eval(in, t, e->args[0]).lane[e->imm]);
     case IR_SPLAT:
         return one(interp_eval(in, t, e->args[0]).lane[0]);
+    case IR_BITCAST:
+        return eval_bitcast(in, t, e);
     default:
         return eval_operator(in, t, e);
     }

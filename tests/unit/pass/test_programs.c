@@ -115,6 +115,7 @@ PROGRAM(elementwise)
 PROGRAM(views)
 PROGRAM(products)
 PROGRAM(pipeline)
+PROGRAM(stores)
 
 int main(void)
 {
@@ -123,6 +124,7 @@ int main(void)
         cmocka_unit_test(test_tiled),       cmocka_unit_test(test_groups),
         cmocka_unit_test(test_elementwise), cmocka_unit_test(test_views),
         cmocka_unit_test(test_products),    cmocka_unit_test(test_pipeline),
+        cmocka_unit_test(test_stores),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
