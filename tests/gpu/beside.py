@@ -212,6 +212,7 @@ GOAL_COPY = 0.85
 
 FILES = {"mm f32, tiled": "square", "mm f32, double buffered": "square", "mm f16, hopper": "hopper",
          "mm f16, hopper pairs": "hopper", "mm f16, hopper ping-pong": "hopper",
+         "attention 64, hopper": "hopper", "attention 128, hopper": "hopper",
          "vector add f32": "memory", "transpose f32": "memory", "sum f32": "memory"}  # others: peers
 
 # Title of the bench: (work of size s, unit, {peer: maker}); unit 1e12 FLOP or 1e9 bytes. What has a
@@ -225,6 +226,8 @@ TABLE = {
     "mm f32, double buffered": (flops(square), 1e12, {CUBLAS: mm("float32", square)}),
     "mm f32, tiled": (flops(square), 1e12, {CUBLAS: mm("float32", square)}),
     "attention 128": (lambda s: 2 * 16 * s * s * 128, 1e12, {"SDPA": sdpa(128)}),
+    "attention 128, hopper": (lambda s: 2 * 16 * s * s * 128, 1e12, {"SDPA": sdpa(128)}),
+    "attention 64, hopper": (lambda s: 2 * 16 * s * s * 64, 1e12, {"SDPA": sdpa(64)}),
     "attention 64": (lambda s: 2 * 16 * s * s * 64, 1e12, {"SDPA": sdpa(64)}),
     "softmax f32": (lambda _: 8192 * 4096 * 8, 1e9, {"PyTorch": softmax}),
     "rms norm f32": (lambda _: 8192 * 4096 * 16, 1e9,
