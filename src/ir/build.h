@@ -48,6 +48,8 @@ const IrExpr *ir_load(IrKernel *k, const IrTensor *t, int lanes, const IrExpr *c
                       const IrExpr *guard, const IrExpr *otherwise);
 /* The blocks that a BULK copies to, of several; else NULL. */
 const IrExpr *ir_bulk_mask(const IrStmt *s);
+/* What a checked kernel says where threads {0} and {1} differ in what is asserted uniform. */
+#define IR_UNIFORM_DIFFERS "`uniform` of what differs: thread {0} has another value than thread {1}"
 /* In messages, where {3} is its block's rank: the name of a tensor of which an element is touched,
  * and that index {0} of dimension d is outside of the extent {1}, in thread {2}. */
 const char *ir_element_text(IrKernel *k, const IrTensor *t);

@@ -119,6 +119,20 @@ static Value collective(Lower *l, const Ast *node, int count, const IrExpr *cons
     return value_expr(ir_var(l->k, var));
 }
 
+/* A thread that is alone agrees with itself; of a vector all lanes are asserted. */
+static Value uniform(Lower *l, const Ast *node, const IrExpr *e)
+{
+    enum { MOST_LANES = 16 };
+    const IrExpr *lanes[MOST_LANES];
+    if (ir_is_const(e) || l->group.single || l->group.size == 1) return value_expr(e);
+    if (e->type.lanes == 1) return collective(l, node, 1, &e);
+    for (int i = 0; i < e->type.lanes; i++) {
+        const IrExpr *lane = ir_lane(l->k, e, i);
+        lanes[i] = collective(l, node, 1, &lane).expr;
+    }
+    return value_expr(ir_vector(l->k, e->type, lanes));
+}
+
 static IrOrder order_word(const char *word, IrOrder otherwise)
 {
     static const char *const words[] = {"relaxed", "acquire", "release", "acq_rel"};
@@ -188,8 +202,7 @@ static Value misc(Lower *l, const Ast *node)
         return value_poison();
     }
     if (node->call->builtin == BUILTIN_UNIFORM) {
-        const IrExpr *e = lower_expr(l, args->kid[0]);
-        return ir_is_const(e) ? value_expr(e) : collective(l, node, 1, &e);
+        return uniform(l, node, lower_expr(l, args->kid[0]));
     }
     return value_poison(); /* range: only as a loop's domain */
 }

@@ -214,6 +214,33 @@ static void vote(Fission *f, const IrStmt *s, const IrTensor *lanes, const Group
     ir_let(k, out, s->var, old);
 }
 
+static const IrExpr *agrees(IrKernel *k, const IrExpr *value, const IrExpr *first)
+{
+    const IrExpr *same = ir_binary(k, IR_EQ, value, first);
+    if (!vocab_elem_is_float(value->type.elem)) return same;
+    const IrExpr *nan = ir_binary(k, IR_NE, value, value);
+    return ir_binary(k, IR_OR, same, nan);
+}
+
+/* The first thread's value is the group's; a checked kernel looks at the others'. */
+static void uniform(Fission *f, const IrStmt *s, const IrTensor *values, const Group *g,
+                    IrBlock *out)
+{
+    IrKernel *k = f->k;
+    const IrExpr *zero = ir_index(k, 0), *first = ir_load(k, values, 1, &zero, NULL, NULL);
+    ir_let(k, out, s->var, first);
+    if (!f->who) return;
+    IrVar *lane = new_index(f, "lane");
+    IrStmt *loop = ir_for(k, out, lane, ir_index(k, 1), g->limit, ir_index(k, 1));
+    const IrExpr *at = ir_var(k, lane), *value = ir_load(k, values, 1, &at, NULL, NULL);
+    const IrExpr *args[] = {agrees(k, value, ir_var(k, s->var)), ir_binary(k, IR_ADD, g->base, at),
+                            g->base};
+    IrStmt *trap = ir_append(k, loop->body, IR_STMT_TRAP);
+    trap->text = IR_UNIFORM_DIFFERS;
+    trap->count = BASE_LEN(args);
+    trap->args = base_copy(k->arena, args, sizeof args);
+}
+
 enum { PERMUTE_LANES = 16 }; /* of four bytes: the widest vectors there are */
 
 static bool evaluates_tid(void *user, const IrExpr *e, int64_t *value)
@@ -261,6 +288,11 @@ static void collective(Fission *f, const IrStmt *s, Run *run, const Group *g, Ir
     IrTensor *values = lane_array(f, "lanes", own->type.elem, g->count);
     ir_set_origin(k, s->origin);
     ir_store(k, run->block, values, &lane, own, NULL);
+    if (s->builtin == BUILTIN_UNIFORM) {
+        flush(f, run, g, out);
+        uniform(f, s, values, g, out);
+        return;
+    }
     bool shuffles = s->builtin != BUILTIN_VOTE_ANY && s->builtin != BUILTIN_VOTE_ALL &&
                     s->builtin != BUILTIN_BALLOT;
     flush(f, run, g, out);

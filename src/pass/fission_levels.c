@@ -28,7 +28,7 @@ void fission_set_level(Fission *f, const IrStmt *s, int64_t level)
 static int64_t own_level(const Fission *f, const IrStmt *s)
 {
     if (s->flags & IR_ONCE) return f->k->block_size;
-    if (s->kind == IR_STMT_COLLECTIVE) return 32;
+    if (s->kind == IR_STMT_COLLECTIVE) return s->builtin == BUILTIN_UNIFORM ? s->imm : 32;
     if (s->kind != IR_STMT_BARRIER) return 1;
     if (s->scope == IR_SCOPE_WARP) return 32;
     return s->scope == IR_SCOPE_GROUP ? s->imm : f->k->block_size;

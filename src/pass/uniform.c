@@ -429,7 +429,7 @@ static void visit(Uniform *u, IrStmt *s)
         break;
     case IR_STMT_COLLECTIVE:
         define(u, s->var, width_of_collective(&u->w, s), s);
-        if (u->report && s->builtin != BUILTIN_UNIFORM) check_sync(u, s);
+        if (u->report) check_sync(u, s);
         break;
     case IR_STMT_ATOMIC:
         u->w.atomic[s->tensor->id] = true;

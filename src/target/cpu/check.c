@@ -127,11 +127,12 @@ static void address(CWriter *w, const Access *a)
     cfamily_element(w, a->tensor, a->offset);
 }
 
-/* Nobody touches what a copy under way is about to change. */
+/* Nobody touches what a copy under way is about to change. Elements of less than a byte have no
+ * address of their own: those of a whole tensor would be taken for its neighbours'. */
 static void check_landed(CWriter *w, const Access *a, const char *done)
 {
     const Cpu *cpu = w->user;
-    if (!cpu->async[a->tensor->id]) return;
+    if (!cpu->async[a->tensor->id] || cfamily_is_packed(a->tensor->elem)) return;
     put(w, "if (!hd_watch_landed(&hd_watch, ");
     address(w, a);
     put(w, "))");

@@ -57,6 +57,30 @@ static void shuffle(CWriter *w, const IrStmt *s)
            "hd_all[hd_threads_lane(hd_t, hd_lane)]; })");
 }
 
+/* A checked kernel compares the values of each warp. */
+static void uniform(CWriter *w, const IrStmt *s)
+{
+    Cpu *cpu = w->user;
+    if (!cpu->check || s->imm % 32) {
+        cfamily_expr(w, s->args[0], C_ANY);
+        return;
+    }
+    int site =
+        target_site(w->kernel->arena, cpu->instance, w->kernel, s->origin, IR_UNIFORM_DIFFERS);
+    put(w, "({ const ");
+    cfamily_type(w, s->args[0]->type);
+    put(w, " hd_own = ");
+    cfamily_expr(w, s->args[0], C_ANY);
+    put(w, "; const ");
+    cfamily_type(w, s->args[0]->type);
+    base_sb_printf(w->out,
+                   " *hd_all = hd_threads_meet(hd_t, &hd_own, sizeof hd_own); "
+                   "if (hd_all[0] != hd_own && hd_own == hd_own) "
+                   "{ hd_trap(args->trap, %d, thread, thread / 32 * 32, 0, 0); goto hd_stop; } "
+                   "hd_own; })",
+                   site);
+}
+
 static void collective(CWriter *w, const IrStmt *s)
 {
     static const char *const votes[BUILTIN_COUNT] = {
@@ -66,7 +90,7 @@ static void collective(CWriter *w, const IrStmt *s)
     };
     open_result(w, s);
     if (s->builtin == BUILTIN_UNIFORM) {
-        cfamily_expr(w, s->args[0], C_ANY);
+        uniform(w, s);
     } else if (votes[s->builtin]) {
         put(w, votes[s->builtin]);
         cfamily_expr(w, s->args[0], C_ANY);

@@ -79,6 +79,11 @@ static void collective(CWriter *w, const IrStmt *s)
     };
     const char *vote = votes[s->builtin];
     open_result(w, s);
+    if (s->builtin == BUILTIN_UNIFORM) {
+        cfamily_expr(w, s->args[0], C_ANY);
+        cfamily_close(w, ";");
+        return;
+    }
     if (vote)
         base_sb_printf(w->out, "%s(0xffffffffu", vote);
     else
