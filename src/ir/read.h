@@ -32,6 +32,7 @@ typedef struct IrReader {
     const char *error;
     int depth;
     VEC(const IrExpr *) temps; /* `%1` is the first */
+    VEC(IrVar *) fresh;        /* of the statement that is read: its operands do not know them */
     VEC(const IrStmt *) scopes;
     VEC(struct ScopeUse {
         IrTensor *tensor;

@@ -106,12 +106,21 @@ static IrVar *enter_var(IrReader *r, const Name *name, uint32_t id, IrType type,
     IrKernel *k = r->k;
     while (k->vars.len <= id) VEC_PUSH(k->arena, k->vars, NULL);
     if (k->vars.data[id]) ir_read_fail(r, "variable %u is defined twice", id);
+    for (size_t i = 0; i < r->fresh.len; i++)
+        if (r->fresh.data[i]->id == id) ir_read_fail(r, "variable %u is defined twice", id);
     IrVar *var = NEW(k->arena, IrVar);
     *var = (IrVar){.name = name, .id = id, .type = type, .mutable = mutable, .multiple = 1};
     var->lo = INT64_MIN;
     var->hi = INT64_MAX;
-    k->vars.data[id] = var;
+    VEC_PUSH(r->arena, r->fresh, var);
     return var;
+}
+
+static void publish_vars(IrReader *r)
+{
+    for (size_t i = 0; i < r->fresh.len; i++)
+        r->k->vars.data[r->fresh.data[i]->id] = r->fresh.data[i];
+    r->fresh.len = 0;
 }
 
 /* `name.id: type as [lo, hi] by m`. *facts: are they stated? */
@@ -491,6 +500,7 @@ static bool read_stmt(IrReader *r, IrBlock *block)
     if (kind == IR_STMT_SCOPE) VEC_PUSH(r->arena, r->scopes, s);
     if (stmt_readers[kind] && !stmt_readers[kind](r, s)) return ir_read_fail(r, "broken statement");
     read_flags(r, s);
+    publish_vars(r);
     r->temps.len = 0;
     return read_bodies(r, s);
 }

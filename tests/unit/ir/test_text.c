@@ -302,6 +302,9 @@ static void test_errors(void **state)
         "let x.0: nothing = 3\n",
         "let x.0: index = (3\n",
         "let x.0: index = y.1\n",
+        "let x.0: index = x.0 + 1\n",
+        "for x.0 in 0 .. x.0 {\n}\n",
+        "tasks (x.0, x.0) in spatial(2, 2) on tid {\n}\n",
         "let x.0: index = $q\n",
         "let x.0: index = @n\n",
         "let x.0: index = %1\n",
@@ -357,7 +360,6 @@ static void test_verifier(void **state)
         {"let x.0: i32 = 3\n", "the variable's type"},
         {"let x.0: index = 3\nset x.0 = 4\n", "not mutable"},
         {"if true {\nlet x.0: index = 3\n}\nlet y.1: index = x.0 + 1\n", "outside its block"},
-        {"let x.0: index = x.0\n", "before it is defined"},
         {"set x.0 = 3\n", NULL},
         {"store a.0[0] = 1.0:f32\n", "read-only"},
         {"store c.1[0] = 1:i32\n", "element's type"},
@@ -432,6 +434,10 @@ static void test_verifier_origin(void **state)
     VEC_PUSH(s->arena, k->body->stmts, let);
     assert_non_null(strstr(ir_verify(k), "defined twice"));
     k->body->stmts.len = 1;
+    const IrExpr *value = let->args[0];
+    let->args[0] = ir_var(k, let->var);
+    assert_non_null(strstr(ir_verify(k), "before it is defined"));
+    let->args[0] = value;
     ir_set_origin(k, 0);
     const IrExpr *lost = ir_binary(k, IR_MUL, ir_tid(k), ir_index(k, 7));
     let->args[0] = lost;
