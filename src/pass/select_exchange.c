@@ -69,7 +69,7 @@ static bool match(Exchange *x)
     const IrTasks *tasks = x->tasks->tasks;
     if (x->tasks->flags & (IR_ASYNC | IR_FORCED) || tasks->level != 1 || tasks->mapping->rank != 2)
         return false;
-    if (x->tasks->body->stmts.len != 1) return false;
+    if (tasks->mapping->steps < 0 || x->tasks->body->stmts.len != 1) return false;
     x->store = x->tasks->body->stmts.data[0];
     if (x->store->kind != IR_STMT_STORE || x->store->tensor->space != IR_PARAM) return false;
     x->bytes = vocab_elem(x->store->tensor->elem)->bits / 8;
