@@ -67,7 +67,16 @@ static HdLoadedModule *build_cuda_host(Host *host, Compile *s, const CompileOpti
     if (*status != COMPILE_OK) return NULL;
     char *key = base_format(s->arena, "-DHD_HEADERS=0x%llx",
                             (unsigned long long)headers_key(s->arena, dir));
-    const char *extra[] = {base_format(s->arena, "-I%s", dir), key, "-w", "-fno-strict-aliasing",
+    /* each access of the text calls the machine, which defines what the instrumentation calls */
+    const char *extra[] = {base_format(s->arena, "-I%s", dir),
+                           key,
+                           "-w",
+                           "-fno-strict-aliasing",
+                           "-fno-exceptions",
+                           "-g1",
+                           "-fsanitize=thread",
+                           "--param=tsan-distinguish-volatile=1",
+                           "-nodefaultlibs",
                            NULL};
     RuntimeCcOptions cc = {.cpp = true, .optimize = 1, .extra = extra};
     char *source = base_sb_text(&text);

@@ -50,6 +50,9 @@ void select_load(Select *s, SelectOperand *operand, IrBlock *to);
 bool select_matrices(Select *s, SelectOperand *operand, IrBlock *to);
 
 /* ---- select_place.c -------------------------------------------------------------------------- */
+/* Traps where the operand's elements at two places, of (o->vars[0], o->vars[1]), lie outside. */
+void select_check_ends(Select *s, const SelectOperand *operand, const IrExpr *const ends[2][2],
+                       IrBlock *to);
 /* How the factor lies for an instruction that reads it from shared memory (IR_TURNED and the rest
  * of imm, ir.h); NULL in *why, or why it cannot. */
 int64_t select_place(Select *s, const SelectOperand *operand, const char **why);

@@ -296,19 +296,12 @@ static void check_row(Select *s, const SelectOperand *o, const Matrices *m, cons
                       IrBlock *to)
 {
     IrKernel *k = s->k;
-    const IrExpr *index[2][MAPPING_MAX_RANK];
-    for (int end = 0; end < 2; end++) {
-        PassClone clone = pass_clone_begin(k);
-        for (int d = 0; d < 2; d++) {
-            int64_t further = end && d == m->along ? m->row - 1 : 0;
-            pass_clone_bind(&clone, o->vars[d], select_sum(k, call->at[d], ir_index(k, further)));
-        }
-        for (int d = 0; d < o->load->tensor->rank; d++)
-            index[end][d] = pass_clone_expr(&clone, o->load->args[d]);
-        for (int d = 0; d < o->load->tensor->rank; d++)
-            if (!end || index[1][d] != index[0][d])
-                pass_trap_outside(k, to, o->load->origin, o->load->tensor, d, index[end], NULL);
+    const IrExpr *ends[2][2];
+    for (int d = 0; d < 2; d++) {
+        ends[0][d] = call->at[d];
+        ends[1][d] = select_sum(k, call->at[d], ir_index(k, d == m->along ? m->row - 1 : 0));
     }
+    select_check_ends(s, o, ends, to);
 }
 
 static void append_call(Select *s, const SelectOperand *o, const Matrices *m, const Call *call,

@@ -151,6 +151,22 @@ int64_t select_place(Select *s, const SelectOperand *o, const char **why)
     return 0;
 }
 
+void select_check_ends(Select *s, const SelectOperand *o, const IrExpr *const ends[2][2],
+                       IrBlock *to)
+{
+    IrKernel *k = s->k;
+    const IrTensor *t = o->load->tensor;
+    const IrExpr *index[2][MAPPING_MAX_RANK];
+    for (int end = 0; end < 2; end++) {
+        PassClone clone = pass_clone_begin(k);
+        for (int d = 0; d < 2; d++) pass_clone_bind(&clone, o->vars[d], ends[end][d]);
+        for (int d = 0; d < t->rank; d++) index[end][d] = pass_clone_expr(&clone, o->load->args[d]);
+        for (int d = 0; d < t->rank; d++)
+            if (!end || index[1][d] != index[0][d])
+                pass_trap_outside(k, to, o->load->origin, t, d, index[end], NULL);
+    }
+}
+
 const IrExpr *select_corner(Select *s, const SelectOperand *o, const IrExpr *tile)
 {
     IrKernel *k = s->k;

@@ -381,6 +381,18 @@ static const IrExpr *factor_place(Product *p, const SelectOperand *o, const IrEx
     return select_corner(p->s, o, tile);
 }
 
+/* Under --check: both ends of a factor that instructions read from memory lie in its tensor. */
+static void check_factor(Product *p, const Grid *g, int side, IrBlock *to)
+{
+    IrKernel *k = p->s->k;
+    SelectOperand o = operand(p, g, side, ir_index(k, 0));
+    if (o.fragment || !p->s->ctx->options->check) return;
+    const IrExpr *zero = ir_index(k, 0), *ends[2][2] = {{zero, zero}};
+    ends[1][side] = ir_index(k, p->tasks->tasks->mapping->shape[side] - 1);
+    ends[1][1 - side] = ir_index(k, p->depth - 1);
+    select_check_ends(p->s, &o, ends, to);
+}
+
 static void emit_products(Product *p, const Grid *g, IrBlock *to)
 {
     Select *s = p->s;
@@ -412,6 +424,7 @@ static void emit(Product *p, const Grid *g, IrBlock *to)
     IrKernel *k = p->s->k;
     ir_set_origin(k, p->tasks->origin);
     bool waits = g->in->acc->workers == SELECT_WARPGROUP && !(p->tasks->flags & IR_BEGUN);
+    for (int side = 0; side < 2; side++) check_factor(p, g, side, to);
     if (waits) order(k, to, BUILTIN_WGMMA_FENCE);
     emit_products(p, g, to);
     if (!waits) return;

@@ -124,6 +124,7 @@ static RuntimeProcess cc_run(Arena *arena, const RuntimeCc *cc, const char *sour
     const char *tail[] = {"-x", options->cpp ? "c++" : "c", "-", "-x", "none", "-o", output};
     for (size_t i = 0; i < BASE_LEN(tail); i++) VEC_PUSH(arena, args, tail[i]);
     for (size_t i = 0; i < BASE_LEN(cc_libraries); i++) VEC_PUSH(arena, args, cc_libraries[i]);
+    if (options->cpp) VEC_PUSH(arena, args, "-lgcc"); /* also where no others are asked for */
     VEC_PUSH(arena, args, NULL);
     return runtime_process_run(arena, args.data, source, len, timeout_s);
 }

@@ -10,7 +10,7 @@ namespace hd_host
 {
 
 // ---- asynchronous copies -----------------------------------------------------------------------
-static inline void copy_begin(void *to, const void *from, int bytes)
+HD_OWN void copy_begin(void *to, const void *from, int bytes, const char *file, int line)
 {
     Copies *c = &machine->copies[machine->current];
     if (c->count == c->room) {
@@ -23,13 +23,14 @@ static inline void copy_begin(void *to, const void *from, int bytes)
             c->list[i].to < (unsigned char *)to + bytes)
             fail("two asynchronous copies to one place are under way");
     c->list[c->count++] = {(unsigned char *)to, (const unsigned char *)from, bytes, c->groups};
+    touch_by(engine_of(&c->engine, false), c->groups + 1, to, (size_t)bytes, WRITE, file, line);
     memset(to, 0xff, (size_t)bytes);
 }
-static inline void copy_commit()
+HD_OWN void copy_commit()
 {
     ++machine->copies[machine->current].groups;
 }
-static inline void copy_wait(long groups)
+HD_OWN void copy_wait(long groups)
 {
     Copies *c = &machine->copies[machine->current];
     int kept = 0;
@@ -43,10 +44,11 @@ static inline void copy_wait(long groups)
             memset(copy.to, 0, (size_t)copy.bytes);
     }
     c->count = kept;
+    over(c->engine, c->groups - groups);
 }
 
 // ---- mbarriers ----------------------------------------------------------------------------------
-static Mbarrier *mbarrier_at(const void *address)
+HD_OWN Mbarrier *mbarrier_at(const void *address)
 {
     Machine *const *all = machine->cluster ? machine->cluster->machines : &machine;
     for (int r = 0; r < (machine->cluster ? machine->cluster->blocks : 1); ++r)
@@ -55,21 +57,42 @@ static Mbarrier *mbarrier_at(const void *address)
     fail("an mbarrier that was never initialised");
 }
 
-static void mbarrier_init(const void *address, int arrivals)
+HD_OWN void mbarrier_init(const void *address, int arrivals)
 {
     Machine *m = machine;
     if (m->mbarrier_count == MAX_MBARRIERS) fail("too many mbarriers");
     if (arrivals < 1 || arrivals >= 1 << 20) fail("an mbarrier of no valid count");
-    m->mbarriers[m->mbarrier_count++] = {address, arrivals, arrivals, 0, 0, m};
+    bool watched = m->watch != nullptr;
+    m->mbarriers[m->mbarrier_count++] = {address,
+                                         arrivals,
+                                         arrivals,
+                                         0,
+                                         0,
+                                         m,
+                                         watched ? watch_row(m->watch) : 0,
+                                         watched ? watch_row(m->watch) : 0,
+                                         -1};
+    touch(address, sizeof(uint64_t), WRITE);
+}
+
+// What the phase has been told, and its loads, are known to those who wait for it.
+HD_OWN void phase_order(const Mbarrier *b)
+{
+    Watch *w = b->of->watch;
+    if (!w) return;
+    watch_over(w, b->told, b->engine, b->phase);
+    row_join(w, w->rows[b->over], w->rows[b->told]);
+    watch_forget(w, b->told);
 }
 
 // Has the phase ended? Then the next one begins, and those who wait look again.
-static void mbarrier_settle(Mbarrier *b)
+HD_OWN void mbarrier_settle(Mbarrier *b)
 {
     Machine *m = b->of;
     if (b->pending || b->bytes) return;
     b->pending = b->expected;
     ++b->phase;
+    phase_order(b);
     for (int i = 0; i < m->block; ++i)
         if (m->waits[i].at == b->address) {
             m->waits[i].at = nullptr;
@@ -77,41 +100,45 @@ static void mbarrier_settle(Mbarrier *b)
         }
 }
 
-static void mbarrier_arrive(const void *address, long bytes)
+HD_OWN void mbarrier_arrive(const void *address, long bytes)
 {
     Mbarrier *b = mbarrier_at(address);
     if (b->pending == 0) fail("more arrivals at an mbarrier than its phase expects");
+    touch(address, sizeof(uint64_t), ATOMIC);
+    if (machine->watch) tell(b->told);
     b->bytes += bytes;
     if (b->bytes >= 1 << 20) fail("an mbarrier expects more bytes than it can count");
     --b->pending;
     mbarrier_settle(b);
 }
 
-static void mbarrier_complete(const void *address, long bytes)
+HD_OWN void mbarrier_complete(const void *address, long bytes)
 {
     Mbarrier *b = mbarrier_at(address);
     b->bytes -= bytes;
     mbarrier_settle(b);
 }
 
-static void mbarrier_wait(const void *address, unsigned int parity, const char *file, int line)
+HD_OWN void mbarrier_wait(const void *address, unsigned int parity, const char *file, int line)
 {
     Mbarrier *b = mbarrier_at(address);
+    touch(address, sizeof(uint64_t), ATOMIC);
     while ((b->phase & 1) == parity) {
         machine->waits[machine->current] = {address, file, line};
         leave();
     }
+    watch_learn(machine->watch, own_agent(), b->over);
 }
 
 // ---- copy engines ------------------------------------------------------------------------------
 // Where element `e` of a box lies, counted in bytes: 16-byte parts of a row are exchanged.
-static inline long bulk_place(const HdTensorMap *map, long e)
+HD_OWN long bulk_place(const HdTensorMap *map, long e)
 {
     long at = e * map->bytes;
     return at ^ (at >> 7 & ((1 << map->swizzle) - 1)) << 4;
 }
 
-static long bulk_copy(const Bulk *b)
+HD_OWN long bulk_copy(const Bulk *b)
 {
     const HdTensorMap *map = &b->map;
     long count = 1;
@@ -135,7 +162,7 @@ static long bulk_copy(const Bulk *b)
     return count * map->bytes;
 }
 
-static void bulk_land(int i)
+HD_OWN void bulk_land(int i)
 {
     Machine *m = machine;
     Bulk b = m->bulks[i];
@@ -144,7 +171,7 @@ static void bulk_land(int i)
     if (b.mbarrier) mbarrier_complete(b.mbarrier, bytes);
 }
 
-static void bulk(const HdTensorMap *map, const void *tile, const void *mbarrier, const int *at,
+HD_OWN void bulk(const HdTensorMap *map, const void *tile, const void *mbarrier, const int *at,
                  const char *file, int line)
 {
     Machine *m = machine;
@@ -152,10 +179,21 @@ static void bulk(const HdTensorMap *map, const void *tile, const void *mbarrier,
     if (m->bulk_count == MAX_BULKS) bulk_land(0);
     Bulk *b = &m->bulks[m->bulk_count++];
     *b = {*map, (char *)(uintptr_t)tile, mbarrier, {}, m->current, 0, file, line};
-    for (int d = 0; d < map->rank; ++d) b->at[d] = at[d];
+    size_t bytes = (size_t)map->bytes;
+    for (int d = 0; d < map->rank; ++d) {
+        b->at[d] = at[d];
+        bytes *= (size_t)map->box[d];
+    }
+    int group = m->bulk_groups[m->current];
+    Mbarrier *of = mbarrier ? mbarrier_at(mbarrier) : nullptr;
+    int engine = engine_of(of ? &of->engine : &m->bulk_engines[m->current], true);
+    inside(tile, bytes, "a tile of a copy engine", file, line);
+    if (of) touch_by(engine, of->phase + 1, mbarrier, sizeof(uint64_t), ATOMIC, file, line);
+    touch_by(engine, of ? (long)of->phase + 1 : group + 1, tile, bytes, of ? WRITE : READ, file,
+             line);
 }
 
-static void bulk_commit()
+HD_OWN void bulk_commit()
 {
     Machine *m = machine;
     int group = ++m->bulk_groups[m->current];
@@ -164,7 +202,7 @@ static void bulk_commit()
             m->bulks[i].group = group;
 }
 
-static void bulk_wait(int groups)
+HD_OWN void bulk_wait(int groups)
 {
     Machine *m = machine;
     int last = m->bulk_groups[m->current] - groups;
@@ -175,10 +213,11 @@ static void bulk_wait(int groups)
         else
             ++i;
     }
+    over(m->bulk_engines[m->current], last);
 }
 
 // A load, where nobody can go on without one: any of them.
-static bool bulk_land_some()
+HD_OWN bool bulk_land_some()
 {
     Machine *m = machine;
     int loads = 0;
@@ -202,6 +241,7 @@ HD_HOST_FN void hd_mbarrier_init(unsigned long long *b, unsigned int arrivals)
 }
 HD_HOST_FN void hd_mbarrier_ready()
 {
+    hd_host::fence_engines();
 }
 HD_HOST_FN void hd_mbarrier_arrive(unsigned long long *b)
 {
@@ -249,6 +289,7 @@ template <int Groups> HD_HOST_FN void hd_tma_wait()
 }
 HD_HOST_FN void hd_fence_engines()
 {
+    hd_host::fence_engines();
 }
 
 #endif

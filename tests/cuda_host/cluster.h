@@ -10,7 +10,7 @@ namespace hd_host
 
 // ---- the turn ----------------------------------------------------------------------------------
 // One of the blocks that may go on; -1: there is none.
-static int turn_choose(Cluster *c)
+HD_OWN int turn_choose(Cluster *c)
 {
     int choice[MAX_CLUSTER], count = 0;
     for (int i = 0; i < c->blocks; ++i)
@@ -20,18 +20,18 @@ static int turn_choose(Cluster *c)
     c->random ^= c->random << 17;
     return count ? choice[c->random % (uint64_t)count] : -1;
 }
-static void turn_pass(Cluster *c, int to)
+HD_OWN void turn_pass(Cluster *c, int to)
 {
     c->turn = to;
     pthread_cond_broadcast(&c->changed);
 }
-static void turn_wait(Cluster *c, int rank)
+HD_OWN void turn_wait(Cluster *c, int rank)
 {
     while (c->turn != rank) pthread_cond_wait(&c->changed, &c->lock);
 }
 
 // Lets other blocks go on, if this one cannot or (now and then) if it can. False: none can.
-static bool cluster_rest(Machine *m)
+HD_OWN bool cluster_rest(Machine *m)
 {
     Cluster *c = m->cluster;
     if (!c) return false;
@@ -49,24 +49,30 @@ static bool cluster_rest(Machine *m)
 
 // ---- the barrier -------------------------------------------------------------------------------
 // It opens when all threads that have not left the kernel are there.
-static void cluster_count(Cluster *c)
+HD_OWN void cluster_count(Cluster *c)
 {
     if (!c->arrived || c->arrived + c->left < c->blocks * machine->block) return;
     c->arrived = 0;
     for (int r = 0; r < c->blocks; ++r) {
         Machine *m = c->machines[r];
-        while (m->cluster_waiting) wake_in(m, m->cluster_waiters[--m->cluster_waiting]);
+        while (m->cluster_waiting) {
+            int thread = m->cluster_waiters[--m->cluster_waiting];
+            if (c->watch) watch_learn(c->watch, r * m->block + thread, c->told);
+            wake_in(m, thread);
+        }
     }
+    if (c->watch) watch_forget(c->watch, c->told);
 }
-static void cluster_left(Machine *m)
+HD_OWN void cluster_left(Machine *m)
 {
     if (!m->cluster) return;
     ++m->cluster->left;
     cluster_count(m->cluster);
 }
-static void cluster_sync()
+HD_OWN void cluster_sync()
 {
     Machine *m = machine;
+    if (m->watch) tell(row_of(&m->cluster->told));
     m->cluster_waiters[m->cluster_waiting++] = m->current;
     ++m->cluster->arrived;
     cluster_count(m->cluster);
@@ -74,7 +80,7 @@ static void cluster_sync()
 }
 
 // ---- blocks ------------------------------------------------------------------------------------
-static void *of_block(const void *p, unsigned int rank)
+HD_OWN void *of_block(const void *p, unsigned int rank)
 {
     Cluster *c = machine->cluster;
     const unsigned char *at = (const unsigned char *)p, *shared = machine->shared;
@@ -83,7 +89,7 @@ static void *of_block(const void *p, unsigned int rank)
     if (c->machines[rank]->ended) fail("a block that has ended is reached into");
     if (shared && at >= shared && at < shared + machine->shared_bytes)
         return c->machines[rank]->shared + (at - shared);
-    return (char *)(uintptr_t)c->machines[rank]->variables + ((const char *)p - machine->variables);
+    return c->machines[rank]->variables.begin + (at - machine->variables.begin);
 }
 
 struct Member {
@@ -93,13 +99,10 @@ struct Member {
     long number;
     pthread_t thread;
 };
-static Machine *member_begin(const Member *b)
+HD_OWN Machine *member_begin(const Member *b)
 {
     Cluster *c = b->cluster;
-    Machine *m = machine_of(b->launch->block, b->launch->shared_bytes);
-    m->cluster = c;
-    m->rank = b->rank;
-    m->variables = (const char *)&machine;
+    Machine *m = machine_of(b->launch->block, b->launch->shared_bytes, c, b->rank);
     pthread_mutex_lock(&c->lock);
     c->machines[b->rank] = m;
     if (++c->there == c->blocks) turn_pass(c, turn_choose(c));
@@ -109,7 +112,7 @@ static Machine *member_begin(const Member *b)
     return m;
 }
 // The others may still ask for what it was.
-static void member_end(Machine *m)
+HD_OWN void member_end(Machine *m)
 {
     Cluster *c = m->cluster;
     m->ended = true;
@@ -125,21 +128,24 @@ static void member_end(Machine *m)
     pthread_mutex_unlock(&c->lock);
     machine_end();
 }
-static void *member_main(void *data)
+HD_OWN void *member_main(void *data)
 {
     const Member *b = (const Member *)data;
     Machine *m = member_begin(b);
-    run_blocks(b->launch, b->number, b->number + 1);
+    run_blocks(m, b->launch, b->number, b->number + 1);
     member_end(m);
     return nullptr;
 }
 
-static void run_clusters(const Launch *l, long begin, long end, int blocks)
+HD_OWN void run_clusters(const Launch *l, long begin, long end, int blocks)
 {
+    Watch *watch = watch_make(l->block, blocks);
     for (long first = begin; first < end; first += blocks) {
-        Cluster c = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER};
+        Cluster c = {watch, PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER};
         Member members[MAX_CLUSTER];
         c.blocks = blocks;
+        c.told = -1;
+        if (watch) watch_begin(watch);
         c.turn = -1;
         c.random = (l->args->seed + 1) * 0x9e3779b97f4a7c15ull ^ (uint64_t)(first + 1) << 20;
         for (int r = 0; r < blocks; ++r) {
@@ -148,6 +154,7 @@ static void run_clusters(const Launch *l, long begin, long end, int blocks)
         }
         for (int r = 0; r < blocks; ++r) pthread_join(members[r].thread, nullptr);
     }
+    watch_end(watch);
 }
 
 } // namespace hd_host
@@ -173,6 +180,7 @@ HD_HOST_FN void hd_mbarrier_wait_cluster(unsigned long long *b, unsigned int par
 }
 HD_HOST_FN void hd_fence_engines_of_blocks()
 {
+    hd_host::fence_engines();
 }
 
 // To each block it comes at a time of its own.

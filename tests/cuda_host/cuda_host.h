@@ -3,8 +3,9 @@
 //
 // A block's threads are coroutines of one operating-system thread, taken up in a seeded random
 // order; blocks run one after another, those of a resident grid on a thread each. Barriers and warp
-// operations that not every thread reaches end the program with a message: on a GPU they hang.
-// Include this before the text (it defines HD_HOST), runtime/module.h before this.
+// operations that not every thread reaches end the program with a message: on a GPU they hang. So
+// do accesses to shared memory that nothing orders, whoever comes first (watch.h), and those
+// outside. Include this before the text (it defines HD_HOST), runtime/module.h before this.
 #ifndef TESTS_CUDA_HOST_H
 #define TESTS_CUDA_HOST_H
 
@@ -77,19 +78,20 @@ HD_HOST_FN void hd_grid_sync(unsigned int *, void *)
 }
 HD_HOST_FN void __threadfence()
 {
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    hd_host::fence();
 }
 HD_HOST_FN void __threadfence_block()
 {
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    hd_host::fence();
 }
 
 template <int Bytes, int Policy = 0>
-HD_HOST_FN void hd_async_copy(void *to, const void *from, bool inside = true)
+HD_HOST_FN void hd_async_copy(void *to, const void *from, bool inside = true,
+                              const char *file = __builtin_FILE(), int line = __builtin_LINE())
 {
     if ((size_t)to % Bytes || (inside && (size_t)from % Bytes))
         hd_host::fail("an asynchronous copy is not aligned");
-    hd_host::copy_begin(to, inside ? from : nullptr, Bytes);
+    hd_host::copy_begin(to, inside ? from : nullptr, Bytes, file, line);
 }
 HD_HOST_FN void hd_async_commit()
 {
@@ -100,8 +102,8 @@ template <int Groups> HD_HOST_FN void hd_async_wait()
     hd_host::copy_wait(Groups);
 }
 
-static __attribute__((noinline, unused)) void hd_trap(HdTrap *trap, int site, long long a,
-                                                      long long b, long long c, long long d)
+HD_OWN __attribute__((noinline)) void hd_trap(HdTrap *trap, int site, long long a, long long b,
+                                              long long c, long long d)
 {
     int32_t none = 0;
     if (!__atomic_compare_exchange_n(&trap->state, &none, 1, false, __ATOMIC_ACQ_REL,
@@ -156,48 +158,55 @@ HD_HOST_FN int __all_sync(unsigned int mask, int p)
 }
 
 // ---- atomics -----------------------------------------------------------------------------------
-template <class T> HD_HOST_FN T atomicAdd(T *p, T v)
+#define HD_HOST_ATOMIC HD_OWN __attribute__((noinline))
+template <class T> HD_HOST_ATOMIC T atomicAdd(T *p, T v)
 {
+    hd_host::touch(p, sizeof *p, hd_host::ATOMIC);
     return __atomic_fetch_add(p, v, __ATOMIC_RELAXED);
 }
-template <class T> HD_HOST_FN T atomicAnd(T *p, T v)
+template <class T> HD_HOST_ATOMIC T atomicAnd(T *p, T v)
 {
+    hd_host::touch(p, sizeof *p, hd_host::ATOMIC);
     return __atomic_fetch_and(p, v, __ATOMIC_RELAXED);
 }
-template <class T> HD_HOST_FN T atomicOr(T *p, T v)
+template <class T> HD_HOST_ATOMIC T atomicOr(T *p, T v)
 {
+    hd_host::touch(p, sizeof *p, hd_host::ATOMIC);
     return __atomic_fetch_or(p, v, __ATOMIC_RELAXED);
 }
-template <class T> HD_HOST_FN T atomicXor(T *p, T v)
+template <class T> HD_HOST_ATOMIC T atomicXor(T *p, T v)
 {
+    hd_host::touch(p, sizeof *p, hd_host::ATOMIC);
     return __atomic_fetch_xor(p, v, __ATOMIC_RELAXED);
 }
-template <class T> HD_HOST_FN T atomicCAS(T *p, T expected, T v)
+template <class T> HD_HOST_ATOMIC T atomicCAS(T *p, T expected, T v)
 {
+    hd_host::touch(p, sizeof *p, hd_host::ATOMIC);
     __atomic_compare_exchange_n(p, &expected, v, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
     return expected;
 }
-template <class T, class F> HD_HOST_FN T hd_host_update(T *p, F next)
+template <class T, class F> HD_HOST_ATOMIC T hd_host_update(T *p, F next)
 {
+    hd_host::touch(p, sizeof *p, hd_host::ATOMIC);
     T old, r;
     __atomic_load(p, &old, __ATOMIC_RELAXED);
     do r = next(old);
     while (!__atomic_compare_exchange(p, &old, &r, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
     return old;
 }
-HD_HOST_FN float atomicAdd(float *p, float v)
+HD_HOST_ATOMIC float atomicAdd(float *p, float v)
 {
     return hd_host_update(p, [=](float x) { return x + v; });
 }
-HD_HOST_FN double atomicAdd(double *p, double v)
+HD_HOST_ATOMIC double atomicAdd(double *p, double v)
 {
     return hd_host_update(p, [=](double x) { return x + v; });
 }
-template <class T> HD_HOST_FN T atomicMin(T *p, T v)
+template <class T> HD_HOST_ATOMIC T atomicMin(T *p, T v)
 {
     return hd_host_update(p, [=](T x) { return x < v ? x : v; });
 }
-template <class T> HD_HOST_FN T atomicMax(T *p, T v)
+template <class T> HD_HOST_ATOMIC T atomicMax(T *p, T v)
 {
     return hd_host_update(p, [=](T x) { return x > v ? x : v; });
 }

@@ -2,247 +2,38 @@
 #ifndef TESTS_CUDA_HOST_MACHINE_H
 #define TESTS_CUDA_HOST_MACHINE_H
 
-#include <link.h>
-#include <math.h>
-#include <pthread.h>
-#include <sched.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-
-// The coroutines' switch is that of emitted C.
-#define HD_COLD static inline
-extern "C" {
-#include "../../src/target/cpu/context.h"
-}
-#undef HD_COLD
-
-// What copy engines know of a tensor: the first dimension is the fastest, strides count elements
-// (0: row-major).
-struct HdTensorMap {
-    void *tensor;
-    int bytes, rank, swizzle;
-    long extents[5], strides[5], box[5];
-};
-#define __grid_constant__
-#define __cluster_dims__(...)
+#include "touch.h"
 
 namespace hd_host
 {
 
-enum {
-    MAX_THREADS = 1024,
-    MAX_BARRIERS = 16 + 8 /* of warpgroups */,
-    MAX_MBARRIERS = 256,
-    MAX_BULKS = 512,
-    STACK = 256 * 1024
-};
-enum Meet {
-    MEET_NONE,
-    MEET_SYNC,
-    MEET_SHUFFLE,
-    MEET_XOR,
-    MEET_UP,
-    MEET_DOWN,
-    MEET_VOTE,
-    MEET_MMA,
-    MEET_MATRIX
-};
-struct Index {
-    unsigned int x, y, z;
-};
-
-// ---- the state of one operating-system thread
-// ----------------------------------------------------
-struct Places {
-    void *place[3]; // what a lane has brought to a matrix instruction
-};
-// An asynchronous copy under way. It lands as late as the manual allows: when its thread waits for
-// its group, with what is then at its source; until then there is garbage.
-struct Copy {
-    unsigned char *to;
-    const unsigned char *from; // NULL: zeros
-    int bytes;
-    long group;
-};
-struct Copies {
-    Copy *list;
-    int count, room;
-    long groups; // committed
-};
-struct Warp {
-    int arrived;
-    Meet kind;
-    const char *text;
-    Places places[32];
-    unsigned int value[2][32]; // of two meetings in turn: nobody is more than one ahead
-};
-struct Mbarrier {
-    const void *address;
-    int expected, pending; // arrivals of a phase
-    long bytes;            // expected, less those copied
-    unsigned int phase;
-    struct Machine *of;
-};
-struct MbarrierWait {
-    const void *at; // the mbarrier; null: the thread waits at none
-    const char *file;
-    int line;
-};
-struct GroupProduct; // of a warpgroup: group.h
-struct GroupProducts {
-    GroupProduct *list;
-    int count, room;
-    long groups; // committed
-    bool fenced;
-};
-// A copy that an engine has been asked for.
-struct Bulk {
-    HdTensorMap map;
-    char *tile;
-    const void *mbarrier; // that counts the bytes; null: a store
-    long at[5];
-    int thread, group; // of a store: 0 before its group is closed
-    const char *file;
-    int line;
-};
-struct Grid;
-// Blocks that run together, each on an operating-system thread of its own (shared tensors are
-// thread-local variables), of which one at a time goes on: cluster.h.
-enum { MAX_CLUSTER = 8 };
-struct Cluster {
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    int blocks, there, turn, gone;
-    bool over; // a block has given up
-    struct Machine *machines[MAX_CLUSTER];
-    int arrived, left; // threads: at the barrier, and out of the kernel
-    uint64_t random;
-};
-struct Machine {
-    HdContext scheduler, contexts[MAX_THREADS];
-    int turn[MAX_THREADS]; // meetings of the thread's warp it has been to
-    char *stacks;
-    unsigned char *shared;
-    long shared_bytes;
-    int block, current, ready_count, done, waiting, pauses;
-    bool over; // the block gives up
-    int ready[MAX_THREADS];
-    int arrived[MAX_BARRIERS], expected[MAX_BARRIERS];
-    int waiters[MAX_BARRIERS][MAX_THREADS], waiter_count[MAX_BARRIERS];
-    Warp warps[MAX_THREADS / 32];
-    Mbarrier mbarriers[MAX_MBARRIERS];
-    GroupProducts products[MAX_THREADS];
-    int mbarrier_count;
-    MbarrierWait waits[MAX_THREADS];
-    Bulk bulks[MAX_BULKS];
-    int bulk_count, bulk_groups[MAX_THREADS];
-    Copies copies[MAX_THREADS];
-    uint64_t random, ranks;
-    Index block_index, grid_extent;
-    const HdCpuArgs *args;
-    Grid *grid; // of a resident launch
-    Cluster *cluster;
-    int rank, cluster_waiters[MAX_THREADS], cluster_waiting;
-    bool begun, ended, idle; // a block of a cluster
-    const char *variables;   // where its thread-local ones lie
-    void (*kernel)(void *);
-    void *kernel_data;
-};
-static thread_local Machine *machine;
-
-// ---- what kernels ask --------------------------------------------------------------------------
-static inline Index thread_index()
-{
-    return {(unsigned int)machine->current, 0, 0};
-}
-static inline Index block_index()
-{
-    return machine->block_index;
-}
-static inline Index block_extent()
-{
-    return {(unsigned int)machine->block, 1, 1};
-}
-static inline Index grid_extent()
-{
-    return machine->grid_extent;
-}
-static inline int lane()
-{
-    return machine->current & 31;
-}
-static inline int warp_size()
-{
-    int rest = machine->block - (machine->current & ~31);
-    return rest < 32 ? rest : 32;
-}
-
-__attribute__((format(printf, 1, 2))) static void print(const char *format, ...)
-{
-    char text[1024];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    text[strcspn(text, "\n")] = 0;
-    if (machine->args->print) machine->args->print(machine->args->print_state, text);
-}
-
-[[noreturn]] static void fail(const char *what)
-{
-    fprintf(stderr, "cuda_host: block %u: %s\n", machine->block_index.x, what);
-    for (int i = 0; i < MAX_BARRIERS; ++i)
-        if (machine->arrived[i])
-            fprintf(stderr, "cuda_host:   barrier %d has %d of %d threads\n", i,
-                    machine->arrived[i], machine->expected[i]);
-    for (int i = 0; i < machine->block; ++i) {
-        const MbarrierWait *wait = &machine->waits[i], *last = i ? wait - 1 : nullptr;
-        bool again = last && last->at == wait->at && last->line == wait->line;
-        if (!wait->at || again) continue;
-        fprintf(stderr, "%s:%d: thread %d waits\n", wait->file, wait->line, i);
-        for (int j = 0; j < machine->mbarrier_count; ++j) {
-            const Mbarrier *b = &machine->mbarriers[j];
-            if (b->address == wait->at)
-                fprintf(stderr, "cuda_host:   its phase lacks %d arrivals and %ld bytes\n",
-                        b->pending, b->bytes);
-        }
-    }
-    for (int i = 0; i * 32 < machine->block; ++i)
-        if (machine->warps[i].arrived)
-            fprintf(stderr, "cuda_host:   %d lanes of warp %d met\n", machine->warps[i].arrived, i);
-    abort();
-}
-
 // ---- switching ---------------------------------------------------------------------------------
-static void leave()
+HD_OWN void leave()
 {
+    settle();
     hd_context_switch(&machine->contexts[machine->current], &machine->scheduler);
 }
-static void wake_in(Machine *m, int thread)
+HD_OWN void wake_in(Machine *m, int thread)
 {
     m->ready[m->ready_count++] = thread;
     m->idle = false;
 }
-static void wake(int thread)
+HD_OWN void wake(int thread)
 {
     wake_in(machine, thread);
 }
 // The thread does not come back: the block is over.
-static void give_up()
+HD_OWN void give_up()
 {
     machine->over = true;
     leave();
 }
-static bool launch_is_over()
+HD_OWN bool launch_is_over()
 {
     return __atomic_load_n(&machine->args->trap->state, __ATOMIC_ACQUIRE) != 0;
 }
 
-static void pause()
+HD_OWN void pause()
 {
     if (++machine->pauses % 256 == 0) {
         bool on =
@@ -253,27 +44,64 @@ static void pause()
     leave();
 }
 
-// Arrives at a barrier; the last to come wakes those who wait.
-static void barrier_arrive(int id, int threads)
+// What those who have waited at the barrier did before is known to each other, and to those what
+// others have told the row.
+HD_OWN void barrier_order(int id)
+{
+    Machine *m = machine;
+    Watch *w = m->watch;
+    if (!w) return;
+    if (m->waiter_count[id] == w->threads) {
+        watch_met(w);
+        return;
+    }
+    int row = row_of(&m->told[id]), first = m->rank * m->block;
+    for (int i = 0; i < m->waiter_count[id]; ++i) watch_tell(w, first + m->waiters[id][i], row);
+    for (int i = 0; i < m->waiter_count[id]; ++i) watch_learn(w, first + m->waiters[id][i], row);
+    watch_forget(w, row);
+}
+
+// Counts an arrival; the last to come wakes those who wait.
+HD_OWN void barrier_count(int id, int threads, bool orders)
 {
     Machine *m = machine;
     if (m->arrived[id] && m->expected[id] != threads) fail("a barrier of two sizes");
     m->expected[id] = threads;
     if (++m->arrived[id] < threads) return;
+    if (orders) barrier_order(id);
     for (int i = 0; i < m->waiter_count[id]; ++i) wake(m->waiters[id][i]);
     m->arrived[id] = m->waiter_count[id] = 0;
 }
 
-static void barrier(int id, int threads)
+HD_OWN void barrier_arrive(int id, int threads)
+{
+    if (machine->watch) tell(row_of(&machine->told[id]));
+    barrier_count(id, threads, true);
+}
+
+HD_OWN void barrier(int id, int threads, bool orders = true)
 {
     Machine *m = machine;
+    settle();
     m->waiters[id][m->waiter_count[id]++] = m->current;
-    barrier_arrive(id, threads);
+    barrier_count(id, threads, orders);
     leave();
 }
 
+// Lanes that meet at a barrier: other meetings order nothing.
+HD_OWN void warp_order(int first)
+{
+    Watch *w = machine->watch;
+    if (!w) return;
+    settle();
+    int row = row_of(&machine->told[MAX_BARRIERS]), base = machine->rank * machine->block + first;
+    for (int i = 0; i < warp_size(); ++i) watch_tell(w, base + i, row);
+    for (int i = 0; i < warp_size(); ++i) watch_learn(w, base + i, row);
+    watch_forget(w, row);
+}
+
 // Waits for the warp's other lanes; then gives the value each has brought.
-static const unsigned int *meet(Meet kind, unsigned int value)
+HD_OWN const unsigned int *meet(Meet kind, unsigned int value)
 {
     Machine *m = machine;
     int thread = m->current, first = thread & ~31, turn = m->turn[thread]++ & 1;
@@ -283,6 +111,7 @@ static const unsigned int *meet(Meet kind, unsigned int value)
     w->value[turn][thread & 31] = value;
     if (++w->arrived == warp_size()) {
         w->arrived = 0;
+        if (kind == MEET_SYNC) warp_order(first);
         for (int i = 0; i < warp_size(); ++i)
             if (first + i != thread) wake(first + i);
     } else {
@@ -292,7 +121,7 @@ static const unsigned int *meet(Meet kind, unsigned int value)
 }
 
 // The same for an instruction on the lanes' own memory: the last one to come does it for all.
-template <class F> static void meet_for(Meet kind, const char *text, void *const place[3], F act)
+template <class F> HD_OWN void meet_for(Meet kind, const char *text, void *const place[3], F act)
 {
     Machine *m = machine;
     Warp *w = &m->warps[m->current / 32];
@@ -320,14 +149,14 @@ struct Grid {
     long blocks, arrived, round;
     bool over;
 };
-static void grid_end(Grid *g)
+HD_OWN void grid_end(Grid *g)
 {
     pthread_mutex_lock(&g->lock);
     g->over = true;
     pthread_cond_broadcast(&g->changed);
     pthread_mutex_unlock(&g->lock);
 }
-static void grid_wait(Grid *g)
+HD_OWN void grid_wait(Grid *g)
 {
     pthread_mutex_lock(&g->lock);
     long round = g->round;
@@ -341,7 +170,7 @@ static void grid_wait(Grid *g)
     pthread_mutex_unlock(&g->lock);
     if (over) give_up();
 }
-static void grid_sync()
+HD_OWN void grid_sync()
 {
     barrier(0, machine->block);
     if (machine->current == 0) grid_wait(machine->grid);
@@ -351,32 +180,30 @@ static void grid_sync()
 // ---- shared memory -----------------------------------------------------------------------------
 // Arrays of a kernel's own are thread-local variables of this module, and so is `machine`. What the
 // last block left there is no value for the next one.
-static int poison_module(struct dl_phdr_info *info, size_t, void *data)
+HD_OWN int find_module(struct dl_phdr_info *info, size_t, void *data)
 {
-    Machine *m = machine;
     char *tls = (char *)info->dlpi_tls_data, *here = (char *)&machine;
     for (int i = 0; tls && i < info->dlpi_phnum; ++i) {
         if (info->dlpi_phdr[i].p_type != PT_TLS) continue;
         size_t size = info->dlpi_phdr[i].p_memsz;
         if (here < tls || here >= tls + size) continue;
-        memset(tls, *(unsigned char *)data, size);
-        machine = m;
+        *(Span *)data = span_make(tls, size);
         return 1;
     }
     return 0;
 }
-static void poison(Machine *m)
+HD_OWN void poison(Machine *m)
 {
-    unsigned char garbage = 0xff;
-    if (m->shared) memset(m->shared, garbage, (size_t)m->shared_bytes);
-    dl_iterate_phdr(poison_module, &garbage);
+    if (m->shared) memset(m->shared, 0xff, (size_t)m->shared_room);
+    memset(m->variables.begin, 0xff, m->variables.size);
+    machine = m;
 }
 
 // ---- blocks ------------------------------------------------------------------------------------
-static void cluster_left(Machine *m);
-static bool cluster_rest(Machine *m);
+HD_OWN void cluster_left(Machine *m);
+HD_OWN bool cluster_rest(Machine *m);
 
-static void thread_main()
+HD_OWN void thread_main()
 {
     machine->kernel(machine->kernel_data);
     ++machine->done;
@@ -385,7 +212,7 @@ static void thread_main()
     abort();
 }
 
-static uint64_t next_random(Machine *m)
+HD_OWN uint64_t next_random(Machine *m)
 {
     m->random ^= m->random << 13;
     m->random ^= m->random >> 7;
@@ -396,7 +223,7 @@ static uint64_t next_random(Machine *m)
 // Which of the ready threads runs next: any of them; for every third seed the one that this block
 // puts first, for every other third one of the warp that it puts first, so that some run far ahead
 // (unless some spin).
-static int choose(Machine *m)
+HD_OWN int choose(Machine *m)
 {
     int policy = (int)(m->args->seed % 3), best = 0;
     if (policy == 0 || m->pauses) return (int)(next_random(m) % (uint64_t)m->ready_count);
@@ -411,7 +238,24 @@ static int choose(Machine *m)
     return best;
 }
 
-static Machine *machine_of(int block, long shared_bytes)
+// Where shared memory lies: `bytes` of a launch's, past which nothing may be touched, and the
+// variables.
+HD_OWN void machine_spans(Machine *m, long bytes)
+{
+    if (m->shared_room < bytes) {
+        free(m->shared);
+        span_end(&m->dynamic);
+        size_t whole = (size_t)(bytes + GUARD + 1023) / 1024 * 1024;
+        m->shared = (unsigned char *)aligned_alloc(1024, whole);
+        m->shared_room = bytes;
+        m->dynamic = span_make(m->shared, (size_t)bytes);
+    }
+    m->shared_bytes = bytes;
+    m->dynamic.size = (size_t)bytes;
+    if (!m->variables.begin) dl_iterate_phdr(find_module, &m->variables);
+}
+// A cluster's blocks have one watch.
+HD_OWN Machine *machine_of(int block, long shared_bytes, Cluster *cluster = nullptr, int rank = 0)
 {
     if (!machine) {
         machine = (Machine *)calloc(1, sizeof *machine);
@@ -419,19 +263,31 @@ static Machine *machine_of(int block, long shared_bytes)
                                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (machine->stacks == MAP_FAILED) abort();
     }
-    if (machine->shared_bytes < shared_bytes) {
-        free(machine->shared);
-        size_t whole = (size_t)(shared_bytes + 1023) / 1024 * 1024;
-        machine->shared = (unsigned char *)aligned_alloc(1024, whole);
-        machine->shared_bytes = shared_bytes;
+    Machine *m = machine;
+    machine_spans(m, shared_bytes);
+    if (!cluster && m->block != block) {
+        uint32_t blocks = m->watch ? m->watch->block : 0; // shadows know of them
+        watch_end(m->watch);
+        m->watch = watch_make(block, 1);
+        if (m->watch) m->watch->block = blocks;
     }
-    machine->block = block;
-    return machine;
+    m->block = block;
+    m->cluster = cluster;
+    m->rank = rank;
+    if (cluster) m->watch = cluster->watch;
+    if (m->watch) {
+        m->watch->spans[2 * rank] = m->dynamic;
+        m->watch->spans[2 * rank + 1] = m->variables;
+    }
+    return m;
 }
-static void machine_end()
+HD_OWN void machine_end()
 {
     munmap(machine->stacks, (size_t)MAX_THREADS * STACK);
     free(machine->shared);
+    span_end(&machine->dynamic);
+    span_end(&machine->variables);
+    if (!machine->cluster) watch_end(machine->watch);
     for (int i = 0; i < MAX_THREADS; ++i) free(machine->copies[i].list);
     for (int i = 0; i < MAX_THREADS; ++i) free(machine->products[i].list);
     free(machine);
@@ -443,9 +299,9 @@ __attribute__((destructor)) static void unload()
     if (machine) machine_end();
 }
 
-static bool bulk_land_some();
+HD_OWN bool bulk_land_some();
 
-static void run_block(Machine *m, long number)
+HD_OWN void run_block(Machine *m, long number)
 {
     m->block_index = {(unsigned int)number, 0, 0};
     m->over = false;
@@ -454,15 +310,21 @@ static void run_block(Machine *m, long number)
     m->ranks = next_random(m);
     poison(m);
     memset(m->arrived, 0, sizeof m->arrived);
+    memset(m->told, 0xff, sizeof m->told);
+    memset(m->product_engines, 0xff, sizeof m->product_engines);
+    if (m->watch && !m->cluster) watch_begin(m->watch);
     memset(m->waiter_count, 0, sizeof m->waiter_count);
     for (int i = 0; i * 32 < m->block; ++i) m->warps[i].arrived = 0;
     for (int i = 0; i < m->block; ++i) {
         m->turn[i] = 0;
         m->waits[i].at = nullptr;
         m->bulk_groups[i] = 0;
+        m->bulk_engines[i] = -1;
+        m->copies[i].engine = -1;
         m->products[i].fenced = false;
         m->products[i].count = 0;
-        m->products[i].groups = 0;
+        m->products[i].groups = m->products[i].over = 0;
+        m->products[i].register_count = 0;
         m->copies[i].count = 0;
         m->copies[i].groups = 0;
         hd_context_make(&m->contexts[i], m->stacks + (size_t)i * STACK, STACK, thread_main);
@@ -497,9 +359,8 @@ struct Launch {
     void *data;
     Grid *grid;
 };
-static void run_blocks(const Launch *l, long begin, long end)
+HD_OWN void run_blocks(Machine *m, const Launch *l, long begin, long end)
 {
-    Machine *m = machine_of(l->block, l->shared_bytes);
     m->args = l->args;
     m->grid = l->grid;
     m->kernel = l->kernel;
@@ -513,16 +374,17 @@ struct Resident {
     long number;
     pthread_t thread;
 };
-static void *resident_main(void *data)
+HD_OWN void *resident_main(void *data)
 {
     Resident *r = (Resident *)data;
-    run_blocks(r->launch, r->number, r->number + 1);
+    Machine *m = machine_of(r->launch->block, r->launch->shared_bytes);
+    run_blocks(m, r->launch, r->number, r->number + 1);
     if (machine->over) grid_end(r->launch->grid);
     machine_end();
     return nullptr;
 }
 // All blocks at once, at the first block's call.
-static void run_resident(Launch *l)
+HD_OWN void run_resident(Launch *l)
 {
     Grid grid = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, l->blocks, 0, 0, false};
     l->grid = &grid;
@@ -538,10 +400,10 @@ static void run_resident(Launch *l)
     free(all);
 }
 
-static void run_clusters(const Launch *l, long begin, long end, int blocks);
+HD_OWN void run_clusters(const Launch *l, long begin, long end, int blocks);
 
 template <class F>
-static void launch(const HdCpuArgs *args, int64_t begin, int64_t end, int block, bool resident,
+HD_OWN void launch(const HdCpuArgs *args, int64_t begin, int64_t end, int block, bool resident,
                    int cluster, long shared_bytes, F kernel)
 {
     Launch l = {args,
@@ -554,7 +416,7 @@ static void launch(const HdCpuArgs *args, int64_t begin, int64_t end, int block,
     if (cluster)
         run_clusters(&l, begin, end, cluster);
     else if (!resident)
-        run_blocks(&l, begin, end);
+        run_blocks(machine_of(block, shared_bytes), &l, begin, end);
     else if (begin == 0)
         run_resident(&l);
 }

@@ -21,7 +21,7 @@ static const Type TYPES[] = {
     {"e5m2", 8, 5, 2, true},  {"s8", 8, 0, 0, true},     {"u8", 8, 0, 0, false},
     {"s4", 4, 0, 0, true},    {"u4", 4, 0, 0, false},    {"s32", 32, 0, 0, true},
 };
-static const Type *type_at(const char *text)
+HD_OWN const Type *type_at(const char *text)
 {
     for (const Type &t : TYPES) {
         size_t len = strlen(t.name);
@@ -30,14 +30,14 @@ static const Type *type_at(const char *text)
     fail("a matrix instruction of an unknown type");
 }
 
-static uint64_t bits_at(const void *fragment, const Type *t, int i)
+HD_OWN uint64_t bits_at(const void *fragment, const Type *t, int i)
 {
     uint64_t bits = 0;
     if (t->bits < 8) return ((const unsigned char *)fragment)[i / 2] >> i % 2 * 4 & 15;
     memcpy(&bits, (const char *)fragment + i * (t->bits / 8), (size_t)t->bits / 8);
     return bits;
 }
-static double value_at(const void *fragment, const Type *t, int i)
+HD_OWN double value_at(const void *fragment, const Type *t, int i)
 {
     uint64_t bits = bits_at(fragment, t, i);
     double wide;
@@ -59,7 +59,7 @@ static double value_at(const void *fragment, const Type *t, int i)
     wide = sign ? -size : size;
     return wide;
 }
-static void put(void *fragment, const Type *t, int i, double value, bool saturate)
+HD_OWN void put(void *fragment, const Type *t, int i, double value, bool saturate)
 {
     if (t->bits == 64) {
         memcpy((double *)fragment + i, &value, sizeof value);
@@ -87,7 +87,7 @@ struct Mma {
     const Type *d, *a, *b, *c;
     bool saturate;
 };
-static Mma parse_mma(const char *ptx)
+HD_OWN Mma parse_mma(const char *ptx)
 {
     Mma r = {};
     const char *shape = strstr(ptx, ".m"), *end = ptx + strlen(ptx);
@@ -106,24 +106,24 @@ static Mma parse_mma(const char *ptx)
 // columns threadID_in_group * (elements in a register) on; the registers that follow those of all
 // rows go on four registers' worth of columns further. A register of B likewise, rows and columns
 // exchanged, eight columns.
-static void place_a(const Mma *f, int lane, int i, int *row, int *column)
+HD_OWN void place_a(const Mma *f, int lane, int i, int *row, int *column)
 {
     int each = f->a->bits < 32 ? 32 / f->a->bits : 1, halves = f->m / 8, r = i / each;
     *row = (lane >> 2) + r % halves * 8;
     *column = lane % 4 * each + i % each + r / halves * 4 * each;
 }
-static void place_b(const Mma *f, int lane, int i, int *row, int *column)
+HD_OWN void place_b(const Mma *f, int lane, int i, int *row, int *column)
 {
     int each = f->b->bits < 32 ? 32 / f->b->bits : 1;
     *row = lane % 4 * each + i % each + i / each * 4 * each;
     *column = lane >> 2;
 }
-static void place_c(int lane, int i, int *row, int *column)
+HD_OWN void place_c(int lane, int i, int *row, int *column)
 {
     *row = (lane >> 2) + (i < 2 ? 0 : 8);
     *column = lane % 4 * 2 + (i & 1);
 }
-static void mma_of_warp(const char *ptx, Places *places)
+HD_OWN void mma_of_warp(const char *ptx, Places *places)
 {
     Mma f = parse_mma(ptx);
     double a[16][256], b[256][8];
@@ -147,7 +147,7 @@ static void mma_of_warp(const char *ptx, Places *places)
             put(places[lane].place[0], f.d, i, sum, f.saturate);
         }
 }
-static inline void mma(const char *ptx, void *c, const void *a, const void *b)
+HD_OWN void mma(const char *ptx, void *c, const void *a, const void *b)
 {
     void *const place[] = {c, (void *)a, (void *)b};
     meet_for(MEET_MMA, ptx, place, mma_of_warp);
@@ -156,10 +156,13 @@ static inline void mma(const char *ptx, void *c, const void *a, const void *b)
 // ---- ldmatrix, stmatrix ------------------------------------------------------------------------
 // Matrix m has its rows at the addresses that lanes 8 m … 8 m + 7 give. A lane's register m holds
 // elements 2 (lane % 4) and the next of row lane / 4; with .trans, of column lane / 4.
-static void matrices_of_warp(const char *ptx, Places *places)
+HD_OWN void matrices_of_warp(const char *ptx, Places *places)
 {
     bool load = strncmp(ptx, "ld", 2) == 0, trans = strstr(ptx, ".trans") != nullptr;
     const char *count = strstr(ptx, ".x");
+    const Place at = {};
+    int first = own_agent() - hd_host::lane();
+    settle();
     for (int m = 0; m < count[2] - '0'; ++m)
         for (int lane = 0; lane < 32; ++lane)
             for (int e = 0; e < 2; ++e) {
@@ -168,13 +171,14 @@ static void matrices_of_warp(const char *ptx, Places *places)
                 char *from = (char *)places[m * 8 + row].place[1] + column * 2;
                 char *to = (char *)places[lane].place[0] + m * 4 + e * 2;
                 if ((uintptr_t)places[m * 8 + row].place[1] % 16) fail("a row at no 16 bytes");
+                touch_as(first + lane, from, 2, load ? READ : WRITE, &at);
                 if (load)
                     memcpy(to, from, 2);
                 else
                     memcpy(from, to, 2);
             }
 }
-static inline void matrices(const char *ptx, void *fragment, const void *row)
+HD_OWN void matrices(const char *ptx, void *fragment, const void *row)
 {
     void *const place[] = {fragment, (void *)row, nullptr};
     meet_for(MEET_MATRIX, ptx, place, matrices_of_warp);

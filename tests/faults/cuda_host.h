@@ -1,6 +1,6 @@
-// The machine of tests/cuda_host with faults: each barrier, commit and wait of the emitted text is
-// a site, which the environment can switch off. Names a site by its module, its number in the
-// module's text, and where it comes from.
+// The machine of tests/cuda_host with faults: each barrier, fence, commit and wait of the emitted
+// text is a site, which the environment can switch off. Names a site by its module, its number in
+// the module's text, and where it comes from.
 //
 //   HD_FAULT_LOG=FILE   appends the sites that are reached, copies among them:
 //                       "KEY FUNCTION KIND SOURCE LINE"
@@ -72,13 +72,18 @@ struct ProductWait {
 
 } // namespace hd_fault
 
-#define HD_FAULT_STATE(kind)                                                                       \
+#define HD_FAULT_NUMBERED(kind, number)                                                            \
     hd_fault::state(({                                                                             \
-        static hd_fault::Site site = {__func__, kind, __FILE__, __LINE__, __COUNTER__, 0};         \
+        static hd_fault::Site site = {__func__, kind, __FILE__, __LINE__, number, 0};              \
         &site;                                                                                     \
     }))
+#define HD_FAULT_STATE(kind) HD_FAULT_NUMBERED(kind, __COUNTER__)
 #define HD_FAULT_UNLESS(kind)                                                                      \
     if (HD_FAULT_STATE(kind) == 2) {                                                               \
+    } else
+// Of a module all at once: barriers have one where it may be needed.
+#define HD_FAULT_UNLESS_FENCES                                                                     \
+    if (HD_FAULT_NUMBERED("engine-fence", -1) == 2) {                                              \
     } else
 
 #define __syncthreads() HD_FAULT_UNLESS("barrier") __syncthreads()
@@ -99,6 +104,9 @@ struct ProductWait {
 #define hd_tma_store HD_FAULT_UNLESS("tma-store") hd_tma_store
 #define hd_tma_commit() HD_FAULT_UNLESS("tma-commit") hd_tma_commit()
 #define hd_tma_wait HD_FAULT_UNLESS("tma-wait") hd_tma_wait
+#define hd_fence_engines() HD_FAULT_UNLESS_FENCES hd_fence_engines()
+#define hd_fence_engines_of_blocks() HD_FAULT_UNLESS_FENCES hd_fence_engines_of_blocks()
+#define hd_mbarrier_ready() HD_FAULT_UNLESS_FENCES hd_mbarrier_ready()
 #define hd_wgmma_fence() HD_FAULT_UNLESS("wgmma-fence") hd_wgmma_fence()
 #define hd_wgmma_commit() HD_FAULT_UNLESS("wgmma-commit") hd_wgmma_commit()
 #define hd_async_copy HD_FAULT_STATE("copy"), hd_async_copy
