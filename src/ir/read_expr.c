@@ -251,11 +251,11 @@ static bool word_is(Token word, const char *text)
 
 static const IrExpr *read_dotted(IrReader *r, Token word)
 {
-    if (word_is(word, "bitcast")) return read_bitcast(r);
-    if (r->token.kind != TOKEN_NUMBER)
-        return word_is(word, "bid")    ? read_grid_word(r, IR_BID)
-               : word_is(word, "gdim") ? read_grid_word(r, IR_GDIM)
-                                       : broken(r, "a number expected");
+    if (r->token.kind != TOKEN_NUMBER) /* else any word may be a name */
+        return word_is(word, "bid")       ? read_grid_word(r, IR_BID)
+               : word_is(word, "gdim")    ? read_grid_word(r, IR_GDIM)
+               : word_is(word, "bitcast") ? read_bitcast(r)
+                                          : broken(r, "a number expected");
     uint32_t id = (uint32_t)ir_read_int(r, 0, INT32_MAX);
     if (ir_read_is(r, "[")) return read_load(r, id);
     if (ir_read_is(r, "(") && word_is(word, "lane")) return read_lane(r, IR_LANE, id);

@@ -9,6 +9,7 @@
 
 #include "ir/build.h"
 
+#include <ctype.h>
 #include <stdio.h>
 
 typedef struct Session {
@@ -266,6 +267,53 @@ static void test_shared(void **state)
     assert_true(sb.len < 4000);
 }
 
+/* A kernel in which all that has a name is called by the word. */
+static const char *named(Session *s, const char *word, int len)
+{
+    Sb sb = base_sb(s->arena);
+    static const char text[] =
+        "kernel #\nsize #\nparam in #.0: f32[$#]\nparam out #.1: f32[$#]\nparam s#: f32\n"
+        "grid 1, 1, 1\nblock 32 (32, 1, 1)\nshared #.2: i32[32]\nprivate #.3: f32[4]\n{\n"
+        "let #.0: index = bid.x\nvar #.1: f32 = #.0[#.0]\nset #.1 = #.1 + @s#\n"
+        "store #.2[#.0] = bitcast.i32(#.1)\ncollective #.2: f32 = shuffle_xor(#.1, 16)\n"
+        "atomic #.3: i32 = add #.2[tid] (1:i32) relaxed block\n"
+        "for #.4 in 0 .. $# {\nstore #.3[#.4] = #.2\n}\n"
+        "tasks (#.5) in spatial(32) on tid {\nstore #.1[#.5] = #.3[0]\n}\n}\n";
+    for (const char *at = text; *at; at++) {
+        if (*at == '#')
+            base_sb_printf(&sb, "%.*s", len, word);
+        else
+            base_sb_char(&sb, *at);
+    }
+    return base_sb_text(&sb);
+}
+
+static bool is_mode(const char *word, int len)
+{
+    static const char *const modes[] = {"in", "out", "inout"};
+    for (size_t i = 0; i < BASE_LEN(modes); i++)
+        if ((int)strlen(modes[i]) == len && strncmp(modes[i], word, (size_t)len) == 0) return true;
+    return false;
+}
+
+/* Of the text form's words none is reserved that a user may take for a name. */
+static void test_names(void **state)
+{
+    Session *s = *state;
+    int words = 0;
+    for (const char *at = everything; *at;) {
+        int len = 0;
+        while (isalpha((unsigned char)at[len])) len++;
+        const char *text = len && !is_mode(at, len) ? named(s, at, len) : NULL, *error = NULL;
+        IrKernel *k = text ? read_text(s, text, &error) : NULL;
+        if (error) fail_msg("%s\n%s", error, text);
+        if (k) assert_round_trip(s, k);
+        words += len > 0;
+        at += len ? len : 1;
+    }
+    assert_true(words > 200);
+}
+
 static void test_deep(void **state)
 {
     Session *s = *state;
@@ -451,6 +499,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_engines, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_clustered, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_shared, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_deep, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_errors, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_verifier, set_up, tear_down),
