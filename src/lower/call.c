@@ -225,7 +225,11 @@ static bool constraints_hold(Lower *l, const Ast *wheres, const Ast *at, bool in
         if (instruction && l->options->cpu && names_arch(wheres->kid[i])) continue;
         const IrExpr *cond = lower_expr(l, wheres->kid[i]);
         if (ir_is_const(cond) && cond->value.i) continue;
-        lower_error(l, WHERE_FAILED, at->span, diag_text(l->arena, l->diags, wheres->kid[i]->span));
+        Diag *diag = lower_error(l, WHERE_FAILED, at->span,
+                                 diag_text(l->arena, l->diags, wheres->kid[i]->span));
+        if (names_arch(wheres->kid[i]) && !l->options->cpu)
+            diag_note(l->diags, diag, "the code is for sm_%d; `--arch` gives another",
+                      l->options->arch);
         return false;
     }
     return true;

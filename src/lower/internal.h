@@ -288,9 +288,9 @@ void lower_stmt(Lower *l, const Ast *node);
 void lower_block(Lower *l, const Ast *block);
 /* `for … in range(…) pipeline(n)`; bounds: lo, hi, step. */
 void lower_pipeline(Lower *l, const Ast *node, const IrExpr *const *bounds);
-void lower_drain(Lower *l);                   /* waits for all copies under way */
-void lower_note_stages(Lower *l, Diag *diag); /* how much shared memory pipelines take */
-void lower_body(Lower *l, const Ast *block, IrBlock *into);   /* under run-time control */
+void lower_drain(Lower *l);                                 /* waits for all copies under way */
+void lower_note_shared(Lower *l, Diag *diag);               /* what takes how much shared memory */
+void lower_body(Lower *l, const Ast *block, IrBlock *into); /* under run-time control */
 int64_t lower_unit_threads(const Lower *l, const Name *unit); /* threads of a group word */
 
 #endif

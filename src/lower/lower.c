@@ -335,7 +335,7 @@ static void check_shared(Lower *l, const Ast *decl)
         const Ast *occupancy = KID(KID(decl, Kernel, launch), Launch, occupancy);
         if (occupancy)
             diag_label(l->diags, diag, occupancy->span, "that many blocks share what there is");
-        lower_note_stages(l, diag);
+        lower_note_shared(l, diag);
     }
 }
 

@@ -389,14 +389,18 @@ void lower_pipeline(Lower *l, const Ast *node, const IrExpr *const *bounds)
     bind_stage(&p, NULL);
 }
 
-void lower_note_stages(Lower *l, Diag *diag)
+/* The larger ones are named. */
+void lower_note_shared(Lower *l, Diag *diag)
 {
     for (size_t i = 0; i < l->k->tensors.len; i++) {
         const IrTensor *t = l->k->tensors.data[i];
-        int64_t size = t->stages ? ir_tensor_size(t) : 0;
-        if (size <= 0) continue;
-        diag_note(l->diags, diag, "the %lld stages of `%s` in a pipeline take %lld of them",
-                  (long long)t->stages, t->name->text,
-                  (long long)((size * vocab_elem(t->elem)->bits + 7) / 8));
+        int64_t bytes = (ir_tensor_size(t) * vocab_elem(t->elem)->bits + 7) / 8;
+        if (t->space != IR_SHARED || t->scope || bytes < l->k->shared_limit / 16) continue;
+        if (t->stages)
+            diag_note(l->diags, diag, "the %lld stages of `%s` in a pipeline take %lld of them",
+                      (long long)t->stages, t->name->text, (long long)bytes);
+        else
+            diag_note(l->diags, diag, "`%s` takes %lld of them", t->name->text, (long long)bytes);
     }
+    if (*l->k->instance) diag_note(l->diags, diag, "this is with %s", l->k->instance);
 }

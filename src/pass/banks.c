@@ -87,6 +87,24 @@ static int64_t count_new(const PassRequest *r, int64_t shift, int64_t unit)
     return count;
 }
 
+/* The first lane that does not go on where the lane before it ended; if all do, the first two. */
+static void find_gap(const PassRequest *r, PassCost *c)
+{
+    int before = -1;
+    c->lane = c->other = -1;
+    for (int lane = 0; lane < PASS_LANES; lane++) {
+        if (!active(r, lane)) continue;
+        int64_t apart = before < 0 ? 0 : r->at[lane] - r->at[before];
+        bool gap = apart != 0 && apart != r->bytes && apart != -r->bytes;
+        if (gap || (apart && c->other < 0)) {
+            c->lane = before;
+            c->other = lane;
+        }
+        if (gap) return;
+        before = lane;
+    }
+}
+
 PassCost pass_sector_cost(const PassRequest *r)
 {
     PassCost c = {.cost = INT64_MAX};
@@ -95,12 +113,6 @@ PassCost pass_sector_cost(const PassRequest *r)
         if (sectors < c.cost) c.cost = sectors;
     }
     c.ideal = (count_new(r, 0, r->bytes) * r->bytes + SECTOR - 1) / SECTOR;
-    c.lane = c.other = -1;
-    for (int lane = 0; lane < PASS_LANES && c.other < 0; lane++) {
-        if (!active(r, lane)) continue;
-        bool apart = c.lane >= 0 && r->at[lane] != r->at[c.lane];
-        if (c.lane < 0) c.lane = lane;
-        if (apart) c.other = lane;
-    }
+    find_gap(r, &c);
     return c;
 }

@@ -57,7 +57,10 @@ const Type *sema_infer_index(Sema *s, Ast *e)
     if (type->kind == TYPE_VECTOR && args->count == 1 && !kept) return type->of;
     const char *what = sema_text(s, type);
     if (type->kind == TYPE_VECTOR) what = "a vector with more than one index";
-    if (type->kind != TYPE_POISON) diag_report(s->diags, DIAG_NOT_INDEXABLE, base->span, what);
+    if (type->kind == TYPE_POISON) return type;
+    Diag *diag = diag_report(s->diags, DIAG_NOT_INDEXABLE, base->span, what);
+    if (type->kind == TYPE_VOID)
+        diag_note(s->diags, diag, "a call of a kernel gives its outputs where none is passed");
     return s->poison;
 }
 

@@ -117,3 +117,41 @@ def a_misplaced_call_is_one_error():
     assert message.count(" error: ") == 1 and "instantiated from here" in message, message
     message = check(HEAD.format("for i in repeat(n) * spatial(32) on thread { y[0, i] = t }"), want=WRONG).message
     assert "`repeat(n) * spatial(32)` has 32 workers" in message, message
+
+
+@test
+def a_limit_names_what_takes_it():
+    text = """
+kernel k(a: f16[m, n], c: out f16[m, n])
+    tune rows in {64, 256}
+    launch grid(1), block(128)
+{
+    shared small: f16[8, 8], wide: f16[rows, 128], filled: f16[rows, 64]
+    for p in range(0, n, 64) pipeline(4) {
+        copy(filled, a.tile(rows, 64) at (0, p) else 0)
+        copy(c.tile(rows, 64) at (0, p), filled)
+    }
+    copy(wide, a.tile(rows, 128) at (0, 0) else 0)
+    copy(small, a.tile(8, 8) at (0, 0) else 0)
+    copy(c.tile(rows, 128) at (0, 0), wide)
+    copy(c.tile(8, 8) at (0, 0), small)
+}
+"""
+    message = check(text, want=WRONG).message
+    notes = [row.split("note: ")[1] for row in message.splitlines() if "= note:" in row]
+    assert notes == ["`wide` takes 65536 of them", "the 4 stages of `filled` in a pipeline take 131072 of them",
+                     "this is with rows=256"], message
+    text = """
+import std.mma.m16n8k32_b8 (A, B, C, f8e4m3_f32)
+kernel k(c: out f32[16, 8]) launch grid(1), block(32) {
+    reg x: f8e4m3[16, 32] over A = 0
+    reg y: f8e4m3[32, 8] over B = 0
+    reg s: f32[16, 8] over C = 0
+    f8e4m3_f32(s, x, y)
+    copy(c, s)
+}
+"""
+    assert "the code is for sm_80; `--arch` gives another" in check(text, "--arch=sm_80", want=WRONG).message
+    check(text, "--arch=sm_89", want=DONE)
+    text = HEAD.format("y[0, 0] = t") + 'test "t" {\n    check k(zero f32[1, 1], zero f32[1], zero f16[1], zero f32[1, 1], 1, 1.0)[0, 0] == 1\n}\n'
+    assert "gives its outputs where none is passed" in check(text, want=WRONG).message

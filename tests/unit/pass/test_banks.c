@@ -246,12 +246,30 @@ static void by_hand_sectors(void **state)
     sectors(4, rows_of_sectors, 4, 4);
 }
 
+/* The lanes that are named are the first between which something is left out. */
+static void names_a_gap(void **state)
+{
+    (void)state;
+    PassRequest r = request(4, rows_of_half_sectors);
+    PassCost c = pass_sector_cost(&r);
+    assert_int_equal(c.lane, 3);
+    assert_int_equal(c.other, 4);
+    r = request(4, every_other_f32);
+    c = pass_sector_cost(&r);
+    assert_int_equal(c.lane, 0);
+    assert_int_equal(c.other, 1);
+    r = request(4, row_f32);
+    c = pass_sector_cost(&r);
+    assert_int_equal(c.lane, 0);
+    assert_int_equal(c.other, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(by_hand),         cmocka_unit_test(examples_are_true),
         cmocka_unit_test(random_requests), cmocka_unit_test(inactive_lanes_cost_nothing),
-        cmocka_unit_test(by_hand_sectors),
+        cmocka_unit_test(by_hand_sectors), cmocka_unit_test(names_a_gap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
