@@ -30,7 +30,7 @@ struct Arena {
     Escape *escape;
     Block *blocks;
     char *at, *end;
-    size_t next_size, bytes;
+    size_t next_size;
 };
 
 void base_escape(Escape *escape, EscapeKind kind)
@@ -72,11 +72,6 @@ Escape *base_arena_escape(const Arena *arena)
     return arena->escape;
 }
 
-size_t base_arena_bytes(const Arena *arena)
-{
-    return arena->bytes;
-}
-
 /* The whole huge pages inside [data, data + size); advice only, so its failure is no matter. */
 static void advise(void *data, size_t size)
 {
@@ -94,7 +89,6 @@ static void add_block(Arena *arena, size_t size)
     advise(block, want);
     *block = (Block){.next = arena->blocks, .size = want};
     arena->blocks = block;
-    arena->bytes += want;
     arena->at = (char *)block + header;
     arena->end = (char *)block + want;
     if (arena->next_size < LAST_BLOCK) arena->next_size *= 2;

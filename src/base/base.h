@@ -47,8 +47,6 @@ typedef struct Arena Arena;
 Arena *base_arena_create(Escape *escape);
 void base_arena_destroy(Arena *arena); /* NULL is allowed */
 Escape *base_arena_escape(const Arena *arena);
-size_t base_arena_bytes(const Arena *arena); /* bytes obtained from the system */
-
 /* Zeroed memory, aligned for any type. Never NULL. */
 void *base_alloc(Arena *arena, size_t size);
 void *base_alloc_array(Arena *arena, size_t count, size_t size); /* escapes on overflow */

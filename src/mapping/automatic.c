@@ -222,39 +222,19 @@ static bool all_ones(const MappingFactor *factor)
     return true;
 }
 
-/* repeat [* spatial over the grid] * spatial * repeat(1, …, v), without what does nothing. */
-static const Mapping *build_auto(const Split *s, int grid_dim, int64_t grid, int64_t lead,
-                                 bool *overhangs)
+/* repeat * spatial * repeat(1, …, v), without what does nothing. */
+static const Mapping *build_auto(const Split *s, bool *overhangs)
 {
-    MappingFactor list[4], kept[4];
+    MappingFactor list[3], kept[3];
     int count = 0;
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 3; i++)
         list[i] =
-            (MappingFactor){.kind = i % 3 ? MAPPING_SPATIAL : MAPPING_REPEAT, .rank = s->rank};
-    }
+            (MappingFactor){.kind = i == 1 ? MAPPING_SPATIAL : MAPPING_REPEAT, .rank = s->rank};
     *overhangs = false;
-    fill_factors(s, &list[0], &list[2], &list[3], overhangs);
-    for (int i = 0; i < s->rank; i++) {
-        list[1].order[i] = i;
-        list[1].extents[i] = i == grid_dim ? grid : 1;
-    }
-    if (grid_dim >= 0) {
-        if (!MAPPING_IS_RUNTIME(s->shape[grid_dim])) list[0].extents[grid_dim] = lead;
-        *overhangs = true;
-    }
-    for (int i = 0; i < 4; i++) {
-        if (i == 2 || !all_ones(&list[i])) kept[count++] = list[i];
-    }
+    fill_factors(s, &list[0], &list[1], &list[2], overhangs);
+    for (int i = 0; i < 3; i++)
+        if (i == 1 || !all_ones(&list[i])) kept[count++] = list[i];
     return mapping_build(s->arena, &(MappingFactors){.count = count, .factors = kept}, s->error);
-}
-
-static bool choose(Split *s, int fast_dim, int elem_bytes, int64_t *runtime_divisor)
-{
-    if (!check_shape(s)) return false;
-    order_dims(s, fast_dim);
-    choose_split(s, elem_bytes);
-    for (int i = 0; runtime_divisor && i < s->rank; i++) runtime_divisor[i] = trailing_extent(s, i);
-    return true;
 }
 
 const Mapping *mapping_auto(Arena *arena, int rank, const int64_t *shape, int64_t workers,
@@ -262,33 +242,9 @@ const Mapping *mapping_auto(Arena *arena, int rank, const int64_t *shape, int64_
                             MappingError *error)
 {
     Split s = {.arena = arena, .error = error, .rank = rank, .shape = shape, .workers = workers};
-    if (!choose(&s, fast_dim, elem_bytes, runtime_divisor)) return NULL;
-    return build_auto(&s, -1, 1, 1, overhangs);
-}
-
-/* The slowest run-time dimension, or that with the most repeats. */
-static int choose_grid_dim(const Split *s)
-{
-    int best = 0;
-    int64_t most = 0;
-    for (int i = 0; i < s->rank; i++) {
-        if (MAPPING_IS_RUNTIME(s->shape[i])) return i;
-        int64_t repeats = divide_up(s->shape[i], trailing_extent(s, i));
-        if (repeats > most) {
-            most = repeats;
-            best = i;
-        }
-    }
-    return best;
-}
-
-const Mapping *mapping_auto_grid(Arena *arena, int rank, const int64_t *shape, int64_t workers,
-                                 int64_t grid, int64_t lead, int elem_bytes, int fast_dim,
-                                 int *grid_dim, int64_t *runtime_divisor, MappingError *error)
-{
-    Split s = {.arena = arena, .error = error, .rank = rank, .shape = shape, .workers = workers};
-    bool overhangs;
-    if (!choose(&s, fast_dim, elem_bytes, runtime_divisor)) return NULL;
-    *grid_dim = choose_grid_dim(&s);
-    return build_auto(&s, *grid_dim, grid, lead, &overhangs);
+    if (!check_shape(&s)) return NULL;
+    order_dims(&s, fast_dim);
+    choose_split(&s, elem_bytes);
+    for (int i = 0; runtime_divisor && i < rank; i++) runtime_divisor[i] = trailing_extent(&s, i);
+    return build_auto(&s, overhangs);
 }

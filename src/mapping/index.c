@@ -144,16 +144,6 @@ void *mapping_index_time_part(const Mapping *m, int dim, const MappingIndexOps *
     return or_zero(time_terms(m, dim, ops, counters), ops);
 }
 
-void *mapping_index_step(const Mapping *m, const MappingIndexOps *ops, void *const *counters)
-{
-    void *total = NULL;
-    for (int i = 0; i < m->time_count; i++) {
-        Product place = extents_of(m->time, i + 1, m->time_count);
-        total = sum(total, apply(ops->mul, counters[i], &place, ops), ops);
-    }
-    return or_zero(total, ops);
-}
-
 /* Whether a digit is the slowest of its dimension. Up a dimension's mixed radix each stride is
  * the one below times an extent, so it grows in number or in run-time factors. */
 static bool is_top(const Mapping *m, const MappingDigit *digit)
@@ -211,11 +201,5 @@ void *mapping_index_shape(const Mapping *m, int dim, const MappingIndexOps *ops)
 void *mapping_index_workers(const Mapping *m, const MappingIndexOps *ops)
 {
     Product product = extents_of(m->worker, 0, m->worker_count);
-    return build_product(&product, ops);
-}
-
-void *mapping_index_steps(const Mapping *m, const MappingIndexOps *ops)
-{
-    Product product = extents_of(m->time, 0, m->time_count);
     return build_product(&product, ops);
 }

@@ -32,8 +32,6 @@ void *mapping_index_worker_part(const Mapping *m, int dim, const MappingIndexOps
 void *mapping_index_time_part(const Mapping *m, int dim, const MappingIndexOps *ops,
                               void *const *counters);
 
-/* The step with those counters. */
-void *mapping_index_step(const Mapping *m, const MappingIndexOps *ops, void *const *counters);
 /* The slot that holds a task, in whoever owns it; with one worker: a layout's offset. The
  * coordinates must be inside the shape. */
 void *mapping_index_slot(const Mapping *m, const MappingIndexOps *ops, void *const *coords);
@@ -41,10 +39,9 @@ void *mapping_index_slot(const Mapping *m, const MappingIndexOps *ops, void *con
 void *mapping_index_owner(const Mapping *m, const MappingIndexOps *ops, void *const *coords);
 
 /* Sizes, for mappings with run-time extents: of one digit (a loop's trip count), of the shape
- * along `dim`, of the worker and step counts. */
+ * along `dim`, of the worker count. */
 void *mapping_index_extent(const MappingDigit *digit, const MappingIndexOps *ops);
 void *mapping_index_shape(const Mapping *m, int dim, const MappingIndexOps *ops);
 void *mapping_index_workers(const Mapping *m, const MappingIndexOps *ops);
-void *mapping_index_steps(const Mapping *m, const MappingIndexOps *ops);
 
 #endif

@@ -139,15 +139,6 @@ const Mapping *mapping_auto(Arena *arena, int rank, const int64_t *shape, int64_
                             int elem_bytes, int fast_dim, bool *overhangs, int64_t *runtime_divisor,
                             MappingError *error);
 
-/* The same over `grid` groups (MAPPING_RUNTIME(k)) of `workers` each, for persistent kernels:
- * repeat * spatial(grid) * spatial * repeat(1, …, v). `*grid_dim` is the dimension that the grid
- * is laid along; the repeat's extent there is `lead`, a MAPPING_RUNTIME, or the shape's own if
- * that is one, and means ceil(d / (runtime_divisor * grid)). Always overhangs. Worker w is
- * `group * workers + worker in the group`. */
-const Mapping *mapping_auto_grid(Arena *arena, int rank, const int64_t *shape, int64_t workers,
-                                 int64_t grid, int64_t lead, int elem_bytes, int fast_dim,
-                                 int *grid_dim, int64_t *runtime_divisor, MappingError *error);
-
 /* ---- questions: static extents only, except that the slowest digit of a list may be a run-time
  * one (a leading `repeat`), provided that it is also its dimension's slowest ------------------- */
 /* Task of `worker` at `step` into coords[rank]. O(digits). */
@@ -163,18 +154,7 @@ bool mapping_equal(const Mapping *a, const Mapping *b); /* as functions */
 /* Of rank 2: is each worker's part that of the first of its `unit` plus that of its place there in
  * `fragment`? */
 bool mapping_units_agree(const Mapping *m, const Mapping *fragment, int64_t unit);
-/* Whether the worker parts of coordinates `dim_a` of a and `dim_b` of b are one function of w. */
-bool mapping_same_workers(const Mapping *a, const Mapping *b, int dim_a, int dim_b);
-/* The slot rule. In a loop over m a tile over n is indexed by e_i = task[dims[i]] + offsets[i]
- * (dims[i] -1: by offsets[i] alone; offsets NULL: zeros). Fills slots[step] for every step of m
- * and returns true if each worker owns e in n at every step, at a slot that is the same for all
- * workers; else false with the lowest worker, then step, for which it is not so (ask
- * `mapping_slot` which it is: not owned, or owned at another slot). Same worker count, static. */
-bool mapping_slots(const Mapping *m, const Mapping *n, const int *dims, const int64_t *offsets,
-                   int64_t *slots, int64_t *worker, int64_t *step);
-bool mapping_covers(const Mapping *m);   /* every task of the shape at least once */
-bool mapping_disjoint(const Mapping *m); /* at most once */
-bool mapping_has_replicas(const Mapping *m);
+bool mapping_has_replicas(const Mapping *m); /* is some task more than one worker's? */
 /* First (lowest worker, then step) difference of two mappings of the same worker count; false if
  * equal. For messages: "first differ at worker 1, step 0: (0, 1) against (1, 0)". Where one of
  * them has fewer steps and agrees until then, *step is its step count. */

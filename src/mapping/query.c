@@ -122,114 +122,12 @@ bool mapping_equal(const Mapping *a, const Mapping *b)
     return a == b || !mapping_first_difference(a, b, &worker, &step);
 }
 
-#define NO_DIM (-2) /* a dimension that no digit has */
-
-/* The worker part of one coordinate: what moves another is a replicate to it. */
-static void project_workers(const Mapping *m, int dim, MappingDigits *out)
-{
-    out->count = 0;
-    for (int i = 0; i < m->worker_count; i++) {
-        MappingDigit digit = m->worker[i];
-        if (digit.dim == dim) {
-            digit.dim = 0;
-        } else {
-            digit = (MappingDigit){.extent = digit.extent, .dim = -1};
-        }
-        mapping_push_digit(out, &digit);
-    }
-}
-
-bool mapping_same_workers(const Mapping *a, const Mapping *b, int dim_a, int dim_b)
-{
-    MappingDigits x, y;
-    int64_t index;
-    project_workers(a, dim_a, &x);
-    project_workers(b, dim_b, &y);
-    return !digits_differ(x.list, x.count, y.list, y.count, &index);
-}
-
-/* By the workers' parts gM, gN and the steps' parts hM, hN: gM(w) + hM(t) + offset = gN(w) + hN(s)
- * for all w, with s independent of w. Every part is 0 at index 0, so w = 0 says
- * hM(t) + offset = hN(s), and then the rest says gM = gN. */
-bool mapping_slots(const Mapping *m, const Mapping *n, const int *dims, const int64_t *offsets,
-                   int64_t *slots, int64_t *worker, int64_t *step)
-{
-    *worker = 0;
-    for (*step = 0; *step < m->steps; ++*step) {
-        int64_t task[MAPPING_MAX_RANK], element[MAPPING_MAX_RANK];
-        mapping_eval_time(m, *step, task);
-        for (int i = 0; i < n->rank; i++) {
-            element[i] = (dims[i] >= 0 ? task[dims[i]] : 0) + (offsets ? offsets[i] : 0);
-        }
-        slots[*step] = mapping_slot(n, 0, element);
-        if (slots[*step] < 0) return false;
-    }
-    *step = 0;
-    bool same = true;
-    for (int i = 0; i < n->rank; i++) {
-        MappingDigits x, y;
-        int64_t index;
-        project_workers(m, dims[i] >= 0 ? dims[i] : NO_DIM, &x);
-        project_workers(n, i, &y);
-        if (!digits_differ(x.list, x.count, y.list, y.count, &index)) continue;
-        if (same || index < *worker) *worker = index;
-        same = false;
-    }
-    return same;
-}
-
-/* The digit of dimension `unit->dim` with the unit's stride, or NULL. */
-static const MappingDigit *find_digit(const Mapping *m, const MappingDigit *unit)
-{
-    for (int i = 0; i < m->worker_count + m->time_count; i++) {
-        MappingDigit digit = *mapping_digit_at(m, i);
-        digit.extent = unit->extent;
-        if (mapping_digits_alike(&digit, unit)) return mapping_digit_at(m, i);
-    }
-    return NULL;
-}
-
-/* Whether the digits of `dim` are a mixed radix of its extent, each value reached exactly once:
- * each digit's unit is what the one below it overflows by. */
-static bool is_mixed_radix(const Mapping *m, int dim)
-{
-    MappingDigit unit = {.dim = dim, .stride = 1};
-    int left = 0;
-    for (int i = 0; i < m->worker_count + m->time_count; i++)
-        left += mapping_digit_at(m, i)->dim == dim;
-    for (; left > 0; left--) {
-        const MappingDigit *digit = find_digit(m, &unit);
-        if (!digit) return false;
-        if (!MAPPING_IS_RUNTIME(digit->extent)) {
-            unit.stride *= digit->extent;
-        } else if (unit.scale_count < MAPPING_MAX_SCALE) {
-            mapping_add_scale(unit.scale, &unit.scale_count, MAPPING_RUNTIME_ID(digit->extent));
-        } else {
-            return left == 1; /* nothing can stand above so many */
-        }
-    }
-    return true;
-}
-
-bool mapping_covers(const Mapping *m)
-{
-    for (int i = 0; i < m->rank; i++) {
-        if (!is_mixed_radix(m, i)) return false;
-    }
-    return true;
-}
-
 bool mapping_has_replicas(const Mapping *m)
 {
     for (int i = 0; i < m->worker_count; i++) {
         if (m->worker[i].dim < 0) return true;
     }
     return false;
-}
-
-bool mapping_disjoint(const Mapping *m)
-{
-    return !mapping_has_replicas(m) && mapping_covers(m);
 }
 
 bool mapping_units_agree(const Mapping *m, const Mapping *f, int64_t unit)

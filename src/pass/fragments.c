@@ -49,15 +49,6 @@ static bool find_nest(Nest *n, IrStmt *s)
     return true;
 }
 
-static bool is_simple(IrBlock *body)
-{
-    for (size_t i = 0; i < body->stmts.len; i++) {
-        IrStmtKind kind = body->stmts.data[i]->kind;
-        if (kind != IR_STMT_LET && kind != IR_STMT_SET && kind != IR_STMT_STORE) return false;
-    }
-    return true;
-}
-
 static bool writes(IrBlock *body, const IrTensor *t)
 {
     for (size_t i = 0; i < body->stmts.len; i++)
@@ -182,7 +173,7 @@ static const IrExpr *use_fragment(void *user, const IrExpr *e)
 
 static void do_nest(Nest *n)
 {
-    if (!is_simple(n->body)) return;
+    if (!pass_is_straight(n->body)) return;
     n->moved = base_map(n->ctx->k->arena);
     for (size_t i = 0; i < n->body->stmts.len; i++) {
         const IrStmt *s = n->body->stmts.data[i];

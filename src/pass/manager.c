@@ -7,12 +7,10 @@ typedef struct PassRow {
     const char *name;
     PassTarget target;
     bool (*run)(PassContext *ctx);
-    const char *requires, *ensures;
 } PassRow;
 
 static const PassRow rows[] = {
-#define PASS(id, name, target, function, requires, ensures)                                        \
-    {name, PASS_FOR_##target, function, requires, ensures},
+#define PASS(id, name, target, function, requires, ensures) {name, PASS_FOR_##target, function},
 #include "pass/passes.def"
 #undef PASS
 };
@@ -24,14 +22,6 @@ int pass_count(void)
 const char *pass_name(int index)
 {
     return rows[index].name;
-}
-const char *pass_requires(int index)
-{
-    return rows[index].requires;
-}
-const char *pass_ensures(int index)
-{
-    return rows[index].ensures;
 }
 PassTarget pass_target(int index)
 {

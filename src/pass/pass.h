@@ -49,8 +49,6 @@ bool pass_run(IrKernel *kernel, Diags *diags, const PassOptions *options);
 bool pass_run_one(IrKernel *kernel, Diags *diags, const PassOptions *options, const char *name);
 int pass_count(void);
 const char *pass_name(int index);
-const char *pass_requires(int index);
-const char *pass_ensures(int index);
 PassTarget pass_target(int index);
 
 /* Adds, to cost[n - 1] for the n-th tensor whose swizzle the compiler chose, what its accesses come

@@ -84,16 +84,6 @@ void hd_cuda_destroy(HdCuda *cuda)
     free(cuda);
 }
 
-int hd_cuda_device_count(const HdCuda *cuda)
-{
-    return cuda->device_count;
-}
-
-int hd_cuda_driver_version(const HdCuda *cuda)
-{
-    return cuda->version;
-}
-
 /* ---- devices ------------------------------------------------------------------------------- */
 
 static bool cuda_check_device(const HdCuda *cuda, int device, HdFailure *failure)

@@ -15,9 +15,6 @@ typedef struct HdCudaModule HdCudaModule;
 /* Loads $HD_LIBCUDA or libcuda.so.1 and lists the devices: at least one on success. */
 HdCuda *hd_cuda_create(HdFailure *failure);
 void hd_cuda_destroy(HdCuda *cuda); /* NULL is allowed; after its modules and memory */
-int hd_cuda_device_count(const HdCuda *cuda);
-int hd_cuda_driver_version(const HdCuda *cuda); /* 13020 for 13.2 */
-
 typedef struct HdCudaDevice {
     char name[128];
     int arch;         /* 90 for compute capability 9.0 */

@@ -154,16 +154,6 @@ const int *runtime_nvrtc_archs(const RuntimeNvrtc *nvrtc, int *count)
     return nvrtc->archs;
 }
 
-bool runtime_arch_parse(const char *text, int *arch, bool *specific)
-{
-    char *end;
-    if (strncmp(text, "sm_", 3) != 0 || text[3] < '1' || text[3] > '9') return false;
-    long n = strtol(text + 3, &end, 10);
-    *specific = *end == 'a';
-    *arch = (int)n;
-    return n >= 10 && n < 1000 && end[*specific] == '\0';
-}
-
 /* ---- compiling ----------------------------------------------------------------------------- */
 
 typedef VEC(const char *) NvrtcArgs;

@@ -19,9 +19,6 @@ int runtime_nvrtc_version(const RuntimeNvrtc *nvrtc); /* 13000 for 13.0 */
 /* Architectures it compiles for, ascending: 75, 80, … */
 const int *runtime_nvrtc_archs(const RuntimeNvrtc *nvrtc, int *count);
 
-/* "sm_80" or "sm_90a": the number, and whether it has the suffix. False: not of that form. */
-bool runtime_arch_parse(const char *text, int *arch, bool *specific);
-
 typedef struct RuntimeNvrtcOptions {
     int arch;                 /* 80 */
     bool specific;            /* sm_90a: features of exactly this architecture */

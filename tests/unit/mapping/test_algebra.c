@@ -72,8 +72,7 @@ static void assert_coverage(const Pair *pair)
         }
     }
     test_free(seen);
-    assert_int_equal(mapping_covers(pair->mapping), reached == volume);
-    assert_int_equal(mapping_disjoint(pair->mapping), disjoint);
+    assert_int_equal(reached, volume);
     assert_int_equal(mapping_has_replicas(pair->mapping), !disjoint);
 }
 
@@ -137,7 +136,6 @@ static void assert_index(const Mapping *m, const Oracle *o, int64_t *runtime)
 {
     MappingIndexOps ops = value_ops(runtime);
     assert_int_equal(unbox(mapping_index_workers(m, &ops)), o->workers);
-    assert_int_equal(unbox(mapping_index_steps(m, &ops)), o->steps);
     for (int i = 0; i < m->rank; i++) {
         assert_int_equal(unbox(mapping_index_shape(m, i, &ops)), o->shape[i]);
     }
@@ -152,7 +150,6 @@ static void assert_index(const Mapping *m, const Oracle *o, int64_t *runtime)
                                  unbox(mapping_index_worker_part(m, i, &ops, box(w))) +
                                      unbox(mapping_index_time_part(m, i, &ops, counters)));
             }
-            assert_int_equal(unbox(mapping_index_step(m, &ops, counters)), s);
             assert_int_equal(unbox(mapping_index_slot(m, &ops, coords)), s);
             int64_t owner = unbox(mapping_index_owner(m, &ops, coords));
             assert_true(owner <= w && find_step(o, owner, oracle_task(o, w, s)) == s);
@@ -227,19 +224,11 @@ static bool find_difference(const Oracle *a, const Oracle *b, int64_t *worker, i
     return false;
 }
 
-static bool same_worker_part(const Oracle *a, const Oracle *b, int dim_a, int dim_b)
-{
-    for (int64_t w = 0; w < a->workers; w++) {
-        if (oracle_task(a, w, 0)[dim_a] != oracle_task(b, w, 0)[dim_b]) return false;
-    }
-    return true;
-}
-
 static void equality_is_that_of_functions(void **unused)
 {
     (void)unused;
     uint64_t state = 3;
-    int equal = 0, same = 0, compared = 0;
+    int equal = 0, compared = 0;
     for (int trial = 0; trial < 60000; trial++) {
         Arena *arena = base_arena_create(&escape);
         int rank = 1 + random_below(&state, 3);
@@ -257,81 +246,11 @@ static void equality_is_that_of_functions(void **unused)
                 assert_int_equal(got_w, w);
                 assert_int_equal(got_s, s);
             }
-            int i = random_below(&state, rank), j = random_below(&state, rank);
-            bool part = same_worker_part(&a.oracle, &b.oracle, i, j);
-            assert_int_equal(mapping_same_workers(a.mapping, b.mapping, i, j), part);
-            same += part && a.oracle.workers > 1;
             compared++;
         }
         base_arena_destroy(arena);
     }
-    assert_true(equal > 500 && same > 100 && compared > 2000);
-}
-
-/* The slot rule by its definition: the first (worker, step) that breaks it, worker 0's slots being
- * the ones that all must share. */
-static bool find_breach(const Oracle *m, const Oracle *n, const int *dims, const int64_t *offsets,
-                        int64_t *worker, int64_t *step)
-{
-    for (int64_t w = 0; w < m->workers; w++) {
-        for (int64_t s = 0; s < m->steps; s++) {
-            int64_t mine[MAPPING_MAX_RANK], zeroth[MAPPING_MAX_RANK];
-            for (int i = 0; i < n->rank; i++) {
-                mine[i] = offsets[i] + (dims[i] >= 0 ? oracle_task(m, w, s)[dims[i]] : 0);
-                zeroth[i] = offsets[i] + (dims[i] >= 0 ? oracle_task(m, 0, s)[dims[i]] : 0);
-            }
-            int64_t slot = find_step(n, w, mine);
-            *worker = w;
-            *step = s;
-            if (slot < 0 || slot != find_step(n, 0, zeroth)) return true;
-        }
-    }
-    return false;
-}
-
-static void slot_rule_is_decided(void **unused)
-{
-    (void)unused;
-    uint64_t state = 9;
-    int legal = 0, illegal = 0;
-    for (int trial = 0; trial < 40000; trial++) {
-        Arena *arena = base_arena_create(&escape);
-        int rank = 1 + random_below(&state, 3), dims[MAPPING_MAX_RANK];
-        Pair m = random_pair(arena, &state, rank, 2, 24), n = m;
-        int kind = random_below(&state, 3);
-        for (int i = 0; i < rank; i++) dims[i] = i;
-        if (kind == 0 || rank == 1) {
-            n = random_pair(arena, &state, rank, 2, 24);
-        } else if (kind == 1) {
-            int dropped = random_below(&state, rank);
-            MappingError error = {0};
-            n.mapping = mapping_drop(arena, m.mapping, dropped, &error);
-            n.oracle = oracle_drop(arena, &m.oracle, dropped);
-            for (int i = 0; i < rank - 1; i++) dims[i] = i < dropped ? i : i + 1;
-        }
-        if (m.oracle.workers == n.oracle.workers) {
-            int64_t offsets[MAPPING_MAX_RANK] = {0}, slots[32], w, s, got_w, got_s;
-            if (random_below(&state, 3) == 0) dims[random_below(&state, n.oracle.rank)] = -1;
-            if (random_below(&state, 3) == 0) offsets[0] = random_below(&state, 3);
-            bool breach = find_breach(&m.oracle, &n.oracle, dims, offsets, &w, &s);
-            assert_int_equal(
-                mapping_slots(m.mapping, n.mapping, dims, offsets, slots, &got_w, &got_s), !breach);
-            for (int64_t t = 0; !breach && t < m.oracle.steps; t++) {
-                int64_t e[MAPPING_MAX_RANK];
-                for (int i = 0; i < n.oracle.rank; i++) {
-                    e[i] = offsets[i] + (dims[i] >= 0 ? oracle_task(&m.oracle, 0, t)[dims[i]] : 0);
-                }
-                assert_int_equal(slots[t], find_step(&n.oracle, 0, e));
-            }
-            if (breach) {
-                assert_int_equal(got_w, w);
-                assert_int_equal(got_s, s);
-            }
-            *(breach ? &illegal : &legal) += 1;
-        }
-        base_arena_destroy(arena);
-    }
-    assert_true(legal > 5000 && illegal > 5000);
+    assert_true(equal > 500 && compared > 2000);
 }
 
 /* Some extents of a random product are made run-time ones; bound to the same values, the index
@@ -377,7 +296,6 @@ int main(void)
         cmocka_unit_test(random_mappings_agree),
         cmocka_unit_test(composition_is_associative),
         cmocka_unit_test(equality_is_that_of_functions),
-        cmocka_unit_test(slot_rule_is_decided),
         cmocka_unit_test(runtime_extents_evaluate_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -149,20 +149,6 @@ static void test_absent(void **state)
     runtime_nvrtc_destroy(NULL);
 }
 
-static void test_arch_names(void **state)
-{
-    (void)state;
-    int arch;
-    bool specific;
-    assert_true(runtime_arch_parse("sm_80", &arch, &specific) && arch == 80 && !specific);
-    assert_true(runtime_arch_parse("sm_90a", &arch, &specific) && arch == 90 && specific);
-    assert_true(runtime_arch_parse("sm_120", &arch, &specific) && arch == 120);
-    const char *bad[] = {"",       "sm_",  "80",       "sm_8x", "sm_90aa",
-                         "sm_-80", "sm_5", "sm_99999", "SM_80"};
-    for (size_t i = 0; i < BASE_LEN(bad); i++)
-        assert_false(runtime_arch_parse(bad[i], &arch, &specific));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -171,7 +157,6 @@ int main(void)
         FIXTURE_TEST(test_cached),
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_absent),
-        cmocka_unit_test(test_arch_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
