@@ -146,7 +146,7 @@ int base_file_read(Arena *arena, const char *path, char **text, size_t *len);
 /* The same, but stops after `most` bytes: for what is refused anyway if it is longer. */
 int base_file_read_most(Arena *arena, const char *path, size_t most, char **text, size_t *len);
 /* Writes to a temporary beside `path`, flushes, then renames: a reader sees the old file or the
- * whole new one, and a failure leaves no trace. */
+ * whole new one, and a failure leaves no trace. Links lead to the file. "-": standard output. */
 int base_file_write(const char *path, const void *data, size_t len);
 int base_mkdirs(Arena *arena, const char *path); /* like mkdir -p */
 bool base_file_exists(const char *path);

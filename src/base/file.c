@@ -112,17 +112,10 @@ static int temporary_finish(Temporary *t, size_t size)
     return rename(t->name, t->path) == 0 ? 0 : errno;
 }
 
-int base_file_write(const char *path, const void *data, size_t len)
+static int replace_file(const char *path, const void *data, size_t len)
 {
-    struct stat st;
     mode_t mask = umask(0);
     umask(mask);
-    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) { /* /dev/null, a pipe: no rename */
-        int fd = open(path, O_WRONLY | O_CLOEXEC);
-        if (fd < 0) return errno;
-        int error = write_all(fd, data, len);
-        return close(fd) != 0 && !error ? errno : error;
-    }
     size_t size = strlen(path) + 32;
     Temporary t = {.path = path, .name = malloc(size)};
     if (!t.name) return ENOMEM;
@@ -134,6 +127,22 @@ int base_file_write(const char *path, const void *data, size_t len)
     if (t.fd >= 0 && close(t.fd) != 0 && !error) error = errno;
     if (error && t.named) unlink(t.name);
     free(t.name);
+    return error;
+}
+
+int base_file_write(const char *path, const void *data, size_t len)
+{
+    struct stat st;
+    if (strcmp(path, "-") == 0) return write_all(STDOUT_FILENO, data, len);
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) { /* /dev/null, a pipe: no rename */
+        int fd = open(path, O_WRONLY | O_CLOEXEC);
+        if (fd < 0) return errno;
+        int error = write_all(fd, data, len);
+        return close(fd) != 0 && !error ? errno : error;
+    }
+    char *target = realpath(path, NULL); /* /dev/stdout must stay what it is */
+    int error = replace_file(target ? target : path, data, len);
+    free(target);
     return error;
 }
 

@@ -22,6 +22,15 @@ void artefact_every_arch(const Options *o, CompileOptions *c)
     c->arch_count = o->archs.len ? (int)o->archs.len : (int)BASE_LEN(unnamed);
 }
 
+void artefact_only(CompileOptions *c, const Options *o, bool cuda)
+{
+    if (!(cuda ? c->cuda : c->cpu))
+        options_die_call("--emit=%s is made for the %s target, which --target=%s leaves out",
+                         o->emit, cuda ? "CUDA" : "CPU", o->target);
+    c->cuda = cuda;
+    c->cpu = !cuda;
+}
+
 static ExitStatus make_module(Artefact *a)
 {
     CompileStatus status = compile_module(a->s, &a->options, &a->module);
@@ -49,8 +58,7 @@ static void tell_left_out(const Artefact *a)
 
 static ExitStatus emit_image(Artefact *a, bool ptx)
 {
-    a->options.cpu = false;
-    a->options.cuda = true;
+    artefact_only(&a->options, a->o, true);
     ExitStatus status = make_module(a);
     if (status == EXIT_DONE) status = make_images(a, false);
     if (status != EXIT_DONE) return status;
@@ -124,10 +132,13 @@ static ExitStatus emit_library(Artefact *a, bool with_header)
     if (status != EXIT_DONE) return status;
     const char *name = base_format(arena, "lib%s.so", a->module->name);
     const char *path = a->o->output ? a->o->output : name;
+    const char *header = base_path_join(arena, base_path_dir(arena, path),
+                                        base_format(arena, "%s.h", a->module->name));
+    if (with_header && strcmp(header, path) == 0)
+        options_die_call("-o %s: there the library's header is written", path);
     status = compile_c(a, &text, path);
     if (status != EXIT_DONE || !with_header) return status;
-    const char *header = base_format(arena, "%s.h", a->module->name);
-    a->o->output = base_path_join(arena, base_path_dir(arena, path), header);
+    a->o->output = header;
     return emit_header(a);
 }
 

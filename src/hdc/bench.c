@@ -9,6 +9,7 @@
 typedef struct Table {
     json_t *rows; /* JSON array of all timings */
     const char *file, *device;
+    FILE *report;     /* of the lines for people; not where the JSON goes */
     double bandwidth; /* bytes a second, measured; 0: not known */
 } Table;
 
@@ -16,11 +17,12 @@ static void show(void *user, const HostTiming *t)
 {
     Table *table = user;
     double rate = t->bytes / t->time.median;
-    printf("%-32s %10.3f ms  [%.3f, %.3f]  %8.2f GB/s", t->title, t->time.median * 1e3,
-           t->time.low * 1e3, t->time.high * 1e3, rate * 1e-9);
-    if (table->bandwidth > 0) printf("  %5.1f %% of copy", 100 * rate / table->bandwidth);
-    printf("\n");
-    fflush(stdout);
+    fprintf(table->report, "%-32s %10.3f ms  [%.3f, %.3f]  %8.2f GB/s", t->title,
+            t->time.median * 1e3, t->time.low * 1e3, t->time.high * 1e3, rate * 1e-9);
+    if (table->bandwidth > 0)
+        fprintf(table->report, "  %5.1f %% of copy", 100 * rate / table->bandwidth);
+    fprintf(table->report, "\n");
+    fflush(table->report);
     json_array_append_new(table->rows,
                           json_pack("{s:s, s:s, s:s, s:s, s:i, s:f, s:f, s:f, s:f, s:f}", "file",
                                     table->file, "title", t->title, "kernel", t->kernel, "device",
@@ -134,7 +136,8 @@ ExitStatus verb_bench(Options *o)
     if (!host) return report_failure(&failure);
     Table table = {.rows = json_array(), .device = hd_rt_device_name(host->device)};
     if (!hd_rt_device_bandwidth(host->device, &table.bandwidth, &failure)) table.bandwidth = 0;
-    printf("%s, copy %.1f GB/s\n", table.device, table.bandwidth * 1e-9);
+    table.report = o->json && strcmp(o->json, "-") == 0 ? stderr : stdout;
+    fprintf(table.report, "%s, copy %.1f GB/s\n", table.device, table.bandwidth * 1e-9);
     ExitStatus worst = EXIT_DONE;
     PathList files = paths_collect(o, ".hd");
     for (size_t i = 0; i < files.len; i++) {

@@ -18,15 +18,10 @@ static const EmitName emit_names[] = {
 static ExitStatus emit_text(Options *o, Compile *s, CompileKind kind)
 {
     CompileOptions c = compile_options(o);
-    if (kind == COMPILE_C) c.cuda = false;
-    if (kind == COMPILE_CU || kind == COMPILE_CUDA_HOST) c.cpu = false;
+    if (kind == COMPILE_C) artefact_only(&c, o, false);
+    if (kind == COMPILE_CU || kind == COMPILE_CUDA_HOST) artefact_only(&c, o, true);
     if (kind == COMPILE_MANIFEST) artefact_every_arch(o, &c);
-    if (kind == COMPILE_IR) {
-        if (o->target && strcmp(o->target, "cuda") == 0)
-            c.cpu = false;
-        else
-            c.cuda = false;
-    }
+    if (kind == COMPILE_IR && c.cpu) c.cuda = false;
     Sb out = base_sb(s->arena);
     CompileStatus status = compile_emit(s, &c, kind, &out);
     ExitStatus result = report_status(o, s, status);

@@ -21,7 +21,7 @@ static ExitStatus format_file(Options *o, const char *path)
     if (formatted && o->fmt_check && !same) {
         printf("%s\n", path);
         status = EXIT_WRONG;
-    } else if (formatted && strcmp(path, "-") == 0) {
+    } else if (formatted && !o->fmt_check && strcmp(path, "-") == 0) {
         fputs(formatted, stdout);
     } else if (formatted && !o->fmt_check && !same) {
         error = base_file_write(path, formatted, strlen(formatted));

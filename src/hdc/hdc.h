@@ -35,6 +35,7 @@ typedef struct Options {
     const char *emit, *target, *device, *json, *svg, *shape, *filter;
     const char *print_after, *stop_after, *compare;
     VEC(int) archs;
+    unsigned verb_options;  /* those given that only some verbs take, by row */
     VEC(DiagCode) silenced; /* -Wno-CODE */
     int64_t workers, jobs;  /* jobs 0: all in this process */
     uint64_t seed;
@@ -64,6 +65,8 @@ Compile *open_session(Options *options, const char *path, ExitStatus *status);
 
 /* Has code made for every --arch, as libraries hold it; else it is for the first. */
 void artefact_every_arch(const Options *options, CompileOptions *compile);
+/* Code for one target only; ends the program if --target leaves that out. */
+void artefact_only(CompileOptions *compile, const Options *options, bool cuda);
 /* --emit=so, header, ptx, cubin; without --emit the library and its header. */
 ExitStatus build_artefact(Options *options, Compile *session);
 /* Ends the program if --emit names none of those, or -o cannot take it. */

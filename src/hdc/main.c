@@ -2,6 +2,7 @@
 #include "hdc/hdc.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 const Verb verbs[] = {
@@ -107,14 +108,14 @@ void say(const Options *o, const char *fmt, ...)
 static bool wants(const Options *o, const char *target)
 {
     bool found = !o->target;
-    for (const char *p = o->target; p && *p;) {
+    for (const char *p = o->target; p;) {
         size_t len = strcspn(p, ",");
         bool cpu = len == 3 && strncmp(p, "cpu", 3) == 0;
         bool cuda = len == 4 && strncmp(p, "cuda", 4) == 0;
         if (!cpu && !cuda)
             options_die_call("--target is `cpu`, `cuda` or `cpu,cuda`, not `%s`", o->target);
         found |= strlen(target) == len && strncmp(p, target, len) == 0;
-        p += len + (p[len] == ',');
+        p = p[len] ? p + len + 1 : NULL;
     }
     return found;
 }
@@ -180,6 +181,28 @@ static void check_defines(const Options *o, Compile *s, bool some)
     }
 }
 
+static bool same_file(const char *a, const char *b)
+{
+    struct stat x, y;
+    return a && b && stat(a, &x) == 0 && stat(b, &y) == 0 && S_ISREG(x.st_mode) &&
+           x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+static void keep_source(const Compile *s, const char *output)
+{
+    for (size_t i = 0; i < s->diags->sources.len; i++)
+        if (same_file(s->diags->sources.data[i]->path, output))
+            options_die_call("%s is a source: it is not written over", output);
+}
+
+static void keep_sources(const Options *o, const Compile *s)
+{
+    keep_source(s, o->output);
+    keep_source(s, o->svg);
+    keep_source(s, o->json);
+    for (size_t i = 0; i < o->outputs.len; i++) keep_source(s, o->outputs.data[i].value);
+}
+
 Compile *open_session(Options *o, const char *path, ExitStatus *status)
 {
     Compile *s = compile_create();
@@ -194,6 +217,7 @@ Compile *open_session(Options *o, const char *path, ExitStatus *status)
     say(o, "reads %s", path);
     CompileStatus loaded = compile_load(s, path, NULL, 0);
     *status = EXIT_DONE;
+    keep_sources(o, s);
     if (loaded == COMPILE_OK) {
         check_defines(o, s, o->words.len > 1 && !(o->verb && strcmp(o->verb, "run") == 0));
         return s;

@@ -62,7 +62,7 @@ static void add_define(Options *o, const char *text)
 static void add_archs(Options *o, const char *list)
 {
     static const int known[] = {75, 80, 86, 87, 89, 90, 100, 103, 120, 121};
-    for (const char *p = list; *p;) {
+    for (const char *p = list; p;) {
         const char *start = p;
         if (strncmp(p, "sm_", 3) == 0) p += 3;
         char *end;
@@ -77,7 +77,7 @@ static void add_archs(Options *o, const char *list)
         bool again = false;
         for (size_t i = 0; i < o->archs.len; i++) again |= o->archs.data[i] == arch;
         if (!again) VEC_PUSH(o->arena, o->archs, (int)arch);
-        p = *end == ',' ? end + 1 : end;
+        p = *end ? end + 1 : NULL;
     }
 }
 
@@ -121,6 +121,32 @@ static const FlagOption flag_options[] = {
     {"-h", offsetof(Options, help)},
     {"--help", offsetof(Options, help)},
 };
+
+/* Options that only some verbs take; all others are every verb's. */
+typedef struct VerbOption {
+    const char *name, *verbs;
+} VerbOption;
+static const VerbOption verb_options[] = {
+    {"-o", "build map"},    {"--emit", "build"},        {"--generic", "build"},
+    {"--in", "run"},        {"--out", "run"},           {"--svg", "map"},
+    {"--shape", "map"},     {"--workers", "map"},       {"--json", "map bench"},
+    {"--compare", "bench"}, {"--filter", "test bench"}, {"--jobs", "test"},
+};
+
+static void note_verb_option(Options *o, const char *arg)
+{
+    for (size_t i = 0; i < BASE_LEN(verb_options); i++)
+        if (is(arg, verb_options[i].name)) o->verb_options |= 1U << i;
+}
+
+/* Verbs may stand behind their options. */
+static void check_verb_options(const Options *o)
+{
+    const char *verb = o->verb ? o->verb : "build";
+    for (size_t i = 0; i < BASE_LEN(verb_options); i++)
+        if ((o->verb_options >> i & 1) && !strstr(verb_options[i].verbs, verb))
+            options_die_call("%s: there is no option `%s`", verb, verb_options[i].name);
+}
 
 static bool text_option(Options *o, int argc, char **argv, int *at)
 {
@@ -228,9 +254,10 @@ bool options_parse(Options *o, int argc, char **argv)
             rest = true;
         else if (!rest && strcmp(arg, "--version") == 0)
             o->verb = "version";
-        else if (!rest && arg[0] == '-' && arg[1])
+        else if (!rest && arg[0] == '-' && arg[1]) {
+            note_verb_option(o, arg);
             option(o, argc, argv, &i);
-        else if (is_verb(o, "run") && looks_like_assignment(arg))
+        } else if (is_verb(o, "run") && looks_like_assignment(arg))
             VEC_PUSH(o->arena, o->assignments, split_pair(o, arg, "run"));
         else if (!o->verb && o->words.len == 0) {
             for (const Verb *v = verbs; v->name; v++)
@@ -240,5 +267,6 @@ bool options_parse(Options *o, int argc, char **argv)
             VEC_PUSH(o->arena, o->words, arg);
         }
     }
+    if (!o->help) check_verb_options(o);
     return true;
 }

@@ -1,8 +1,10 @@
 /* hdc run FILE.hd ENTRY: one launch. */
 #include "hdc/hdc.h"
 
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 typedef struct Run {
     Options *o;
@@ -14,7 +16,8 @@ typedef struct Run {
     HostTensor **tensors;
     HostArg *args;
     uint64_t random;
-    bool unreadable; /* an input file is */
+    ExitStatus status; /* what failed means: the call is wrong, if nothing else is said */
+    FILE *report;      /* of shapes, digests and time */
 } Run;
 
 static const char *find_pair(const Pair *pairs, size_t count, const char *name)
@@ -36,11 +39,44 @@ static bool failed(const char *fmt, ...)
     return false;
 }
 
-static bool parse_number(const char *text, double *value)
+/* What the host could not do. */
+static bool host_failed(Run *r, const HdFailure *failure)
 {
+    r->status = report_failure(failure);
+    return false;
+}
+
+/* A number as it is written: an integer of up to 64 bits exactly, else the nearest f64. */
+static bool parse_number(const char *text, Scalar *value)
+{
+    bool negative = *text == '-';
     char *end;
-    *value = strtod(text, &end);
-    return end != text && *end == '\0';
+    errno = 0;
+    long long whole = negative ? strtoll(text, &end, 10) : (long long)strtoull(text, &end, 10);
+    *value = scalar_int(negative ? ELEM_I64 : ELEM_U64, whole);
+    if (!errno && !*end && (negative || isdigit((unsigned char)*text))) return true;
+    *value = scalar_float(ELEM_F64, strtod(text, &end));
+    return end != text && !*end;
+}
+
+static const char *number_of_bool(const char *text)
+{
+    return strcmp(text, "true") == 0 ? "1" : strcmp(text, "false") == 0 ? "0" : text;
+}
+
+/* A number that the type holds: an integer as it is, a float rounded, but not to infinity. */
+static bool parse_value(const char *name, Elem elem, const char *text, Scalar *value)
+{
+    Scalar given;
+    if (!parse_number(elem == ELEM_BOOL ? number_of_bool(text) : text, &given))
+        return failed("`%s` cannot be `%s`, which is no number", name, text);
+    *value = scalar_cast(elem, given);
+    double wanted = scalar_to_double(given), got = scalar_to_double(*value);
+    bool large = given.elem == ELEM_F64 && wanted >= 0x1p63; /* would saturate */
+    if (vocab_elem_is_float(elem) ? isfinite(got) || !isfinite(wanted) : got == wanted && !large)
+        return true;
+    return failed("`%s` cannot be `%s`, which %s does not hold", name, text,
+                  vocab_elem(elem)->text);
 }
 
 static Elem elem_of(const HdParamInfo *p)
@@ -59,7 +95,9 @@ static bool check_names(const Run *r)
         for (int j = 0; j < k->param_count; j++)
             known |= !k->params[j].is_tensor && strcmp(name, k->params[j].name) == 0;
         if (!known) return failed("`%s` has no size or scalar parameter `%s`", k->name, name);
-        if (find_pair(r->o->assignments.data, i, name)) return failed("`%s` is given twice", name);
+        if (find_pair(r->o->assignments.data, i, name) ||
+            find_pair(r->o->inputs.data, r->o->inputs.len, name))
+            return failed("`%s` is given twice", name);
     }
     for (int list = 0; list < 2; list++) {
         const Pair *pairs = list ? r->o->outputs.data : r->o->inputs.data;
@@ -67,8 +105,12 @@ static bool check_names(const Run *r)
         for (size_t i = 0; i < count; i++) {
             bool known = false;
             for (int j = 0; j < k->param_count; j++)
-                known |= strcmp(pairs[i].name, k->params[j].name) == 0;
+                known |= strcmp(pairs[i].name, k->params[j].name) == 0 &&
+                         (!list || k->params[j].is_tensor);
+            if (!known && list) return failed("`%s` has no tensor `%s`", k->name, pairs[i].name);
             if (!known) return failed("`%s` has no parameter `%s`", k->name, pairs[i].name);
+            if (find_pair(pairs, i, pairs[i].name))
+                return failed("--%s: `%s` is given twice", list ? "out" : "in", pairs[i].name);
         }
     }
     return true;
@@ -80,20 +122,20 @@ static bool read_sizes(Run *r)
         const char *text =
             find_pair(r->o->assignments.data, r->o->assignments.len, r->kernel->size_names[i]);
         r->sizes[i] = -1;
-        double value;
+        Scalar value;
         if (!text) continue;
-        bool fits = parse_number(text, &value) && value >= 0 && value < 0x1p62;
-        if (!fits || value != (double)(int64_t)value)
+        if (!parse_value(r->kernel->size_names[i], ELEM_INDEX, text, &value)) return false;
+        if (value.i < 0 || value.i >= (int64_t)1 << 62)
             return failed("the size `%s` cannot be `%s`", r->kernel->size_names[i], text);
-        r->sizes[i] = (int64_t)value;
+        r->sizes[i] = value.i;
     }
     return true;
 }
 
 static bool is_file(const char *spec)
 {
-    double unused;
-    return spec && strncmp(spec, "random", 6) != 0 && !parse_number(spec, &unused);
+    Scalar unused;
+    return spec && strcmp(spec, "random") != 0 && !parse_number(number_of_bool(spec), &unused);
 }
 
 /* Inputs from files come first: their shapes give sizes. */
@@ -102,10 +144,7 @@ static bool load_file(Run *r, int p, const char *path)
     const HdParamInfo *info = &r->kernel->params[p];
     HdFailure failure = {0};
     HostTensor *t = host_tensor_load(r->session->arena, path, elem_of(info), info->name, &failure);
-    if (!t) {
-        r->unreadable = access(path, R_OK) != 0;
-        return failed("%s", failure.text);
-    }
+    if (!t) return host_failed(r, &failure);
     r->tensors[p] = t;
     if (t->dl.ndim != info->rank)
         return failed("%s has rank %d, but parameter `%s` has rank %d", path, t->dl.ndim,
@@ -140,12 +179,16 @@ static bool make_tensor(Run *r, int p, const char *spec)
         if (!extent_of(r, info, d, &shape[d])) return false;
     HdFailure failure = {0};
     HostTensor *t = host_tensor_create(elem_of(info), info->rank, shape, &failure);
-    if (!t) return failed("parameter `%s`: %s", info->name, failure.text);
+    if (!t) {
+        const char *why = base_format(r->session->arena, "%s", failure.text);
+        hd_fail(&failure, failure.status, "parameter `%s`: %s", info->name, why);
+        return host_failed(r, &failure);
+    }
     r->tensors[p] = t;
-    double value;
-    if (spec && parse_number(spec, &value)) {
-        for (int64_t i = 0; i < t->count; i++)
-            host_tensor_set(t, i, scalar_cast(t->elem, scalar_float(ELEM_F64, value)));
+    Scalar value;
+    if (spec && strcmp(spec, "random") != 0) {
+        if (!parse_value(info->name, t->elem, spec, &value)) return false;
+        for (int64_t i = 0; i < t->count; i++) host_tensor_set(t, i, value);
     } else if (info->mode != 1) {
         host_tensor_random(t, &r->random, NULL, NULL);
     }
@@ -157,10 +200,9 @@ static bool make_scalar(Run *r, int p)
     const HdParamInfo *info = &r->kernel->params[p];
     const char *spec = find_pair(r->o->assignments.data, r->o->assignments.len, info->name);
     if (!spec) spec = find_pair(r->o->inputs.data, r->o->inputs.len, info->name);
-    double value = 1;
-    if (spec && !parse_number(spec, &value))
-        return failed("`%s` is not a number for `%s`", spec, info->name);
-    r->args[p].scalar = scalar_bits(scalar_cast(elem_of(info), scalar_float(ELEM_F64, value)));
+    Scalar value;
+    if (!parse_value(info->name, elem_of(info), spec ? spec : "1", &value)) return false;
+    r->args[p].scalar = scalar_bits(value);
     return true;
 }
 
@@ -188,34 +230,45 @@ static void print_results(const Run *r, const HdTiming *timing)
         const HdParamInfo *info = &r->kernel->params[p];
         if (!info->is_tensor) continue;
         static const char *const modes[] = {"in", "out", "inout"};
-        printf("%-5s %s: %s[", modes[info->mode], info->name, info->elem);
+        fprintf(r->report, "%-5s %s: %s[", modes[info->mode], info->name, info->elem);
         for (int d = 0; d < info->rank; d++)
-            printf("%s%lld", d ? ", " : "", (long long)r->tensors[p]->shape[d]);
-        printf("]");
+            fprintf(r->report, "%s%lld", d ? ", " : "", (long long)r->tensors[p]->shape[d]);
+        fprintf(r->report, "]");
         if (info->mode) {
-            printf("  digest %016llx  [", (unsigned long long)host_tensor_digest(r->tensors[p]));
+            fprintf(r->report, "  digest %016llx  [",
+                    (unsigned long long)host_tensor_digest(r->tensors[p]));
             for (int64_t i = 0; i < r->tensors[p]->count && i < 4; i++)
-                printf("%s%s", i ? ", " : "",
-                       scalar_text(r->session->arena, host_tensor_get(r->tensors[p], i)));
-            printf("%s]", r->tensors[p]->count > 4 ? ", …" : "");
+                fprintf(r->report, "%s%s", i ? ", " : "",
+                        scalar_text(r->session->arena, host_tensor_get(r->tensors[p], i)));
+            fprintf(r->report, "%s]", r->tensors[p]->count > 4 ? ", …" : "");
         }
-        printf("\n");
+        fprintf(r->report, "\n");
     }
-    printf("%s: %.3f ms on %s (%s%s%s)\n", r->kernel->name, timing->seconds * 1e3,
-           hd_rt_device_name(r->host->device), timing->instance, *timing->instance ? "; " : "",
-           timing->variant);
+    fprintf(r->report, "%s: %.3f ms on %s (%s%s%s)\n", r->kernel->name, timing->seconds * 1e3,
+            hd_rt_device_name(r->host->device), timing->instance, *timing->instance ? "; " : "",
+            timing->variant);
 }
 
-static bool save_outputs(const Run *r)
+static bool save_outputs(Run *r)
 {
     for (int p = 0; p < r->kernel->param_count; p++) {
         const char *path =
             find_pair(r->o->outputs.data, r->o->outputs.len, r->kernel->params[p].name);
         HdFailure failure = {0};
-        if (path && r->tensors[p] &&
-            !host_tensor_save(r->session->arena, r->tensors[p], path, &failure))
-            return failed("%s", failure.text);
+        if (path && !host_tensor_save(r->session->arena, r->tensors[p], path, &failure))
+            return host_failed(r, &failure);
     }
+    return true;
+}
+
+static bool launch_once(Run *r)
+{
+    HdFailure failure = {0};
+    HdTiming timing = {0};
+    if (!host_launch(r->host, r->module, r->kernel->name, r->args, r->kernel->param_count, &timing,
+                     &failure))
+        return host_failed(r, &failure);
+    print_results(r, &timing);
     return true;
 }
 
@@ -226,20 +279,10 @@ static ExitStatus launch(Run *r)
     r->sizes = NEW_ARRAY(arena, int64_t, sizes);
     r->tensors = NEW_ARRAY(arena, HostTensor *, count);
     r->args = NEW_ARRAY(arena, HostArg, count);
-    HdFailure failure = {0};
-    HdTiming timing = {0};
-    ExitStatus status = EXIT_CALL;
-    if (check_names(r) && read_sizes(r) && make_args(r)) {
-        if (!host_launch(r->host, r->module, r->kernel->name, r->args, r->kernel->param_count,
-                         &timing, &failure)) {
-            status = report_failure(&failure);
-        } else {
-            print_results(r, &timing);
-            status = save_outputs(r) ? EXIT_DONE : EXIT_ENVIRONMENT;
-        }
-    }
+    bool good =
+        check_names(r) && read_sizes(r) && make_args(r) && launch_once(r) && save_outputs(r);
     for (int p = 0; p < r->kernel->param_count; p++) host_tensor_destroy(r->tensors[p]);
-    return r->unreadable ? EXIT_ENVIRONMENT : status;
+    return good ? EXIT_DONE : r->status;
 }
 
 static ExitStatus no_such_kernel(const Compile *s, const char *name)
@@ -259,7 +302,10 @@ static ExitStatus run_entry(Options *o, Compile *s, const char *entry)
     Host *host = host_create(o->device, o->seed, &failure);
     if (!host) return report_failure(&failure);
     CompileStatus built;
-    Run run = {.o = o, .session = s, .host = host, .random = o->seed};
+    Run run = {.o = o, .session = s, .host = host, .random = o->seed, .status = EXIT_CALL};
+    run.report = stdout;
+    for (size_t i = 0; i < o->outputs.len; i++)
+        if (strcmp(o->outputs.data[i].value, "-") == 0) run.report = stderr;
     run.module = host_build(host, s, &c, &built, &failure);
     ExitStatus status = report_status(o, s, built);
     if (!run.module && status == EXIT_DONE) status = report_failure(&failure);

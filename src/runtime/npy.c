@@ -250,7 +250,7 @@ bool runtime_npy_read(Arena *arena, const char *path, RuntimeNpy *npy, HdFailure
     char *data;
     size_t len;
     int error = npy_load(arena, path, &data, &len);
-    if (error) return hd_fail(failure, HD_BAD_CALL, "cannot read %s: %s", path, strerror(error));
+    if (error) return hd_fail(failure, HD_LACKING, "cannot read %s: %s", path, strerror(error));
     return runtime_npy_parse(arena, data, len, path, npy, failure);
 }
 

@@ -22,6 +22,35 @@ def outputs_that_cannot_be_written():
 
 
 @test
+def sources_are_not_written_over():
+    where = folder()
+    file = write("add.hd", ADD, where)
+    other = write("other.hd", 'import "add.hd"\nmapping m = spatial(2)\n' + ADD.replace("add(", "more("), where)
+    os.symlink(file, where / "link.hd")
+    os.link(file, where / "hard.hd")
+    for out in [file, f"{where}/./add.hd", where / "link.hd", where / "hard.hd"]:
+        for args in [[file, "-o"], [file, "--emit=c", "-o"], [other, "--emit=manifest", "-o"],
+                     ["map", f"{other}:m", "--svg"], ["bench", file, "--device=cpu", "--json"]]:
+            assert "is a source" in hdc(*args, out, want=CALL).message, args
+        assert "is a source" in hdc("run", file, "n=4", "--device=cpu", "--out", f"y={out}", want=CALL).message
+    assert file.read_text() == ADD
+
+
+@test
+def links_lead_to_the_file_that_is_written():
+    where = folder()
+    file = write("add.hd", ADD, where)
+    (where / "old.c").write_text("old")
+    os.symlink("old.c", where / "link.c")
+    hdc(file, "--emit=c", "-o", where / "link.c", want=DONE)
+    assert (where / "link.c").is_symlink() and "add" in (where / "old.c").read_text()
+    with open(where / "out.c", "wb") as out:
+        os.symlink(f"/proc/self/fd/{out.fileno()}", where / "stdout")
+        subprocess.run([HDC, file, "--emit=c", "-o", where / "stdout"], pass_fds=[out.fileno()], env=environment(), check=True)
+    assert (where / "stdout").is_symlink() and (where / "out.c").read_bytes() == (where / "old.c").read_bytes()
+
+
+@test
 def standard_output_that_is_full():
     file = write("add.hd", ADD)
     with open("/dev/full", "wb") as full:

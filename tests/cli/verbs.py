@@ -47,7 +47,15 @@ def a_wrong_call_is_2_and_says_so_on_stderr():
              ["run", file, "add", "n=4", "--in", "z=1"], ["run", file, "add", "n=4", "--in", "x"],
              ["run", file, "add", "n=4", "--device=nope"], ["run", file, "add", "n=4", "--seed=x"],
              ["map", "spatial(2)", "--shape=0"], ["map", "spatial(2)", "--workers=x"],
-             ["map", "spatial(2)", "--workers=-1"], ["test", file, "--jobs=-1"], ["test", file, "--jobs=x"], [file, "-o"], [file, "-o", "-", "--target=cpu"]]
+             ["map", "spatial(2)", "--workers=-1"], ["test", file, "--jobs=-1"], ["test", file, "--jobs=x"],
+             [file, "-o"], [file, "-o", "-", "--target=cpu"],
+             [file, "--target="], [file, "--target=cpu,"], [file, "--arch="], [file, "--arch=sm_80,"],
+             [file, "--target=cuda", "--emit=c"], [file, "--target=cpu", "--emit=cu"],
+             [file, "--target=cpu", "--emit=ptx"], [file, "--target=cpu", "-o", f"{file.parent}/add.h"],
+             ["check", file, "-o", "x"], ["test", file, "--emit=c"], ["test", file, "--json", "x"],
+             ["fmt", file, "--in", "x=1"], ["--svg=x", "bench", file], ["cache", "--filter=x"],
+             ["run", file, "n=4", "--in", "x=1", "--in", "x=2"], ["run", file, "n=4", "c=1", "--in", "c=2"],
+             ["run", file, "n=4", "--out", "c=x.npy"], ["run", file, "n=4", "c=1e39"]]
     for args in calls:
         result = hdc(*args, want=CALL)
         assert result.out == b"" and result.err, args
@@ -165,6 +173,35 @@ def run_takes_and_gives_npy_files_numbers_and_random():
     shape, values = read_npy(y)
     assert shape == (64,) and all(-1 <= v < 1 for v in values) and len(set(values)) > 50
     hdc("run", file, "c=1", "--in", f"x={x}", "--device=cpu", want=DONE)  # the file's only kernel
+    named = hdc("run", file, "c=0", "--in", "x=random.npy", "--device=cpu", want=ENVIRONMENT, cwd=where)
+    assert "random.npy" in named.message  # a file, whatever its name begins with
+    piped = hdc("run", file, "c=0.5", "--in", "x=-", "--out", "y=-", "--device=cpu", stdin=x.read_bytes(), want=DONE)
+    y.write_bytes(piped.out)
+    assert read_npy(y) == ((3,), [1.5, 3.0, -2.5]) and "digest" in piped.message
+
+
+SCALARS = """kernel k(a: i32, b: u8, c: f16, d: bool, e: index, f: u64, y: out f64[6]) launch grid(1), block(1) {
+    y[0] = f64(a)
+    y[1] = f64(b)
+    y[2] = f64(c)
+    y[3] = d ? 1 : 0
+    y[4] = f64(e % 1000)
+    y[5] = f64(f % 1000)
+}
+"""
+
+
+@test
+def scalars_are_what_is_written_or_the_call_is_wrong():
+    file = write("k.hd", SCALARS)
+    for word in ["a=2147483648", "a=-2147483649", "a=1.5", "a=nan", "a=inf", "a=true", "a=", "b=256", "b=-1", "c=65520",
+                 "d=2", "d=0.5", "d=yes", "e=9223372036854775808", "f=-1", "f=18446744073709551616"]:
+        assert f"`{word[0]}` cannot be" in hdc("run", file, "--device=cpu", word, want=CALL).message, word
+    for words, values in [(["a=-2147483648", "b=255", "c=65504", "d=true"], [-2147483648, 255, 65504, 1, 1, 1]),
+                          (["a=1e3", "b=0", "c=-0.5", "d=false"], [1000, 0, -0.5, 0, 1, 1]),
+                          (["e=9223372036854775807", "f=18446744073709551615"], [1, 1, 1, 1, 807, 615])]:
+        out = hdc("run", file, "--device=cpu", "--out", "y=-", *words, want=DONE).out
+        assert list(struct.unpack("<6d", out[-48:])) == values, words
 
 
 @test
@@ -195,6 +232,7 @@ def bench_writes_json_and_compares():
     assert len(rows) == 1 and rows[0]["title"] == "small" and rows[0]["kernel"] == "add"
     assert 0 < rows[0]["low"] <= rows[0]["median"] <= rows[0]["high"] and rows[0]["bytes"] == 8000
     assert "x 1.000" in hdc("bench", "--compare", a, a, want=DONE).text
+    assert hdc("bench", file, "--json", "-", "--device=cpu", want=DONE).json[0]["title"] == "small"
     rows[0].update(median=1e3, low=1e3, high=1e3)
     b = write("b.json", json.dumps(rows), where)
     assert "slower" in hdc("bench", "--compare", a, b, want=DONE).text
@@ -260,6 +298,8 @@ def fmt_formats_in_place_and_checks():
     assert file.read_text() == piped != before
     assert hdc("fmt", "--check", file, want=DONE).out == b""
     assert hdc("fmt", "-", stdin=piped, want=DONE).text == piped
+    assert hdc("fmt", "--check", "-", stdin=piped, want=DONE).text == ""
+    assert hdc("fmt", "--check", "-", stdin=before, want=WRONG).text == "-\n"
     broken = write("broken.hd", "fn f(", where)
     hdc("fmt", broken, want=WRONG)
     assert broken.read_text() == "fn f("
