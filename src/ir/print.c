@@ -172,11 +172,17 @@ static void print_tasks(IrPrinter *p, const IrStmt *s)
     print_string(p->out, s->text);
 }
 
-static void print_barrier(IrPrinter *p, const IrStmt *s)
+static void print_group(IrPrinter *p, const IrStmt *s)
 {
-    base_sb_printf(p->out, "barrier %s", ir_scope_words[s->scope]);
+    base_sb_printf(p->out, " %s", ir_scope_words[s->scope]);
     if (s->imm) base_sb_printf(p->out, " %" PRId64, s->imm);
     if (s->imm2) base_sb_printf(p->out, ", %" PRId64, s->imm2);
+}
+
+static void print_barrier(IrPrinter *p, const IrStmt *s)
+{
+    base_sb_str(p->out, "barrier");
+    print_group(p, s);
 }
 
 static void print_collective(IrPrinter *p, const IrStmt *s)
@@ -186,6 +192,7 @@ static void print_collective(IrPrinter *p, const IrStmt *s)
     base_sb_printf(p->out, " = %s(", vocab_builtin(s->builtin)->text);
     print_operands(p, s->count, s->args);
     base_sb_char(p->out, ')');
+    if (s->builtin == BUILTIN_UNIFORM) print_group(p, s);
 }
 
 static void print_atomic(IrPrinter *p, const IrStmt *s)

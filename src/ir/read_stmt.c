@@ -303,7 +303,7 @@ static bool read_collective(IrReader *r, IrStmt *s)
     if (s->builtin == BUILTIN_NONE) return ir_read_fail(r, "no such collective");
     if (!ir_read_expect(r, "(")) return false;
     int count = ir_read_operands(r, ")", args);
-    return set_args(r, s, count, args);
+    return set_args(r, s, count, args) && (s->builtin != BUILTIN_UNIFORM || read_barrier(r, s));
 }
 
 /* Does a definition stand here, `name.id`, rather than a plain word? */

@@ -210,7 +210,9 @@ static bool check_barrier(IrVerifier *v, const IrStmt *s)
 static bool check_collective(IrVerifier *v, const IrStmt *s)
 {
     const BuiltinInfo *info = vocab_builtin(s->builtin);
-    RULE(info->cls == BUILTIN_COLLECTIVE, "`%s` is no collective", info->text);
+    bool uniform = s->builtin == BUILTIN_UNIFORM; /* of a barrier's group; others, of a warp */
+    RULE(uniform || info->cls == BUILTIN_COLLECTIVE, "`%s` is no collective", info->text);
+    if (uniform && !check_barrier(v, s)) return false;
     RULE(s->count == info->arity && s->count > 0, "%s takes %d operands", info->text, info->arity);
     bool vote = s->builtin == BUILTIN_VOTE_ANY || s->builtin == BUILTIN_VOTE_ALL;
     IrType want = s->args[0]->type;

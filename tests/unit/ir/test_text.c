@@ -120,6 +120,7 @@ static const char everything[] =
     "    barrier grid\n"
     "    collective y.16: f32 = shuffle_xor(x.1, 16:i32)\n"
     "    collective votes.17: u32 = ballot(y.16 < x.1)\n"
+    "    collective same.20: f32 = uniform(y.16) group 96\n"
     "    scope 1 {\n"
     "        atomic old.18: i32 = add st.4[tid % 64] (1:i32) relaxed block\n"
     "        atomic cas st.4[0] (old.18, neg.4) acq_rel grid\n"
