@@ -105,8 +105,16 @@ static bool check(Lower *l, const Product *p)
 {
     const Mapping *m = p->acc->tensor->over ? lower_over(l, p->acc, p->node) : NULL;
     if (!m && p->acc->tensor->over) return false;
-    if (!m || p->acc->rank != m->rank) {
+    if (!m) {
         lower_error(l, MMA, p->node->span, "the sums are a register tile `over` a mapping");
+        return false;
+    }
+    if (p->acc->rank != m->rank) {
+        Diag *diag = lower_error(l, MMA, p->node->span,
+                                 lower_text(l, "of the sums' %d distributed dimensions %d are left",
+                                            m->rank, p->acc->rank));
+        diag_note(l->diags, diag,
+                  "lay several matrices into a tile of two dimensions, and take each by `tile`");
         return false;
     }
     if (l->group.single) {

@@ -155,3 +155,19 @@ kernel k(c: out f32[16, 8]) launch grid(1), block(32) {
     check(text, "--arch=sm_89", want=DONE)
     text = HEAD.format("y[0, 0] = t") + 'test "t" {\n    check k(zero f32[1, 1], zero f32[1], zero f16[1], zero f32[1, 1], 1, 1.0)[0, 0] == 1\n}\n'
     assert "gives its outputs where none is passed" in check(text, want=WRONG).message
+
+
+@test
+def an_index_does_not_take_a_matrix_out_of_a_tile():
+    text = """
+mapping T = spatial(4, 1, 1) * repeat(1, 2, 1) * spatial(1, 8, 4) * repeat(1, 1, 2)
+kernel k(c: out f32[4, 16, 8]) launch grid(1), block(128) {
+    shared s: f16[4, 16, 16]
+    reg acc: f32[4, 16, 8] over T = 0
+    for (i, j, p) in auto(4, 16, 16) on thread { s[i, j, p] = 0 }
+    for g in spatial(4) on warp { mma(acc[g, _, _], s[g, _, _], s[g, _, 0:8]) }
+    for (i, j, p) in acc { c[i, j, p] = acc[i, j, p] }
+}
+"""
+    message = check(text, want=WRONG).message
+    assert "of the sums' 3 distributed dimensions 2 are left" in message and "`tile`" in message, message
