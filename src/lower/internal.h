@@ -211,8 +211,6 @@ IrStmt *lower_store(Lower *l, const View *view, const IrExpr *const *index, cons
 /* Can asynchronous copies have the hint? */
 bool lower_check_policy(Lower *l, const Ast *node, Cache cache);
 void lower_view_index(Lower *l, const View *view, const IrExpr *const *index, const IrExpr **out);
-const IrExpr *lower_inside(Lower *l, const View *view, const IrExpr *const *index,
-                           bool extents_too);
 
 /* ---- tensors (tensor.c, layout.c) */
 void lower_shared(Lower *l, const Ast *node);

@@ -56,7 +56,8 @@ static const IrExpr *conjunction(Lower *l, const IrExpr *all, const IrExpr *at, 
 
 /* True where the element exists: inside every window and, if asked, inside the view's extents.
  * NULL if that is certain. */
-const IrExpr *lower_inside(Lower *l, const View *view, const IrExpr *const *index, bool extents_too)
+static const IrExpr *when_inside(Lower *l, const View *view, const IrExpr *const *index,
+                                 bool extents_too)
 {
     const IrExpr *all = NULL;
     for (int i = 0; i < view->bound_count; i++) {
@@ -93,7 +94,7 @@ const IrExpr *lower_load(Lower *l, const View *view, const IrExpr *const *index,
     if (!otherwise && !view->otherwise)
         return ir_load_with(l->k, view->tensor, 1, flags, at, NULL, NULL);
     /* A padded view reads its padding outside; `else` at the access overrides it. */
-    const IrExpr *guard = lower_inside(l, view, index, true);
+    const IrExpr *guard = when_inside(l, view, index, true);
     if (!otherwise) otherwise = view->otherwise;
     return ir_load_with(l->k, view->tensor, 1, flags, at, guard, guard ? otherwise : NULL);
 }
@@ -102,7 +103,7 @@ IrStmt *lower_store(Lower *l, const View *view, const IrExpr *const *index, cons
 {
     const IrExpr *at[MAX_RANK];
     lower_view_index(l, view, index, at);
-    const IrExpr *inside = lower_inside(l, view, index, false);
+    const IrExpr *inside = when_inside(l, view, index, false);
     IrStmt *store = ir_store(l->k, l->block, view->tensor, at, value, inside);
     store->flags |= cache_flags(l, view);
     return store;

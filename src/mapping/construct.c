@@ -50,7 +50,8 @@ static bool can_merge(const MappingDigit *slow, const MappingDigit *fast)
     return true;
 }
 
-void mapping_push_digit(MappingDigits *digits, const MappingDigit *digit)
+/* Appends a digit at the fast end: drops extent 1, merges with its slower neighbour if it can. */
+static void push_digit(MappingDigits *digits, const MappingDigit *digit)
 {
     if (digit->extent == 1) return;
     if (digits->count > 0) {
@@ -155,17 +156,16 @@ static bool factor_size(const MappingFactor *factor, int64_t *tasks, int *runtim
 static void draft_push_factor(Draft *draft, const MappingFactor *factor, const int *dims)
 {
     if (factor->kind == MAPPING_REPLICATE) {
-        mapping_push_digit(&draft->worker,
-                           &(MappingDigit){.extent = factor->extents[0], .dim = -1});
+        push_digit(&draft->worker, &(MappingDigit){.extent = factor->extents[0], .dim = -1});
         return;
     }
     MappingDigits *list = factor->kind == MAPPING_SPATIAL ? &draft->worker : &draft->time;
     for (int i = 0; i < factor->rank; i++) {
         int dim = dims[factor->order[i]];
         if (dim < 0 && factor->kind == MAPPING_REPEAT) continue;
-        mapping_push_digit(list, &(MappingDigit){.extent = factor->extents[factor->order[i]],
-                                                 .dim = dim,
-                                                 .stride = dim >= 0});
+        push_digit(list, &(MappingDigit){.extent = factor->extents[factor->order[i]],
+                                         .dim = dim,
+                                         .stride = dim >= 0});
     }
 }
 
@@ -215,8 +215,8 @@ static bool draft_append_mapping(Arena *arena, Draft *draft, const Mapping *m, i
     }
     if (!draft_shift(arena, draft, scale, tasks, runtime_count, factor, error)) return false;
     if (draft->rank == 0) draft->rank = m->rank;
-    for (int i = 0; i < m->worker_count; i++) mapping_push_digit(&draft->worker, &m->worker[i]);
-    for (int i = 0; i < m->time_count; i++) mapping_push_digit(&draft->time, &m->time[i]);
+    for (int i = 0; i < m->worker_count; i++) push_digit(&draft->worker, &m->worker[i]);
+    for (int i = 0; i < m->time_count; i++) push_digit(&draft->time, &m->time[i]);
     return true;
 }
 

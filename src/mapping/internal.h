@@ -19,8 +19,6 @@ typedef struct MappingDigits {
     MappingDigit list[MAPPING_MAX_DIGITS];
 } MappingDigits;
 
-/* Appends a digit at the fast end: drops extent 1, merges with its slower neighbour if it can. */
-void mapping_push_digit(MappingDigits *digits, const MappingDigit *digit);
 /* Adds a run-time extent to a product of some; ascending, so that equal products are equal lists.
  */
 void mapping_add_scale(int *ids, int *count, int id);

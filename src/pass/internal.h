@@ -171,7 +171,5 @@ void pass_slot_report(IrKernel *k, Diags *diags, uint32_t origin, const IrTensor
  * none where it is known to lie inside. */
 void pass_trap_outside(IrKernel *k, IrBlock *to, uint32_t origin, const IrTensor *t, int d,
                        const IrExpr *const *indices, const IrExpr *path);
-/* The tile's worker index of the running thread, resolved. */
-const IrExpr *pass_slot_worker(PassScope *s, const IrTensor *tile);
 
 #endif

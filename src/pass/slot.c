@@ -91,7 +91,8 @@ static bool any_combination(const Counters *c, int64_t *count)
     return *count > 0;
 }
 
-const IrExpr *pass_slot_worker(PassScope *s, const IrTensor *tile)
+/* The tile's worker index of the running thread, resolved. */
+static const IrExpr *tile_worker(PassScope *s, const IrTensor *tile)
 {
     for (const PassWorkers *w = s->workers; w; w = w->outer) {
         const IrTasks *tasks = w->tasks->tasks;
@@ -250,7 +251,7 @@ PassSlotKind pass_slot_check(PassScope *s, const IrTensor *tile, const IrExpr *c
     *why = (PassSlot){.kind = SLOT_OK};
     if (is_own_task(s, tile, index)) return SLOT_OK;
     Check c = {.s = s, .tile = tile, .why = why};
-    c.workers = pass_scope_threads(s, pass_slot_worker(s, tile));
+    c.workers = pass_scope_threads(s, tile_worker(s, tile));
     c.index = NEW_ARRAY(s->arena, const IrExpr *, (size_t)tile->rank);
     for (int i = 0; i < tile->rank; i++) c.index[i] = pass_resolve(s, index[i]);
     for (int i = 0; i < tile->rank; i++) {
@@ -336,7 +337,7 @@ static int64_t first_replica(const Mapping *m, int64_t worker)
 
 bool pass_slot_excludes(PassScope *s, const IrTensor *tile, PassSlot *why)
 {
-    const int64_t *workers = pass_scope_threads(s, pass_slot_worker(s, tile));
+    const int64_t *workers = pass_scope_threads(s, tile_worker(s, tile));
     const Mapping *m = tile->over;
     if (s->count % m->workers == 0 && (s->first - tile->first) % m->workers == 0) return false;
     for (int64_t t = s->first; t < s->first + s->count; t++)
@@ -356,7 +357,7 @@ bool pass_slot_differs(PassScope *s, const IrTensor *tile, const IrExpr *e, Pass
     const IrExpr *resolved = pass_resolve(s, e);
     if (!gather(&c, resolved)) return false;
     first_combination(&c);
-    const int64_t *workers = pass_scope_threads(s, pass_slot_worker(s, tile));
+    const int64_t *workers = pass_scope_threads(s, tile_worker(s, tile));
     int64_t end = s->first + s->count;
     for (int64_t t = s->first; t < end; t++) {
         /* of the same group: where each warp has its own tile, others count the same workers */

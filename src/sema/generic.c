@@ -74,7 +74,7 @@ const Type *sema_inferred(Sema *s, const Inference *inference, const Type *type)
 
 /* ---- bounds -------------------------------------------------------------------------------- */
 
-bool sema_bound_ok(Sema *s, const Binding *binding, Span span)
+static bool bound_ok(Sema *s, const Binding *binding, Span span)
 {
     unsigned mask = ((const GenericSymbol *)binding->generic)->mask;
     if (sema_type_within(binding->type, mask)) return true;
@@ -124,7 +124,7 @@ bool sema_generics_known(Sema *s, Inference *inference, Ast *call, const char *c
             diag_label(s->diags, diag, binding->generic->span, "declared here");
             return false;
         }
-        if (binding->type && !sema_bound_ok(s, binding, call->span)) return false;
+        if (binding->type && !bound_ok(s, binding, call->span)) return false;
     }
     for (int i = 0; i < inference->count; i++) {
         Binding *binding = &inference->bindings[i];

@@ -36,7 +36,6 @@ Symbol *sema_lookup_local(Sema *s, const Name *name);
 Symbol *sema_lookup(Sema *s, const Name *name); /* locals, module, prelude; NULL */
 const Type *sema_lookup_type(Sema *s, const Name *name);
 void sema_unknown(Sema *s, DiagCode code, const Name *name, Span span);
-void sema_suggest(Sema *s, Diag *diag, const Name *name, bool types);
 /* Notes what a word of CUDA or C, or a name of the library, is here; false if it is neither. */
 bool sema_hint(Sema *s, Diag *diag, const Name *name, bool type);
 void sema_suggest_public(Sema *s, Diag *diag, const Name *name, const Module *module);
@@ -128,7 +127,6 @@ Inference sema_inference(Sema *s, Ast *generics);
 bool sema_unify(Sema *s, Inference *inference, const Type *pattern, const Type *actual);
 const Type *sema_inferred(Sema *s, const Inference *inference, const Type *type);
 bool sema_bind_brackets(Sema *s, Inference *inference, Ast *brackets, const char *callee);
-bool sema_bound_ok(Sema *s, const Binding *binding, Span span);
 bool sema_generics_known(Sema *s, Inference *inference, Ast *call, const char *callee);
 /* Checks a name used as a function value against the function type `want`. */
 bool sema_fn_value(Sema *s, Ast *value, const Type *want);

@@ -184,7 +184,7 @@ static void add_map(Sema *s, Candidates *out, const Map *map)
 }
 
 /* Looks through every visible name, so only for the first few errors of a run. */
-void sema_suggest(Sema *s, Diag *diag, const Name *name, bool types)
+static void suggest(Sema *s, Diag *diag, const Name *name, bool types)
 {
     if (++s->suggestions > 64) return;
     Candidates out = {0};
@@ -236,7 +236,7 @@ void sema_unknown(Sema *s, DiagCode code, const Name *name, Span span)
     if (failed_import(s, name)) return;
     Diag *diag = diag_report(s->diags, code, span, name->text);
     bool type = code == DIAG_UNKNOWN_TYPE;
-    if (!sema_hint(s, diag, name, type)) sema_suggest(s, diag, name, type);
+    if (!sema_hint(s, diag, name, type)) suggest(s, diag, name, type);
 }
 
 /* ---- the prelude --------------------------------------------------------------------------- */

@@ -23,7 +23,7 @@ static int bias(const FloatFormat *format)
     return (1 << (format->exponent - 1)) - 1;
 }
 
-double float_max(const FloatFormat *format)
+static double largest(const FloatFormat *format)
 {
     int top = bias(format) + (format->infinities ? 0 : 1);
     /* Without infinities the topmost mantissa of the topmost exponent is NaN. */
@@ -42,7 +42,7 @@ double float_round(Elem elem, double value)
     int exponent = ilogb(value), lowest = 1 - bias(format);
     int quantum = (exponent > lowest ? exponent : lowest) - format->mantissa;
     double rounded = ldexp(rint(ldexp(value, -quantum)), quantum);
-    if (fabs(rounded) <= float_max(format)) return rounded;
+    if (fabs(rounded) <= largest(format)) return rounded;
     return format->infinities ? copysign((double)INFINITY, value) : (double)NAN;
 }
 

@@ -12,7 +12,6 @@ typedef struct FloatFormat {
 } FloatFormat;
 
 const FloatFormat *float_format(Elem elem);
-double float_max(const FloatFormat *format);
 double float_round(Elem elem, double value);
 uint64_t float_encode(Elem elem, double value);
 double float_decode(Elem elem, uint64_t bits);

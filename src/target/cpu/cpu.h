@@ -32,13 +32,6 @@ bool target_cpu_checked_stmt(CWriter *w, const IrStmt *s);
 bool target_cpu_checked_expr(CWriter *w, const IrExpr *e, CPrec prec);
 /* The line that an operation of the kernel comes from. */
 int target_cpu_line(const IrKernel *k, uint32_t origin);
-/* Local arrays: shared tensors, tiles, private arrays, tables. Large ones lie in the worker's
- * memory and are parameters of the kernel's body. */
-bool target_cpu_is_large(const IrTensor *t);
-int64_t target_cpu_bytes(const IrTensor *t);
-
-/* Minimum or maximum of a float and a constant that is neither zero nor NaN? */
-bool target_cpu_has_bound(const IrExpr *e);
 
 /* ---- what threads.c takes of emit.c */
 const char *target_cpu_memory_type(CWriter *w, Elem elem); /* of an element as it lies in memory */

@@ -18,17 +18,20 @@ const char *target_abi_text(void)
     return runtime_module_text();
 }
 
-int64_t target_cpu_bytes(const IrTensor *t)
+static int64_t bytes_of(const IrTensor *t)
 {
     return (ir_tensor_size(t) * vocab_elem(t->elem)->bits + 7) / 8;
 }
 
-bool target_cpu_is_large(const IrTensor *t)
+/* Local arrays: shared tensors, tiles, private arrays, tables. Large ones lie in the worker's
+ * memory and are parameters of the kernel's body. */
+static bool is_large(const IrTensor *t)
 {
-    return ir_tensor_size(t) < 0 || target_cpu_bytes(t) > LARGE;
+    return ir_tensor_size(t) < 0 || bytes_of(t) > LARGE;
 }
 
-bool target_cpu_has_bound(const IrExpr *e)
+/* Minimum or maximum of a float and a constant that is neither zero nor NaN? */
+static bool has_bound(const IrExpr *e)
 {
     if ((e->op != IR_MIN && e->op != IR_MAX) || e->type.lanes != 1) return false;
     if (e->type.elem != ELEM_F32 && e->type.elem != ELEM_F64) return false;
@@ -60,7 +63,7 @@ static bool note_load(void *user, const IrExpr *e)
 {
     Uses *uses = user;
     if (e->op == IR_LOAD) note_tensor(uses, e->tensor);
-    if (target_cpu_has_bound(e))
+    if (has_bound(e))
         base_map_put(&uses->bounds, (uint64_t)e->args[1]->id + 1, (void *)(uintptr_t)e->args[1]);
     return false;
 }
@@ -90,7 +93,7 @@ static void parameter(CWriter *w, const IrTensor *t, bool constant)
 
 static bool is_parameter(const IrTensor *t)
 {
-    return t->space == IR_PARAM || (is_local(t) && target_cpu_is_large(t));
+    return t->space == IR_PARAM || (is_local(t) && is_large(t));
 }
 
 static void signature(Cpu *cpu, const Uses *uses)
@@ -142,7 +145,7 @@ static void local_arrays(Cpu *cpu, const Uses *uses)
             target_cpu_table(w, t);
             continue;
         }
-        int64_t bytes = target_cpu_bytes(t), size = vocab_elem_bytes(t->elem);
+        int64_t bytes = bytes_of(t), size = vocab_elem_bytes(t->elem);
         cfamily_line(w, "%s %s[%lld] __attribute__((aligned(%d)));",
                      target_cpu_memory_type(w, t->elem), w->tensor_names[t->id],
                      (long long)((bytes + size - 1) / size), bytes >= ALIGN ? ALIGN : 16);
@@ -278,7 +281,7 @@ static void entry_function(Cpu *cpu, const Uses *uses)
 /* min(x, 89.0), where the C compiler shall not see the constant. */
 static bool bounded(CWriter *w, const IrExpr *e)
 {
-    if (!target_cpu_has_bound(e)) return false;
+    if (!has_bound(e)) return false;
     base_sb_printf(w->out, "hd_%s_bound_%s(", e->op == IR_MIN ? "min" : "max",
                    cfamily_suffix(w, e->type.elem));
     cfamily_expr(w, e->args[0], C_ANY);
@@ -289,7 +292,7 @@ static bool bounded(CWriter *w, const IrExpr *e)
 /* a, b, c of min(min(a, b), c). */
 static int operands_of(const IrExpr *e, IrOp op, const IrExpr **operands)
 {
-    if (e->op != op || target_cpu_has_bound(e)) {
+    if (e->op != op || has_bound(e)) {
         operands[0] = e;
         return 1;
     }
@@ -299,7 +302,7 @@ static int operands_of(const IrExpr *e, IrOp op, const IrExpr **operands)
 
 static int count_operands(const IrExpr *e, IrOp op)
 {
-    if (e->op != op || target_cpu_has_bound(e)) return 1;
+    if (e->op != op || has_bound(e)) return 1;
     return count_operands(e->args[0], op) + count_operands(e->args[1], op);
 }
 
