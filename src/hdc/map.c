@@ -89,7 +89,6 @@ ExitStatus verb_map(Options *o)
     if (o->words.len != 1) options_die_call("map: one mapping expression, or FILE.hd:NAME");
     int64_t shape[MAPPING_MAX_RANK];
     int rank = parse_shape(o->shape, shape);
-    if (o->workers < 0) options_die_call("--workers is at least 1");
     const char *file = NULL, *name = split_name(o, o->words.data[0], &file);
     ExitStatus status = EXIT_DONE;
     Compile *s = name ? open_session(o, file, &status) : open_expr(o, o->words.data[0], &status);

@@ -201,9 +201,10 @@ static void option(Options *o, int argc, char **argv, int *at)
         json_option(o, argc, argv, at);
     else if (is(arg, "--arch"))
         add_archs(o, value_of("--arch", argc, argv, at));
-    else if (is(arg, "--workers"))
+    else if (is(arg, "--workers")) {
         o->workers = number(value_of("--workers", argc, argv, at), "--workers");
-    else if (is(arg, "--jobs"))
+        if (o->workers < 1) options_die_call("--workers is at least 1");
+    } else if (is(arg, "--jobs"))
         o->jobs = count_of("--jobs", argc, argv, at);
     else if (is(arg, "--seed"))
         o->seed = (uint64_t)number(value_of("--seed", argc, argv, at), "--seed");

@@ -79,7 +79,10 @@ static const char *host_device_text(DLDevice device, char buffer[32])
 {
     if (device.device_type == kDLCPU || device.device_type == kDLCUDAHost) return "cpu";
     bool cuda = device.device_type == kDLCUDA || device.device_type == kDLCUDAManaged;
-    snprintf(buffer, 32, cuda ? "cuda:%d" : "a device unknown here (number %d)", device.device_id);
+    if (cuda)
+        snprintf(buffer, 32, "cuda:%d", device.device_id);
+    else
+        snprintf(buffer, 32, "a DLPack device %d", (int)device.device_type);
     return buffer;
 }
 

@@ -47,7 +47,7 @@ def a_wrong_call_is_2_and_says_so_on_stderr():
              ["run", file, "add", "n=4", "--in", "z=1"], ["run", file, "add", "n=4", "--in", "x"],
              ["run", file, "add", "n=4", "--device=nope"], ["run", file, "add", "n=4", "--seed=x"],
              ["map", "spatial(2)", "--shape=0"], ["map", "spatial(2)", "--workers=x"],
-             ["map", "spatial(2)", "--workers=-1"], ["test", file, "--jobs=-1"], ["test", file, "--jobs=x"],
+             ["map", "spatial(2)", "--workers=-1"], ["map", "spatial(2)", "--workers=0"], ["test", file, "--jobs=-1"], ["test", file, "--jobs=x"],
              [file, "-o"], [file, "-o", "-", "--target=cpu"],
              [file, "--target="], [file, "--target=cpu,"], [file, "--arch="], [file, "--arch=sm_80,"],
              [file, "--target=cuda", "--emit=c"], [file, "--target=cpu", "--emit=cu"],

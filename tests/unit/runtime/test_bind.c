@@ -148,6 +148,8 @@ static void test_forms(void **state)
     c = call_new(state, 4, 8, 4);
     c->b.device = (DLDevice){kDLCUDA, 1};
     refused(c, "argument b is on cuda:1, but the kernel is to run on cpu");
+    c->b.device.device_type = (DLDeviceType)99;
+    refused(c, "argument b is on a DLPack device 99, but the kernel is to run on cpu");
     c = call_new(state, 4, 8, 4);
     c->a.byte_offset = 2;
     assert_false(bind(c));
