@@ -131,6 +131,14 @@ static void check_pass(const char *option, const char *name, bool all)
     exit(EXIT_CALL);
 }
 
+/* Targets write code of what all passes have left; who asks for no code may stop before. */
+static bool wants_code(const Options *o)
+{
+    if (o->verb && strcmp(o->verb, "check") == 0) return false;
+    return !o->emit ||
+           (strcmp(o->emit, "ir") && strcmp(o->emit, "ast") && strcmp(o->emit, "typed"));
+}
+
 static void print_seconds(const Options *o)
 {
     if (!o->seconds) return;
@@ -145,6 +153,8 @@ CompileOptions compile_options(Options *o)
 {
     check_pass("--print-after", o->print_after, true);
     check_pass("--stop-after", o->stop_after, false);
+    if (o->stop_after && wants_code(o))
+        options_die_call("--stop-after goes with `check` and --emit=ir: code needs every pass");
     if (o->time_passes && !o->seconds)
         o->seconds = NEW_ARRAY(o->arena, double, (size_t)pass_count());
 #ifdef NDEBUG

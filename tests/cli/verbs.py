@@ -52,6 +52,7 @@ def a_wrong_call_is_2_and_says_so_on_stderr():
              [file, "--target="], [file, "--target=cpu,"], [file, "--arch="], [file, "--arch=sm_80,"],
              [file, "--target=cuda", "--emit=c"], [file, "--target=cpu", "--emit=cu"],
              [file, "--target=cpu", "--emit=ptx"], [file, "--target=cpu", "-o", f"{file.parent}/add.h"],
+             [file, "--stop-after=slots"], [file, "--emit=c", "--stop-after=slots"], ["run", file, "n=4", "--stop-after=slots"],
              ["check", file, "-o", "x"], ["test", file, "--emit=c"], ["test", file, "--json", "x"],
              ["fmt", file, "--in", "x=1"], ["--svg=x", "bench", file], ["cache", "--filter=x"],
              ["run", file, "n=4", "--in", "x=1", "--in", "x=2"], ["run", file, "n=4", "c=1", "--in", "c=2"],
