@@ -41,6 +41,8 @@ int compile_shared_limit(int arch); /* bytes of shared memory that a block may u
 /* As lowered, before any pass. */
 LowerStatus compile_lower(Compile *s, const CompileVariant *v, const CompileSwizzles *swizzles,
                           IrKernel **out);
+/* Has the kernel, as lowered, values of `index` that 32 bits may not hold, whatever the sizes? */
+bool compile_needs_wide(const IrKernel *kernel);
 /* After all passes. The aligned variant of CUDA, which comes first, chooses *swizzles, empty
  * before; the others keep to them. */
 LowerStatus compile_variant(Compile *s, const CompileVariant *v, CompileSwizzles *swizzles,

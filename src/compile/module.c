@@ -17,19 +17,21 @@ static bool add_variant(Compile *s, const CompileVariant *v, TargetInstance *ins
     return true;
 }
 
-/* The CPU's code takes 64-bit indices and any alignment; CUDA's is versioned. */
+/* The CPU's code takes 64-bit indices and any alignment; CUDA's is versioned, by the index's width
+ * where the guards of a narrow one make sure that it does. */
 static bool add_variants(Compile *s, const CompileOptions *o, const Symbol *kernel,
                          const LowerPoint *point, TargetInstance *instance)
 {
     CompileVariant v = {o, s->arena, kernel, point, instance->arch == 0, 64, 1};
     CompileVariant narrow = v, aligned = v;
-    narrow.index_bits = aligned.index_bits = 32;
+    bool wide = compile_needs_wide(instance->kernel);
+    narrow.index_bits = 32;
+    aligned.index_bits = wide ? 64 : 32;
     aligned.alignment = COMPILE_ALIGNED;
     CompileSwizzles w = {0};
     instance->variants = NEW_ARRAY(s->arena, TargetVariant, MAX_VARIANTS);
-    if (!v.cpu &&
-        !(add_variant(s, &aligned, instance, &w) && add_variant(s, &narrow, instance, &w)))
-        return false;
+    if (!v.cpu && !add_variant(s, &aligned, instance, &w)) return false;
+    if (!v.cpu && !wide && !add_variant(s, &narrow, instance, &w)) return false;
     return add_variant(s, &v, instance, &w);
 }
 

@@ -65,6 +65,63 @@ static bool run_passes(Compile *s, const CompileVariant *v, IrKernel *kernel)
     return pass_run(kernel, s->diags, &pass);
 }
 
+/* ---- the width of the index ------------------------------------------------------------------ */
+
+/* May its value lie outside of 32 bits? */
+static bool is_large(const IrExpr *e)
+{
+    return e->lo < INT32_MIN || e->hi > INT32_MAX;
+}
+
+static bool is_large_product(void *user, const IrExpr *e)
+{
+    (void)user;
+    return (e->op == IR_MUL || e->op == IR_SHL) && e->type.elem == ELEM_INDEX && is_large(e);
+}
+
+static bool is_variable(void *user, const IrExpr *e)
+{
+    return e->op == IR_VAR && e->var == user;
+}
+
+/* Index arithmetic on sizes and coordinates is bounded by the guards of a narrow variant. These
+ * values are not: what comes from wide types, products that leave for them, and counts of bits. */
+static bool needs_wide(void *user, const IrExpr *e)
+{
+    const IrExpr *a = e->count ? e->args[0] : NULL;
+    Elem elem = e->type.elem, from = a ? a->type.elem : elem;
+    if (elem != ELEM_INDEX)
+        return e->op == IR_CAST && from == ELEM_INDEX &&
+               (vocab_elem_is_float(elem) || vocab_elem(elem)->bits == 64) &&
+               ir_any(a, is_large_product, user);
+    if (e->op == IR_POPCOUNT || e->op == IR_CLZ || e->op == IR_CTZ || e->op == IR_MULHI)
+        return true;
+    if (e->op == IR_CONST) return is_large(e);
+    return e->op == IR_CAST &&
+           (vocab_elem_is_float(from) || from == ELEM_U32 || vocab_elem(from)->bits == 64) &&
+           is_large(e);
+}
+
+static bool statement_needs_wide(void *user, IrStmt *s)
+{
+    bool *found = user;
+    for (int i = 0; i < s->count; i++) {
+        if (!s->args[i]) continue;
+        *found |= ir_any(s->args[i], needs_wide, NULL);
+        *found |= s->kind == IR_STMT_SET && s->var->type.elem == ELEM_INDEX &&
+                  ir_any(s->args[i], is_large_product, NULL) &&
+                  ir_any(s->args[i], is_variable, s->var);
+    }
+    return !*found;
+}
+
+bool compile_needs_wide(const IrKernel *kernel)
+{
+    bool found = false;
+    ir_walk(kernel->body, statement_needs_wide, &found);
+    return found;
+}
+
 /* ---- swizzles -------------------------------------------------------------------------------- */
 
 /* What the accesses would come to if all swizzles kept `bytes` together; false if that is wrong. */

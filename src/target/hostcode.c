@@ -92,8 +92,12 @@ static void narrow_index(Guard *g)
     for (size_t i = 0; i < g->kernel->sizes.len; ++i) demand_leaf(g, HD_X_SIZE, i, HD_X_LE, limit);
     for (size_t i = 0; i < g->kernel->params.len; ++i) {
         const IrParam *p = &g->kernel->params.data[i];
-        if (p->is_tensor)
+        if (p->is_tensor) {
             demand_leaf(g, HD_X_BYTES, i, HD_X_LE, limit / 8 * vocab_elem(p->tensor->elem)->bits);
+        } else if (p->elem == ELEM_INDEX) {
+            demand_leaf(g, HD_X_ARG, i, HD_X_GE, -limit);
+            demand_leaf(g, HD_X_ARG, i, HD_X_LE, limit);
+        }
     }
     for (int d = 0; d < 3; ++d) {
         const IrExpr *grid = g->kernel->grid[d];
