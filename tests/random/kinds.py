@@ -3,10 +3,11 @@ import random
 
 from elems import Undefined
 from scalars import scalar_kernel
+from tiles import tile_kernel
 from write import Program
 
-KINDS = {"scalars": (scalar_kernel, 2)}
-MOST = 60000    # characters
+KINDS = {"scalars": (scalar_kernel, 2), "tiles": (tile_kernel, 2)}
+MOST = 90000    # characters
 
 
 def program(seed, kind=None):
