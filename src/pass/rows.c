@@ -54,7 +54,8 @@ static bool note_own(void *user, IrStmt *s)
 /* ---- what moves ------------------------------------------------------------------------------ */
 static bool is_costly(const IrExpr *e)
 {
-    if (e->op == IR_LOAD) return e->flags & IR_GUARDED && vocab_elem_is_int(e->type.elem);
+    bool single = e->type.lanes == 1; /* an array has no vectors */
+    if (e->op == IR_LOAD) return e->flags & IR_GUARDED && single && vocab_elem_is_int(e->type.elem);
     return (e->op == IR_DIV || e->op == IR_MOD) && e->type.elem == ELEM_INDEX &&
            !ir_is_const(e->args[1]);
 }
