@@ -142,6 +142,12 @@ def wait_until(condition, seconds=30):
     return condition()
 
 
+def hear_signals():
+    """What starts in the background inherits that it ignores some; hdc then does so, too."""
+    for number in [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]:
+        signal.signal(number, signal.SIG_DFL)
+
+
 @test
 def a_signal_ends_the_compilers_too():
     where = folder()
@@ -154,7 +160,8 @@ def a_signal_ends_the_compilers_too():
     for call, number in [(run, signal.SIGTERM), (run, signal.SIGINT), (run, signal.SIGHUP), (test_, signal.SIGTERM)]:
         process = subprocess.Popen([HDC, *call, "--device=cpu"], stdout=subprocess.DEVNULL,
                                    stderr=subprocess.DEVNULL,
-                                   env=environment(HD_CC=slow, HD_CACHE_DIR=where / "cache"))
+                                   env=environment(HD_CC=slow, HD_CACHE_DIR=where / "cache"),
+                                   preexec_fn=hear_signals)
         assert wait_until(pids.exists), "the compiler was never started"
         running = [int(pid) for pid in pids.read_text().split()]
         pids.unlink()
