@@ -7,6 +7,8 @@
  *
  * A short loop that loads and stores each time round is unrolled, for the compiler to do the same
  * in it: what lies at odd addresses is copied so. Where indices are wide, registers are for those.
+ * Loops in a row may have all their loads under way at once: one for whose loads the loop around
+ * them leaves no registers is not unrolled, not by the target's compiler either.
  */
 #include "pass/internal.h"
 
@@ -125,24 +127,36 @@ static int64_t loads_of(const IrStmt *loop)
     return stores ? count : 0;
 }
 
-static void unroll_copy(IrStmt *s)
+/* `left`: registers for the loads of loops in a row; -1: not looked at yet. */
+static void unroll_copy(const PassContext *ctx, IrStmt *s, const IrStmt *around, int64_t *left)
 {
     int64_t lo, step, trip;
     if (s->kind != IR_STMT_FOR || !pass_const_loop(s, &lo, &step, &trip)) return;
     int64_t loads = loads_of(s);
-    if (loads && trip <= MOST_LOADS / loads) s->flags |= IR_UNROLL;
+    if (!loads) return;
+    if (*left < 0) *left = pass_registers_in(ctx, around ? around : s);
+    if (*left < 0) *left = 0;
+    if (loads * trip > *left) {
+        if (!(s->flags & IR_UNROLL)) s->flags |= IR_ROLL;
+        return;
+    }
+    *left -= loads * trip;
+    if (ctx->options->index_bits == 32 && loads * trip <= MOST_LOADS) s->flags |= IR_UNROLL;
 }
 
-static void walk(const PassContext *ctx, IrBlock *block)
+/* `around`: the innermost loop that the block is in; NULL. */
+static void walk(const PassContext *ctx, IrBlock *block, const IrStmt *around)
 {
     IrKernel *k = ctx->k;
     size_t floor = 0;
+    int64_t left = -1;
     for (size_t i = 0; block && i < block->stmts.len; i++) {
         IrStmt *s = block->stmts.data[i];
         bool loads = false;
-        if (ctx->options->index_bits == 32) unroll_copy(s);
-        walk(ctx, s->body);
-        walk(ctx, s->other);
+        const IrStmt *inner = s->kind == IR_STMT_FOR || s->kind == IR_STMT_WHILE ? s : around;
+        unroll_copy(ctx, s, around, &left);
+        walk(ctx, s->body, inner);
+        walk(ctx, s->other, inner);
         if (only_loads(s, &loads) && (loads || s->kind != IR_STMT_LET))
             floor = move_up(k, block, i, floor) + 1;
     }
@@ -150,6 +164,6 @@ static void walk(const PassContext *ctx, IrBlock *block)
 
 bool pass_early(PassContext *ctx)
 {
-    walk(ctx, ctx->k->body);
+    walk(ctx, ctx->k->body, NULL);
     return true;
 }

@@ -86,6 +86,8 @@ const IrExpr *pass_affine_build(IrKernel *k, const PassAffine *a);
 /* ---- registers (registers.c) ----------------------------------------------------------------- */
 /* What a thread of CUDA has beside its parts of tiles and its arrays. */
 int64_t pass_registers_left(const PassContext *ctx);
+/* The same in a loop: beside those that live while it runs, and what its rounds compute with. */
+int64_t pass_registers_in(const PassContext *ctx, const IrStmt *loop);
 
 /* ---- divisibility (facts.c) ------------------------------------------------------------------ */
 /* What is known of sizes in this variant: by size number, a divisor. */

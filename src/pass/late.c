@@ -9,7 +9,7 @@
  */
 #include "pass/internal.h"
 
-enum { MOST_NEST = 6, ROUND_REGISTERS = 30, WIDE_ROUND_REGISTERS = 80, COPY_REGISTERS = 16 };
+enum { MOST_NEST = 6, COPY_REGISTERS = 16 };
 
 /* A copy: short loops that stand alone in each other around one store. */
 typedef struct Copy {
@@ -23,8 +23,9 @@ typedef struct Copy {
 } Copy;
 
 typedef struct Late {
+    const PassContext *ctx;
     IrKernel *k;
-    int64_t left; /* registers beside what a round needs */
+    int64_t left; /* registers in the loop at hand */
 } Late;
 
 /* ---- which copies ---------------------------------------------------------------------------- */
@@ -210,19 +211,21 @@ static bool works(const IrBlock *body, size_t from)
 
 static bool visit(void *user, IrStmt *s)
 {
+    Late *l = user;
     if (s->kind != IR_STMT_FOR) return true;
     for (size_t i = 0, count = s->body->stmts.len; i < count; i++) {
         IrStmt *some = s->body->stmts.data[i];
         bool ahead = some->kind == IR_STMT_IF && some->flags & IR_AHEAD && !some->other;
-        if (ahead && works(s->body, i + 1) && !jumps(s->body)) split(user, s->body, some);
+        if (!ahead || !works(s->body, i + 1) || jumps(s->body)) continue;
+        l->left = pass_registers_in(l->ctx, s);
+        split(l, s->body, some);
     }
     return true;
 }
 
 bool pass_late(PassContext *ctx)
 {
-    int64_t round = ctx->options->index_bits > 32 ? WIDE_ROUND_REGISTERS : ROUND_REGISTERS;
-    Late l = {ctx->k, pass_registers_left(ctx) - round};
+    Late l = {.ctx = ctx, .k = ctx->k};
     ir_walk(ctx->k->body, visit, &l);
     return true;
 }

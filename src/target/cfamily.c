@@ -220,6 +220,8 @@ static void for_loop(CWriter *w, const IrStmt *s)
     const char *by = fixed_bound(w, s->args[2], base_format(w->kernel->arena, "%s_step", var));
     if (s->flags & IR_UNROLL)
         cfamily_line(w, "%s", w->hooks->unroll ? w->hooks->unroll : "HD_UNROLL");
+    else if (s->flags & IR_ROLL && w->hooks->roll)
+        cfamily_line(w, "%s", w->hooks->roll);
     cfamily_open(w);
     base_sb_str(w->out, "for (");
     cfamily_type(w, s->var->type);

@@ -62,6 +62,7 @@ typedef struct CHooks {
     bool (*expr)(CWriter *w, const IrExpr *e, CPrec prec);
     bool (*stmt)(CWriter *w, const IrStmt *s);
     const char *unroll; /* the line before a loop to unroll; NULL: HD_UNROLL */
+    const char *roll;   /* before one that is not to be; NULL: nothing */
 } CHooks;
 
 struct CWriter {

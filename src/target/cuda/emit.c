@@ -10,6 +10,7 @@ static const CHooks HOOKS = {
     .expr = target_cuda_expr,
     .stmt = target_cuda_stmt,
     .unroll = "#pragma unroll",
+    .roll = "#pragma unroll 1",
 };
 
 /* ---- tables ---------------------------------------------------------------------------------- */
