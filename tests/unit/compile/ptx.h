@@ -36,6 +36,15 @@ static inline PtxReport ptx_report(const char *log, const char *entry)
     return r;
 }
 
+/* Do so many blocks run at a time? A multiprocessor has registers out in lots of 8 for a thread,
+ * and gives each block 1 KiB of its shared memory beside the block's own from sm_80 on. */
+static inline bool ptx_fits(const PtxReport *r, int threads, int blocks, int arch)
+{
+    long shared = arch < 80 ? 64 : arch == 80 ? 164 : arch == 90 || arch == 100 ? 228 : 100;
+    return (r->registers + 7) / 8 * 8 * threads * blocks <= 65536 &&
+           (r->shared + (arch < 80 ? 0 : 1024)) * blocks <= shared * 1024;
+}
+
 /* Instructions of the loop that holds the most fma, without what is in loops around it. */
 typedef struct PtxLoop {
     int fma, shared_loads_16, shared_loads, control, others;
