@@ -65,10 +65,8 @@ static bool begin(Jobs *jobs, bool alone)
         jobs->running++;
     } else {
         fprintf(stderr, "hdc: cannot start a process: %s\n", strerror(errno));
-        *job = (Job){.out = job->out,
-                     .err = job->err,
-                     .over = true,
-                     .status = W_EXITCODE(EXIT_ENVIRONMENT, 0)};
+        job->over = true;
+        job->status = W_EXITCODE(EXIT_ENVIRONMENT, 0);
     }
     return false;
 }
